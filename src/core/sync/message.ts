@@ -1,0 +1,29 @@
+/** What two agents say to each other over the sync stream. */
+import type { Digest } from '../record/record.ts';
+
+/** First 8 bytes of a record's digest, as 16 hexadecimal digits: enough to tell what is missing. */
+export type ShortDigest = string;
+
+export const shortDigestLength = 16;
+
+export function shortDigest(digest: Digest): ShortDigest {
+  return digest.slice(0, shortDigestLength);
+}
+
+/** `Record` is the form a record has on this side of the codec: `UnverifiedRecord` coming in, `VerifiedRecord` going out. */
+export type SyncMessage<Record> =
+  /** "This is the fingerprint of my table." Equal fingerprints end the exchange. */
+  | { readonly type: 'summary'; readonly fingerprint: Digest; readonly count: number }
+  /** "These I have." `last` closes a list that took several frames; `answer` asks for the other's surplus. */
+  | {
+      readonly type: 'have';
+      readonly digests: readonly ShortDigest[];
+      readonly last: boolean;
+      readonly answer: boolean;
+    }
+  /** "Send me these." */
+  | { readonly type: 'want'; readonly digests: readonly ShortDigest[] }
+  | { readonly type: 'records'; readonly records: readonly Record[] };
+
+/** Digests in one `have` or `want` frame; 4,000 of 8 bytes stay far below a frame of 64 KiB. */
+export const digestsPerFrameMaxCount = 4_000;

@@ -1,0 +1,146 @@
+/**
+ * What the HTTP shim, the CLI behind it and an embedding program may ask of a running agent.
+ *
+ * Every call that cannot be fulfilled rejects with a `FirsthandError` from the catalogue.
+ */
+import type { HybridTime } from '../core/record/hybrid-time.ts';
+import type { NodeFields, NodeId, NodeType } from '../core/record/node.ts';
+import type { Dot, PeerId } from '../core/record/record.ts';
+import type { AgentEvent, LivenessState, NodeView, SubjectView } from '../core/view.ts';
+import type { LinkView } from './ports.ts';
+
+export interface AgentIdentity {
+  readonly id: NodeId;
+  readonly peerId: PeerId;
+  readonly cluster: string;
+  readonly epoch: number;
+  readonly nodeType: NodeType;
+  readonly version: string;
+}
+
+export interface RegistrationRequest {
+  readonly action: 'register' | 'update';
+  readonly id: NodeId;
+  readonly node: NodeFields;
+}
+
+export interface RegistrationOutcome {
+  /** False when the same registration was sent again: the lease was renewed, nothing was gossiped. */
+  readonly changed: boolean;
+  readonly node: NodeView;
+}
+
+export interface ComponentHealth {
+  readonly name: 'store' | 'network' | 'sync' | 'event_loop';
+  readonly ok: boolean;
+  /** One short sentence for a person. */
+  readonly detail: string;
+}
+
+export type Phase = 'starting' | 'ready' | 'stopping';
+
+/** The nodes that are listed now: neither departed nor dead. */
+export interface Listing {
+  /** Goes up with every change. */
+  readonly version: number;
+  /** In order of first appearance; the same array until something changes. */
+  nodes(): readonly NodeView[];
+  get(id: NodeId): NodeView | undefined;
+  /** Called synchronously for each change; `before` absent: added, `after` absent: gone. Returns an unsubscribe. */
+  onChange(
+    listener: (id: NodeId, before: NodeView | undefined, after: NodeView | undefined) => void,
+  ): () => void;
+}
+
+export interface EventEntry {
+  /** `<epoch>-<n>`, n counting from 1 without gaps. */
+  readonly id: string;
+  readonly event: AgentEvent;
+}
+
+export interface EventLog {
+  /** What came after `lastId`, oldest first; `undefined` when that is no longer (or not) known. */
+  since(lastId: string): readonly EventEntry[] | undefined;
+  /** Called within the turn of the change; must not throw and must not block. Returns an unsubscribe. */
+  subscribe(listener: (entry: EventEntry) => void): () => void;
+}
+
+export interface ClockRow extends Dot {
+  readonly author: PeerId;
+  /** The author's node id, when known. */
+  readonly id?: NodeId;
+}
+
+export interface ClockView {
+  readonly author: PeerId;
+  readonly epoch: number;
+  readonly sequence: number;
+  readonly time: HybridTime;
+  /** Latest dot seen of every author, sorted by author. */
+  readonly seen: readonly ClockRow[];
+}
+
+export interface MeshPeer {
+  readonly peer: PeerId;
+  readonly id?: NodeId;
+  readonly state: 'connected' | 'dialing' | 'waiting';
+  readonly liveness?: LivenessState;
+  readonly link?: LinkView;
+  readonly rttMs?: number;
+  /** Where we know the peer from. */
+  readonly sources: readonly ('seed' | 'mdns' | 'dht' | 'record' | 'store' | 'inbound')[];
+  readonly failedDials: number;
+  readonly nextDialInMs?: number;
+  readonly lastError?: string;
+}
+
+export interface MeshView {
+  readonly topic: string;
+  readonly peers: readonly MeshPeer[];
+  /** Seeds without an answer yet, as they were written. */
+  readonly pendingSeeds: readonly {
+    readonly seed: string;
+    readonly failedDials: number;
+    readonly lastError?: string;
+  }[];
+  readonly foreignRefused: number;
+}
+
+export interface StatusView {
+  readonly identity: AgentIdentity;
+  readonly phase: Phase;
+  readonly uptimeS: number;
+  readonly agentsKnown: number;
+  readonly agentsReachable: number;
+  readonly agents: readonly {
+    readonly id: NodeId;
+    readonly peerId: PeerId;
+    readonly state: LivenessState;
+    readonly sinceS: number;
+  }[];
+  readonly services: { readonly total: number; readonly hosted: number; readonly suspect: number };
+  readonly conflicts: number;
+  readonly quarantined: readonly PeerId[];
+  readonly components: readonly ComponentHealth[];
+  /** Each a sentence that says what is not well; empty means well. */
+  readonly findings: readonly string[];
+}
+
+export interface AgentPort {
+  readonly identity: AgentIdentity;
+  readonly phase: Phase;
+  readonly listing: Listing;
+  readonly events: EventLog;
+  /** Resolves once the record is durable. */
+  register(request: RegistrationRequest): Promise<RegistrationOutcome>;
+  deregister(id: NodeId): Promise<void>;
+  /** Announces departure for good; the process stops afterwards. Resolves once announced. */
+  leave(): Promise<void>;
+  subject(id: NodeId): SubjectView | undefined;
+  /** Subjects in order of id, after `after`, at most `limit`. */
+  subjects(after: NodeId | undefined, limit: number): readonly SubjectView[];
+  clock(): ClockView;
+  mesh(): MeshView;
+  status(): StatusView;
+  components(): readonly ComponentHealth[];
+}

@@ -1,0 +1,178 @@
+/**
+ * What the driver needs from the world. Production adapters live in `net`, `discovery`, `store` and
+ * `identity`; the simulator brings its own. One contract suite per port runs on both.
+ */
+import type { FloorEntry } from '../core/record/floor.ts';
+import type { NodeId } from '../core/record/node.ts';
+import type { Digest, Dot, PeerId, RecordDraft, VerifiedRecord } from '../core/record/record.ts';
+import type { SyncMessage } from '../core/sync/message.ts';
+import type { Now } from '../core/time.ts';
+
+export interface Clock {
+  now(): Now;
+  /** Calls back once, not before `delayMs`; returns a cancel that is safe to call at any time. */
+  after(delayMs: number, callback: () => void): () => void;
+  /** Calls back after the input that is already waiting has been handled (`setImmediate`). */
+  soon(callback: () => void): void;
+}
+
+// --- network -------------------------------------------------------------------------------------
+
+/** What to do with a gossip message: pass it on, drop it silently, or drop it and blame the sender. */
+export type Verdict = 'accept' | 'ignore' | 'reject';
+
+export interface DialTarget {
+  /** Given back in `onDialEnded`. */
+  readonly key: string;
+  /** When known, the dial fails unless this peer answers. */
+  readonly peer?: PeerId;
+  /** libp2p addresses, with or without `/p2p/<peer id>`; DNS names are resolved again at each dial. */
+  readonly multiaddrs: readonly string[];
+}
+
+export type DialOutcome =
+  | { readonly ok: true; readonly peer: PeerId }
+  | { readonly ok: false; readonly reason: 'unreachable' | 'foreign' | 'self'; readonly text: string };
+
+export interface LocalContact {
+  readonly peer: PeerId;
+  /** Addresses others can dial, each with `/p2p/<peer id>`; wildcards already replaced by real addresses. */
+  readonly multiaddrs: readonly string[];
+}
+
+/** One connected peer as the network sees it. */
+export interface LinkView {
+  readonly peer: PeerId;
+  readonly address: string;
+  readonly outbound: boolean;
+  /** Subscribed to the cluster's topic. */
+  readonly subscribed: boolean;
+  /** In our gossipsub mesh. */
+  readonly inMesh: boolean;
+  readonly score: number;
+}
+
+export type DiscoverySource = 'mdns' | 'dht';
+
+export interface NetworkHandlers {
+  /** Synchronous: the verdict decides whether gossipsub passes the message on. */
+  onGossip(from: PeerId, bytes: Uint8Array): Verdict;
+  /** One frame of the sync stream. */
+  onFrame(from: PeerId, bytes: Uint8Array): void;
+  /** A peer is connected, identified, and of this cluster. Once per peer, however many connections. */
+  onLinkUp(peer: PeerId, address: string): void;
+  /** The last connection to the peer is gone. */
+  onLinkDown(peer: PeerId): void;
+  /** The peer has subscribed to the topic: from now on it hears what is published. */
+  onSubscribed(peer: PeerId): void;
+  onDialEnded(key: string, outcome: DialOutcome): void;
+  /** `rttMs` is undefined when the peer did not answer within the ping limit. */
+  onPing(peer: PeerId, rttMs: number | undefined): void;
+  onDiscovered(peer: PeerId, multiaddrs: readonly string[], source: DiscoverySource): void;
+  /** An agent of another cluster was met and refused. */
+  onForeign(address: string): void;
+}
+
+/** Results arrive through the handlers, never as promises: the driver takes one input at a time. */
+export interface Network {
+  /** Listens and starts discovery. @throws FirsthandError ADDRESS_IN_USE, ADDRESS_UNAVAILABLE */
+  start(handlers: NetworkHandlers): Promise<LocalContact>;
+  /** Best effort: nobody may be listening. At most `gossipMaxBytes`. */
+  publish(bytes: Uint8Array): void;
+  /** Best effort, in order per peer; frames beyond the peer's queue limit are dropped and counted. */
+  send(peer: PeerId, frame: Uint8Array): void;
+  /** Ends with exactly one `onDialEnded`. */
+  dial(target: DialTarget): void;
+  hangUp(peer: PeerId): void;
+  /** Ends with exactly one `onPing`. */
+  ping(peer: PeerId): void;
+  /** Asks the DHT where a peer is; answers come as `onDiscovered`. */
+  lookUp(peer: PeerId): void;
+  links(): readonly LinkView[];
+  /** Safe to call twice; ends within its own deadline. */
+  stop(): Promise<void>;
+}
+
+export const gossipMaxBytes = 60 * 1_024;
+export const frameMaxBytes = 64 * 1_024;
+
+// --- store ---------------------------------------------------------------------------------------
+
+/** Where a peer was last reached. */
+export interface StoredContact {
+  readonly peer: PeerId;
+  readonly multiaddrs: readonly string[];
+  readonly seenAtMs: number;
+}
+
+/** Numbers that outlive a restart. */
+export type MetaName = 'epoch' | 'alive-at-ms';
+
+export type StoreOperation =
+  | { readonly type: 'put-record'; readonly record: VerifiedRecord }
+  | { readonly type: 'delete-record'; readonly subject: NodeId; readonly author: PeerId }
+  | { readonly type: 'put-floor'; readonly subject: NodeId; readonly floor: readonly FloorEntry[] }
+  | { readonly type: 'delete-floor'; readonly subject: NodeId }
+  | { readonly type: 'put-clock'; readonly author: PeerId; readonly dot: Dot }
+  | { readonly type: 'delete-clock'; readonly author: PeerId }
+  | { readonly type: 'put-contact'; readonly contact: StoredContact }
+  | { readonly type: 'delete-contact'; readonly peer: PeerId }
+  | {
+      readonly type: 'put-proof';
+      readonly author: PeerId;
+      readonly first: Uint8Array;
+      readonly second: Uint8Array;
+    }
+  | { readonly type: 'put-meta'; readonly name: MetaName; readonly value: number };
+
+export interface StoredState {
+  /** Signed envelopes as they were received. */
+  readonly records: readonly Uint8Array[];
+  readonly floors: ReadonlyMap<NodeId, readonly FloorEntry[]>;
+  readonly clocks: ReadonlyMap<PeerId, Dot>;
+  readonly contacts: readonly StoredContact[];
+  readonly proofs: readonly { readonly first: Uint8Array; readonly second: Uint8Array }[];
+  readonly meta: Readonly<Partial<Record<MetaName, number>>>;
+  /** Rows whose checksum did not fit: left out, removed, and to be reported. */
+  readonly damagedRows: number;
+}
+
+export interface Store {
+  load(): Promise<StoredState>;
+  /** All or nothing, in order; once it resolves the change survives `kill -9`. @throws FirsthandError STORE_FAILED */
+  write(operations: readonly StoreOperation[]): Promise<void>;
+  /** Safe to call twice. */
+  close(): Promise<void>;
+}
+
+// --- codec ---------------------------------------------------------------------------------------
+
+/** Decoded and within bounds, but nobody has looked at the signature yet. */
+export interface UnverifiedRecord extends RecordDraft {
+  readonly cluster: string;
+  readonly digest: Digest;
+  readonly wire: Uint8Array;
+}
+
+export interface GossipMessage {
+  readonly records: readonly UnverifiedRecord[];
+  /** Pairs that prove equivocation; both halves still have to be verified. */
+  readonly proofs: readonly (readonly [UnverifiedRecord, UnverifiedRecord])[];
+}
+
+/** Bytes to claims and back. Decoders answer `undefined` for anything malformed and never throw. */
+export interface RecordCodec {
+  /** Encodes and signs with this agent's key; the result is deterministic. */
+  seal(draft: RecordDraft): VerifiedRecord;
+  /** Checks the signature over the bytes as received, and the cluster. */
+  verify(record: UnverifiedRecord): VerifiedRecord | undefined;
+  /** For envelopes from our own store, which were verified before they were written. */
+  trust(wire: Uint8Array): VerifiedRecord | undefined;
+  encodeGossip(
+    records: readonly VerifiedRecord[],
+    proofs: readonly (readonly [VerifiedRecord, VerifiedRecord])[],
+  ): Uint8Array;
+  decodeGossip(bytes: Uint8Array): GossipMessage | undefined;
+  encodeFrame(message: SyncMessage<VerifiedRecord>): Uint8Array;
+  decodeFrame(bytes: Uint8Array): SyncMessage<UnverifiedRecord> | undefined;
+}

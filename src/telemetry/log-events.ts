@@ -1,0 +1,40 @@
+/**
+ * Everything Firsthand logs, by name, with its level.
+ *
+ * `error`: a person must act. `warn`: will become one. `info`: rare, of interest to an operator.
+ * `debug`: the rest. Fields carry the facts; the name is the sentence.
+ */
+export const logEvents = {
+  agent_starting: 'info',
+  agent_ready: 'info',
+  agent_stopping: 'info',
+  agent_stopped: 'info',
+  stop_forced: 'warn',
+
+  store_opened: 'debug',
+  store_rows_damaged: 'warn',
+  store_write_failed: 'error',
+  store_recovered: 'info',
+
+  network_listening: 'info',
+  link_up: 'debug',
+  link_down: 'debug',
+  dial_failed: 'debug',
+  seed_unreachable: 'warn',
+  foreign_peer_refused: 'warn',
+  gossip_rejected: 'debug',
+  mdns_interface_failed: 'warn',
+  mdns_started: 'debug',
+
+  record_conflict: 'warn',
+  name_held_by_another_key: 'error',
+  key_in_use_twice: 'error',
+  equivocation_proved: 'error',
+
+  http_listening: 'info',
+  http_request_failed: 'error',
+
+  deprecated_variable: 'warn',
+} as const satisfies Record<string, 'debug' | 'info' | 'warn' | 'error'>;
+
+export type LogEvent = keyof typeof logEvents;
