@@ -37,8 +37,7 @@ export type LossReason =
   | 'withdrawn'
   | 'minority'
   | 'earlier'
-  | 'digest'
-  | 'quarantined';
+  | 'digest';
 
 export interface RecordView {
   readonly subject: NodeId;
@@ -104,5 +103,12 @@ export type AgentEvent =
         readonly authors: readonly PeerId[];
       };
     };
+
+/** An event as the core tells it; who passes it on adds the time. */
+export type CoreEvent = Untimed<AgentEvent>;
+
+type Untimed<E> = E extends { readonly event: infer Name; readonly data: infer Data }
+  ? { readonly event: Name; readonly data: Omit<Data, 'at'> }
+  : never;
 
 export type LivenessState = 'alive' | 'suspect' | 'dead' | 'left';

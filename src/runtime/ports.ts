@@ -2,6 +2,7 @@
  * What the driver needs from the world. Production adapters live in `net`, `discovery`, `store` and
  * `identity`; the simulator brings its own. One contract suite per port runs on both.
  */
+import type { MetaName, StoredContact, StoreOperation } from '../core/effects.ts';
 import type { FloorEntry } from '../core/record/floor.ts';
 import type { NodeId } from '../core/record/node.ts';
 import type { Digest, Dot, PeerId, RecordDraft, VerifiedRecord } from '../core/record/record.ts';
@@ -98,32 +99,7 @@ export const frameMaxBytes = 64 * 1_024;
 
 // --- store ---------------------------------------------------------------------------------------
 
-/** Where a peer was last reached. */
-export interface StoredContact {
-  readonly peer: PeerId;
-  readonly multiaddrs: readonly string[];
-  readonly seenAtMs: number;
-}
-
-/** Numbers that outlive a restart. */
-export type MetaName = 'epoch' | 'alive-at-ms';
-
-export type StoreOperation =
-  | { readonly type: 'put-record'; readonly record: VerifiedRecord }
-  | { readonly type: 'delete-record'; readonly subject: NodeId; readonly author: PeerId }
-  | { readonly type: 'put-floor'; readonly subject: NodeId; readonly floor: readonly FloorEntry[] }
-  | { readonly type: 'delete-floor'; readonly subject: NodeId }
-  | { readonly type: 'put-clock'; readonly author: PeerId; readonly dot: Dot }
-  | { readonly type: 'delete-clock'; readonly author: PeerId }
-  | { readonly type: 'put-contact'; readonly contact: StoredContact }
-  | { readonly type: 'delete-contact'; readonly peer: PeerId }
-  | {
-      readonly type: 'put-proof';
-      readonly author: PeerId;
-      readonly first: Uint8Array;
-      readonly second: Uint8Array;
-    }
-  | { readonly type: 'put-meta'; readonly name: MetaName; readonly value: number };
+export type { MetaName, StoredContact, StoreOperation };
 
 export interface StoredState {
   /** Signed envelopes as they were received. */

@@ -25,6 +25,8 @@ export const logEvents = {
   gossip_rejected: 'debug',
   mdns_interface_failed: 'warn',
   mdns_started: 'debug',
+  discovery_failed: 'warn',
+  network_fault: 'error',
 
   record_conflict: 'warn',
   name_held_by_another_key: 'error',

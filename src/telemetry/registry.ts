@@ -24,6 +24,28 @@ export class MetricRegistry {
     return { add: (labels = {}, by = 1) => counter.inc(labels, by) };
   }
 
+  /**
+   * A counter whose totals are kept elsewhere, for paths too hot for a look-up by labels at each event;
+   * `collect` reports all of them at each scrape.
+   */
+  totals(
+    name: string,
+    help: string,
+    labelNames: readonly string[],
+    collect: (report: (total: number, labels?: Labels) => void) => void,
+  ): void {
+    const counter: Counter = new Counter({
+      name,
+      help,
+      labelNames: [...labelNames],
+      registers: [this.#registry],
+      collect: () => {
+        counter.reset();
+        collect((total, labels = {}) => counter.inc(labels, total));
+      },
+    });
+  }
+
   /** `collect` is asked at each scrape, so that nobody has to keep the gauge up to date. */
   gauge(
     name: string,

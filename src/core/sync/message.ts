@@ -23,7 +23,8 @@ export type SyncMessage<Record> =
     }
   /** "Send me these." */
   | { readonly type: 'want'; readonly digests: readonly ShortDigest[] }
-  | { readonly type: 'records'; readonly records: readonly Record[] };
+  /** Answers a `want`; `last` closes the answer, which may lack what is no longer there. */
+  | { readonly type: 'records'; readonly records: readonly Record[]; readonly last: boolean };
 
 /** Digests in one `have` or `want` frame; 4,000 of 8 bytes stay far below a frame of 64 KiB. */
 export const digestsPerFrameMaxCount = 4_000;

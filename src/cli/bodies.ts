@@ -1,0 +1,63 @@
+/** The JSON that an agent answers with, as this side sees it. */
+import type { AgentEvent, ListedStatus, RecordView, SubjectView } from '../core/view.ts';
+import type { ClockView, MeshView, StatusView } from '../runtime/agent-port.ts';
+
+/** On the wire the agent's views have their own keys in snake_case, nothing else changes. */
+export type SnakeCased<T> = T extends readonly (infer Item)[]
+  ? readonly SnakeCased<Item>[]
+  : T extends object
+    ? { readonly [K in keyof T as K extends string ? SnakeKey<K> : never]: SnakeCased<T[K]> }
+    : T;
+
+type SnakeKey<K extends string> = K extends `${infer First}${infer Rest}`
+  ? `${First extends Lowercase<First> ? First : `_${Lowercase<First>}`}${SnakeKey<Rest>}`
+  : K;
+
+export interface PeerBody {
+  readonly id: string;
+  readonly address: string;
+  readonly metrics_port: number;
+  readonly node_type: string;
+  readonly is_load_balancer: boolean;
+  readonly capabilities: readonly string[];
+  /** Whole Unix seconds. */
+  readonly last_updated: number;
+  readonly status: ListedStatus;
+}
+
+export interface RegistrationBody {
+  readonly status: 'registered' | 'updated';
+  readonly message: string;
+  readonly peers: readonly PeerBody[];
+}
+
+export interface ErrorBody {
+  readonly error: string;
+  readonly code: string;
+  readonly field?: string;
+  readonly request_id?: string;
+}
+
+export type StatusBody = SnakeCased<StatusView>;
+export type ClockBody = SnakeCased<ClockView>;
+export type MeshBody = SnakeCased<MeshView>;
+export type RecordBody = Omit<SnakeCased<RecordView>, 'node'> & {
+  readonly node?: Omit<PeerBody, 'last_updated' | 'status'>;
+};
+export type SubjectBody = Omit<SnakeCased<SubjectView>, 'records'> & {
+  readonly records: readonly RecordBody[];
+};
+
+export interface RecordsBody {
+  readonly records: readonly SubjectBody[];
+  /** Give it as `after` to get the next page; null on the last one. */
+  readonly next: string | null;
+}
+
+/** Names of the events that `watch` can filter by. */
+export const eventKinds = ['record', 'liveness', 'health', 'partition', 'conflict'] as const;
+
+type EventData<Name extends AgentEvent['event']> = Extract<AgentEvent, { event: Name }>['data'];
+export type RecordEventData = Omit<SnakeCased<EventData<'record'>>, 'node'> & { readonly node: PeerBody };
+export type LivenessEventData = SnakeCased<EventData<'liveness'>>;
+export type ConflictEventData = SnakeCased<EventData<'conflict'>>;

@@ -1,0 +1,245 @@
+/**
+ * Talks HTTP to an agent.
+ *
+ * Through Node's own `fetch`, which is undici inside the runtime: importing the package would cost
+ * every command another 50 ms at its start.
+ */
+import { type ErrorCode, errorCodes, FirsthandError } from '../errors.ts';
+import type { ErrorBody } from './bodies.ts';
+import { type GlobalOptions, usageError } from './context.ts';
+import { safe } from './display.ts';
+import { parseEventStream, type StreamEvent } from './event-stream.ts';
+import type { Io } from './io.ts';
+
+export const defaultAgentUrl = 'http://127.0.0.1:7980';
+const requestTimeoutMs = 10_000;
+/** Far above any answer; keeps whatever else may listen there from filling the memory. */
+const answerMaxBytes = 64 * 1_048_576;
+
+export interface ClientOptions {
+  /** Base URL. */
+  readonly url: string;
+  readonly secret?: string;
+}
+
+export interface ClientRequest {
+  readonly method?: 'GET' | 'POST' | 'DELETE';
+  /** From the root, with its query; parts from outside already encoded. */
+  readonly path: string;
+  readonly body?: unknown;
+  readonly timeoutMs?: number;
+}
+
+export class AgentClient {
+  readonly url: string;
+  readonly #headers: Readonly<Record<string, string>>;
+
+  constructor(options: ClientOptions) {
+    this.url = options.url.replace(/\/+$/, '');
+    this.#headers = options.secret === undefined ? {} : { authorization: `Bearer ${options.secret}` };
+  }
+
+  /**
+   * @returns The parsed body, or `undefined` for an empty one. Its shape is the agent's word.
+   * @throws FirsthandError with the agent's own code, AGENT_UNREACHABLE, or TIMED_OUT
+   */
+  async request<Body>(request: ClientRequest): Promise<Body> {
+    const timeoutMs = request.timeoutMs ?? requestTimeoutMs;
+    const signal = AbortSignal.timeout(timeoutMs);
+    try {
+      const response = await this.#send(request, { accept: 'application/json' }, signal);
+      const text = await boundedText(response);
+      if (!response.ok) throw answerError(this.url, response.status, text);
+      return (text === '' ? undefined : parseAnswer(this.url, text)) as Body;
+    } catch (error) {
+      throw this.#explain(error, timeoutMs);
+    }
+  }
+
+  /** Events from the one after `lastEventId`, until the connection ends or `signal` fires. */
+  async *events(
+    path: string,
+    lastEventId: string | undefined,
+    signal: AbortSignal,
+  ): AsyncGenerator<StreamEvent> {
+    const headers = {
+      accept: 'text/event-stream',
+      ...(lastEventId === undefined ? {} : { 'last-event-id': lastEventId }),
+    };
+    // Only the answer's beginning has a deadline; the stream itself lasts as long as it likes.
+    const patience = new AbortController();
+    const timer = setTimeout(() => patience.abort(new DOMException('', 'TimeoutError')), requestTimeoutMs);
+    try {
+      const response = await this.#send({ path }, headers, AbortSignal.any([signal, patience.signal]));
+      clearTimeout(timer);
+      if (!response.ok) throw answerError(this.url, response.status, await boundedText(response));
+      if (response.body !== null) yield* parseEventStream(response.body);
+    } catch (error) {
+      if (!signal.aborted) throw this.#explain(error, requestTimeoutMs);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  #send(
+    request: ClientRequest,
+    headers: Readonly<Record<string, string>>,
+    signal: AbortSignal,
+  ): Promise<Response> {
+    const { method = 'GET', path, body } = request;
+    return fetch(this.url + path, {
+      method,
+      signal,
+      // A redirect could carry the secret to somebody else.
+      redirect: 'manual',
+      headers: {
+        ...this.#headers,
+        ...headers,
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+  }
+
+  #explain(error: unknown, timeoutMs: number): unknown {
+    if (error instanceof FirsthandError) return error;
+    if (error instanceof DOMException && error.name === 'TimeoutError') {
+      const text = `the agent at ${this.url} did not answer within ${timeoutMs / 1_000} s`;
+      return new FirsthandError('TIMED_OUT', { text }, error);
+    }
+    // What `fetch` reports for every failure of the network; the cause tells which.
+    if (error instanceof TypeError) {
+      const text = `cannot reach the agent at ${this.url} (${networkReason(error.cause ?? error)}); is it running there? --agent or FIRSTHAND_AGENT names another one`;
+      return new FirsthandError('AGENT_UNREACHABLE', { text }, error);
+    }
+    return error;
+  }
+}
+
+/** The agent and the secret that the command line, then the environment, name. */
+export async function clientFor(io: Io, globals: GlobalOptions): Promise<AgentClient> {
+  const given = globals.agent ?? (io.env.FIRSTHAND_AGENT || undefined);
+  const name = globals.agent === undefined ? 'FIRSTHAND_AGENT' : '--agent';
+  const url = agentUrl(name, given ?? defaultAgentUrl);
+  const secret = await clientSecret(io, globals);
+  return new AgentClient(secret === undefined ? { url } : { url, secret });
+}
+
+function agentUrl(name: string, text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || !/^https?:$/.test(url.protocol) || url.search !== '' || url.hash !== '') {
+    throw usageError(`${name}: ${JSON.stringify(text)} is not a URL like ${defaultAgentUrl}`);
+  }
+  if (url.username !== '' || url.password !== '') {
+    throw usageError(
+      `${name}: credentials have no place in the URL; an agent takes the secret by --secret-file`,
+    );
+  }
+  return url.href;
+}
+
+async function clientSecret(io: Io, globals: GlobalOptions): Promise<string | undefined> {
+  const fileVariable = io.env.FIRSTHAND_SECRET_FILE || undefined;
+  const path = globals.secretFile ?? fileVariable;
+  const text = io.env.FIRSTHAND_SECRET || undefined;
+  if (path === undefined && text === undefined) return undefined;
+  const { secretFromFile, secretFromText } = await import('../config/secret.ts');
+  const result = path === undefined ? secretFromText(text ?? '') : secretFromFile(path);
+  if (result.ok) return result.secret.reveal();
+  const source =
+    path === undefined
+      ? 'FIRSTHAND_SECRET'
+      : globals.secretFile === undefined
+        ? 'FIRSTHAND_SECRET_FILE'
+        : '--secret-file';
+  throw usageError(`${source}: ${result.problem}`);
+}
+
+async function boundedText(response: Response): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = '';
+  let bytes = 0;
+  for await (const chunk of response.body ?? []) {
+    bytes += chunk.byteLength;
+    if (bytes > answerMaxBytes) {
+      throw new FirsthandError('PAYLOAD_TOO_LARGE', {
+        text: `the answer is larger than ${answerMaxBytes} bytes`,
+      });
+    }
+    text += decoder.decode(chunk, { stream: true });
+  }
+  return text + decoder.decode();
+}
+
+function parseAnswer(url: string, text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new FirsthandError('INTERNAL', { text: `${url} did not answer with JSON; is it an agent?` }, error);
+  }
+}
+
+function answerError(url: string, status: number, text: string): FirsthandError {
+  const body = errorBody(text);
+  const sentence = safe(body?.error ?? `${url} answered ${status}; is it an agent?`);
+  const known = errorCodes.find(code => code === body?.code);
+  const code = known ?? codeOfStatus(status);
+  return new FirsthandError(code, {
+    text: code === 'AUTHENTICATION_REQUIRED' ? credentialsHint(sentence) : sentence,
+    status,
+  });
+}
+
+function credentialsHint(sentence: string): string {
+  return `${sentence}: the agent wants the right secret; give it with --secret-file, FIRSTHAND_SECRET_FILE or FIRSTHAND_SECRET`;
+}
+
+function errorBody(text: string): ErrorBody | undefined {
+  try {
+    const body: unknown = JSON.parse(text);
+    const isError =
+      typeof body === 'object' && body !== null && 'error' in body && typeof body.error === 'string';
+    return isError ? (body as ErrorBody) : undefined;
+  } catch {
+    // Not JSON: the status alone has to do.
+    return undefined;
+  }
+}
+
+/** For answers without a code that this version knows, such as those of a proxy in between. */
+function codeOfStatus(status: number): ErrorCode {
+  switch (status) {
+    case 400:
+    case 422:
+      return 'INVALID_FORMAT';
+    case 401:
+      return 'AUTHENTICATION_REQUIRED';
+    case 403:
+      return 'FORBIDDEN';
+    case 404:
+      return 'NOT_FOUND';
+    case 408:
+    case 504:
+      return 'TIMED_OUT';
+    case 503:
+      return 'NOT_READY';
+    default:
+      return 'INTERNAL';
+  }
+}
+
+function networkReason(cause: unknown): string {
+  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
+  switch (code) {
+    case 'ECONNREFUSED':
+      return 'connection refused';
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+      return 'no such host';
+    case 'ECONNRESET':
+    case 'UND_ERR_SOCKET':
+      return 'it closed the connection';
+    default:
+      return safe(code || (cause instanceof Error ? cause.message : String(cause)));
+  }
+}

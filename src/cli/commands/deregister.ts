@@ -1,0 +1,17 @@
+/** `firsthand deregister`: takes a service out. */
+import type { Command } from 'commander';
+import { clientFor } from '../client.ts';
+import { type Context, printJson } from '../context.ts';
+
+export function define(command: Command, context: Context): void {
+  command
+    .requiredOption('--id <id>', 'the service to take out')
+    .action(async (options: { readonly id: string }) => {
+      const { io } = context;
+      const client = await clientFor(io, context.globals());
+      const path = `/registration/${encodeURIComponent(options.id)}`;
+      const answer = await client.request<unknown>({ method: 'DELETE', path });
+      if (context.globals().json) await printJson(io, answer ?? { id: options.id });
+      else await io.out(`deregistered ${options.id}\n`);
+    });
+}

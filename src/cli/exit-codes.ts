@@ -1,0 +1,75 @@
+/** What the process ends with; part of the contract with scripts. */
+import { type ErrorCode, FirsthandError } from '../errors.ts';
+
+export const exitCodes = {
+  well: 0,
+  failure: 1,
+  usage: 2,
+  unreachable: 3,
+  notFound: 4,
+  timedOut: 5,
+  refused: 6,
+  checksFailed: 7,
+} as const;
+
+export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
+
+const { failure, usage, unreachable, notFound, timedOut, refused } = exitCodes;
+
+const byErrorCode: Readonly<Record<ErrorCode, ExitCode>> = {
+  PAYLOAD_TOO_LARGE: usage,
+  INVALID_JSON: usage,
+  INVALID_FORMAT: usage,
+  INVALID_ID: usage,
+  INVALID_ADDRESS: usage,
+  INVALID_METRICS_PORT: usage,
+  INVALID_NODE_TYPE: usage,
+  INVALID_CAPABILITY: usage,
+  INVALID_TIMESTAMP: usage,
+  INVALID_ACTION: usage,
+  INVALID_QUERY: usage,
+  INVALID_REQUEST: usage,
+  REQUEST_TIMEOUT: timedOut,
+  HEADERS_TOO_LARGE: usage,
+  AUTHENTICATION_REQUIRED: refused,
+  NOT_OWNER: refused,
+  FORBIDDEN: refused,
+  UNKNOWN_NODE: notFound,
+  NOT_FOUND: notFound,
+  METHOD_NOT_ALLOWED: failure,
+  STALE_UPDATE: failure,
+  RATE_LIMITED: failure,
+  QUARANTINED: failure,
+  REGISTRY_FULL: failure,
+  NOT_READY: failure,
+  INTERNAL: failure,
+
+  CONFIG_INVALID: usage,
+  NODE_TOO_OLD: failure,
+  ADDRESS_IN_USE: failure,
+  ADDRESS_UNAVAILABLE: failure,
+  DATA_DIR_UNUSABLE: failure,
+  KEY_UNUSABLE: failure,
+  STORE_LOCKED: failure,
+  STORE_CORRUPT: failure,
+  STORE_TOO_NEW: failure,
+  STORE_FAILED: failure,
+
+  AGENT_UNREACHABLE: unreachable,
+  TIMED_OUT: timedOut,
+};
+
+export function exitCodeOf(error: unknown): ExitCode {
+  return error instanceof FirsthandError ? byErrorCode[error.code] : failure;
+}
+
+export const exitCodesHelp = `
+Exit codes:
+  0  well
+  1  failed while running
+  2  bad usage or configuration
+  3  the agent could not be reached
+  4  not found
+  5  timed out, or only part of the cluster answered
+  6  refused: credentials are missing, wrong, or not enough
+  7  checks failed`;

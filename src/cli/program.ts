@@ -1,0 +1,154 @@
+/**
+ * The command line as a whole: finds the command that is asked for and loads only that one, so that
+ * `peers` does not pay for `start`, nor `start` for `peers`.
+ */
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError } from 'commander';
+import { FirsthandError } from '../errors.ts';
+import type { AgentModule } from './commands/start.ts';
+import type { Context, GlobalOptions } from './context.ts';
+import { safe } from './display.ts';
+import { type ExitCode, exitCodeOf, exitCodes, exitCodesHelp } from './exit-codes.ts';
+import type { Io } from './io.ts';
+
+interface CommandModule {
+  /** Adds arguments, options and the action. */
+  define(command: Command, context: Context): void;
+}
+
+const commands: Readonly<
+  Record<string, { readonly summary: string; readonly load: (parts: Parts) => Promise<CommandModule> }>
+> = {
+  start: {
+    summary: 'run an agent',
+    load: async parts => {
+      const { startCommand } = await import('./commands/start.ts');
+      return startCommand(parts.loadAgent);
+    },
+  },
+  peers: { summary: 'who is in the cluster', load: () => import('./commands/peers.ts') },
+  watch: { summary: 'live events, one line each', load: () => import('./commands/watch.ts') },
+  inspect: {
+    summary: 'records, clock and mesh behind the answers',
+    load: () => import('./commands/inspect.ts'),
+  },
+  register: { summary: 'register a service with the agent', load: () => import('./commands/register.ts') },
+  update: { summary: 'change a registered service', load: () => import('./commands/update.ts') },
+  deregister: { summary: 'take a service out', load: () => import('./commands/deregister.ts') },
+  leave: { summary: 'the agent leaves for good and stops', load: () => import('./commands/leave.ts') },
+  status: { summary: 'one screen: is this cluster well?', load: () => import('./commands/status.ts') },
+  config: { summary: 'check or print a configuration', load: () => import('./commands/config.ts') },
+};
+
+export interface Parts {
+  /** Brings in everything an agent is made of: by far the most expensive import. */
+  readonly loadAgent: () => Promise<AgentModule>;
+}
+
+const productionParts: Parts = { loadAgent: () => import('../agent.ts') };
+
+/** Never rejects: what goes wrong is told on standard error and in the exit code. */
+export async function runProgram(
+  args: readonly string[],
+  io: Io,
+  parts: Parts = productionParts,
+): Promise<ExitCode> {
+  let exitCode: ExitCode = exitCodes.well;
+  const program = new Command('firsthand');
+  const context: Context = {
+    io,
+    globals: () => program.opts<GlobalOptions>(),
+    setExitCode: code => {
+      exitCode = code;
+    },
+  };
+  try {
+    await build(program, args, context, parts);
+    await program.parseAsync([...args], { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    if (error instanceof CommanderError) return afterCommander(error, io);
+    reportError(io, error);
+    return exitCodeOf(error);
+  }
+}
+
+async function build(
+  program: Command,
+  args: readonly string[],
+  context: Context,
+  parts: Parts,
+): Promise<void> {
+  const { io } = context;
+  program
+    .description('Service discovery without a server.')
+    .version(readVersion(), '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'show this help')
+    .option('--agent <url>', 'the agent to ask (FIRSTHAND_AGENT; default http://127.0.0.1:7980)')
+    .option('--secret-file <path>', 'file with the cluster secret (FIRSTHAND_SECRET_FILE, FIRSTHAND_SECRET)')
+    .option('--json', 'print JSON for programs instead of text for people')
+    .addHelpText('after', exitCodesHelp)
+    .configureHelp({ showGlobalOptions: true })
+    .configureOutput({
+      writeOut: text => void io.out(text),
+      writeErr: text => io.err(text),
+      // Told once, by `afterCommander`.
+      outputError: () => {},
+    })
+    .exitOverride();
+
+  const wanted = commandName(args);
+  for (const [name, { summary, load }] of Object.entries(commands)) {
+    const command = program.command(name).description(summary);
+    if (name === wanted) (await load(parts)).define(command, context);
+  }
+}
+
+/** The first word that is not an option of the program or the value of one; after `help`, the next. */
+function commandName(args: readonly string[]): string | undefined {
+  for (let index = 0; index < args.length; index += 1) {
+    const word = args[index] ?? '';
+    if (word === '--agent' || word === '--secret-file') index += 1;
+    else if (!word.startsWith('-') && word !== 'help') return word;
+  }
+  return undefined;
+}
+
+/** The library ends help, version and bad usage alike by throwing. */
+function afterCommander(error: CommanderError, io: Io): ExitCode {
+  if (error.exitCode === 0) return exitCodes.well;
+  // Called without a command: the help is on standard error already.
+  if (error.code !== 'commander.help') {
+    const text = error.message.replace(/^error: /, '').replace(/\n\(Did(.*)\)$/, '; did$1');
+    printError(io, text);
+  }
+  return exitCodes.usage;
+}
+
+/** One sentence a problem; where in the program it came from only for those who ask. */
+export function reportError(io: Io, error: unknown): void {
+  if (error instanceof FirsthandError) {
+    printError(io, error.message);
+  } else {
+    const message = error instanceof Error ? error.message : String(error);
+    printError(io, `unexpected failure: ${message} (FIRSTHAND_DEBUG=1 shows where)`);
+  }
+  if (io.env.FIRSTHAND_DEBUG === '1' && error instanceof Error) {
+    io.err(`${error.stack ?? ''}\n`);
+    if (error.cause instanceof Error) io.err(`caused by ${error.cause.stack ?? ''}\n`);
+  }
+}
+
+function printError(io: Io, text: string): void {
+  io.err(
+    text
+      .split('\n')
+      .map(line => `firsthand: ${safe(line)}\n`)
+      .join(''),
+  );
+}
+
+function readVersion(): string {
+  const manifest: unknown = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
+  return String((manifest as { readonly version: string }).version);
+}

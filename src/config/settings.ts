@@ -1,0 +1,452 @@
+/**
+ * Every setting of an agent, by the room that uses it.
+ *
+ * This is the only place where a setting is named, bounded, defaulted and explained: flags,
+ * variables, file keys, `--help`, `config print` and docs/CONFIG.md all come from here. Where a room of
+ * the core has a default of its own, that is the one; the reason stands beside it. Names of settings
+ * are unique across rooms, because flags, variables and files know no rooms.
+ */
+import { defaultHostingSettings } from '../core/hosting/hosting.ts';
+import { defaultMembershipSettings } from '../core/membership/membership.ts';
+import { defaultPeeringSettings } from '../core/peering/peering.ts';
+import { defaultGossipSettings, defaultProtocolSettings } from '../core/protocol.ts';
+import { defaultLedgerLimits } from '../core/record/ledger.ts';
+import {
+  addressMaxLength,
+  capabilitiesMaxCount,
+  capabilityMaxLength,
+  clusterMaxLength,
+  idMaxLength,
+  isAddress,
+  isCapability,
+  isClusterName,
+  isNodeId,
+  metricsPortMin,
+  nodeTypes,
+} from '../core/record/node.ts';
+import { defaultTableSettings } from '../core/record/table.ts';
+import { defaultSyncSettings } from '../core/sync/exchange.ts';
+import { defaultIntakeSettings } from '../runtime/intake.ts';
+import { choice, hostPort, integer, list, text, toggle } from './kinds.ts';
+import { isListenAddress, isSeedAddress } from './multiaddr.ts';
+import type { Secret } from './secret.ts';
+import { open, type Setting, setting } from './setting.ts';
+
+const second = 1_000;
+const minute = 60 * second;
+const hour = 60 * minute;
+const day = 24 * hour;
+
+const path = text({ allowed: 'a path', placeholder: 'path' }, value => value !== '' && !value.includes('\0'));
+
+export const schema = {
+  /** Who this agent is. */
+  identity: {
+    id: open({
+      kind: text({ allowed: `1 to ${idMaxLength} of A-Z a-z 0-9 . _ -`, placeholder: 'id' }, isNodeId),
+      flag: true,
+      defaultText: 'host name, `-`, last 6 characters of the peer id',
+      help: 'Node id of this agent, unique in its cluster.',
+      basis: 'contract',
+    }),
+    cluster: setting({
+      kind: text(
+        { allowed: `1 to ${clusterMaxLength} of A-Z a-z 0-9 . _ -`, placeholder: 'name' },
+        isClusterName,
+      ),
+      flag: true,
+      default: 'default',
+      help: 'Name of the cluster. Agents of different clusters never mix, even on one LAN.',
+      basis: 'contract',
+    }),
+    dataDir: setting({
+      kind: path,
+      flag: true,
+      defaultText:
+        '`$XDG_STATE_HOME/firsthand/<cluster>/<id, or "agent">`; `~/.local/state` for the first part',
+      help: 'Where the identity key and the database live. One agent per directory; a relative path starts at the working directory.',
+      basis: 'contract',
+    }),
+  },
+
+  /** What the agent advertises about itself. */
+  node: {
+    type: setting({
+      kind: choice(nodeTypes),
+      flag: true,
+      default: 'backend',
+      help: 'Type of this node.',
+      basis: 'contract',
+    }),
+    loadBalancer: setting({
+      kind: toggle,
+      flag: true,
+      defaultText: 'true for `proxy`',
+      help: 'Advertised `is_load_balancer`.',
+      basis: 'contract',
+    }),
+    address: open({
+      kind: text(
+        {
+          allowed: `host:port (IPv4, [IPv6] or a DNS name; port 1 to 65535; at most ${addressMaxLength} characters)`,
+          placeholder: 'host:port',
+        },
+        isAddress,
+      ),
+      flag: true,
+      defaultText: 'first non-loopback address + HTTP port',
+      help: 'Advertised service address.',
+      basis: 'contract',
+    }),
+    metricsPort: open({
+      kind: integer({ min: metricsPortMin, max: 65_535 }),
+      flag: true,
+      defaultText: 'HTTP port',
+      help: 'Advertised metrics port.',
+      basis: 'contract',
+    }),
+    capabilities: setting({
+      kind: list(
+        text(
+          { allowed: `1 to ${capabilityMaxLength} of A-Z a-z 0-9 _ -`, placeholder: 'name' },
+          isCapability,
+        ),
+        { min: 0, max: capabilitiesMaxCount },
+      ),
+      flag: 'capability',
+      defaultText: 'by node type',
+      help: 'Advertised capabilities.',
+      basis: 'contract',
+    }),
+  },
+
+  /** How the agent is reached, and whom it reaches. */
+  net: {
+    listen: setting({
+      kind: list(
+        text(
+          {
+            allowed: '/ip4/<address>/tcp/<port> or /ip6/<address>/tcp/<port> (port 0 picks a free one)',
+            placeholder: 'multiaddr',
+          },
+          isListenAddress,
+        ),
+        { min: 1, max: 8 },
+      ),
+      flag: true,
+      default: ['/ip4/0.0.0.0/tcp/7946'],
+      help: 'libp2p addresses to listen on.',
+      basis: 'contract',
+    }),
+    probeListen: open({
+      kind: hostPort,
+      flag: true,
+      defaultText: 'host and port number of the first `listen`, UDP',
+      help: 'Where failure-detector datagrams are received.',
+      basis: 'contract',
+    }),
+    seeds: setting({
+      kind: list(
+        text(
+          {
+            allowed:
+              '/ip4, /ip6, /dns, /dns4 or /dns6/<host>/tcp/<port>, or /dnsaddr/<name>, with or without /p2p/<peer id>',
+            placeholder: 'multiaddr',
+          },
+          isSeedAddress,
+        ),
+        { min: 0, max: 64 },
+      ),
+      flag: 'seed',
+      default: [],
+      help: 'Peers to join through. Names are resolved again at every try; a seed is never given up.',
+      basis: 'contract',
+    }),
+    mdns: setting({
+      kind: toggle,
+      flag: true,
+      default: true,
+      help: 'Find agents of the same cluster on the LAN.',
+      basis: 'contract',
+    }),
+    dht: setting({
+      kind: toggle,
+      flag: true,
+      default: true,
+      help: 'Keep a cluster-private Kademlia table, to find peers beyond the neighbours.',
+      basis: 'contract',
+    }),
+  },
+
+  /** Whom the agent keeps connections to. */
+  peering: {
+    fullMeshMaxCount: setting({
+      kind: integer({ min: 1, max: 1_000 }),
+      default: defaultPeeringSettings.fullMeshMaxCount,
+      help: 'Up to this many agents everyone keeps a connection to everyone.',
+      basis: 'contract',
+    }),
+    partialMeshCount: setting({
+      kind: integer({ min: 4, max: 1_000 }),
+      default: defaultPeeringSettings.partialMeshCount,
+      help: 'Connections an agent keeps in a cluster larger than `full_mesh_max_count`.',
+      basis: 'paper',
+    }),
+    redialMaxMs: setting({
+      kind: integer({ min: 500, max: 10 * minute, unit: 'ms' }),
+      default: defaultPeeringSettings.backoffMaxMs,
+      help: 'Longest pause between two tries to reach a lost peer or a seed. The first pauses are shorter and double; there is no last one.',
+      basis: 'paper',
+    }),
+  },
+
+  /** When a silent peer is given up. */
+  membership: {
+    pingIntervalMs: setting({
+      kind: integer({ min: 50, max: 5 * minute, unit: 'ms' }),
+      default: defaultMembershipSettings.pingIntervalMs,
+      help: 'Pause between two pings to the same connected peer.',
+      basis: 'guess',
+    }),
+    suspectMs: setting({
+      kind: integer({ min: 100, max: hour, unit: 'ms' }),
+      default: defaultMembershipSettings.suspectMs,
+      help: 'How long a peer that cannot be reached is `suspect` before it is `dead` and no longer listed.',
+      basis: 'guess',
+    }),
+    deadRetentionMs: setting({
+      kind: integer({ min: minute, max: 30 * day, unit: 'ms' }),
+      default: defaultProtocolSettings.deadRetentionMs,
+      help: 'How long a dead agent is remembered and dialled, so that long partitions heal.',
+      basis: 'paper',
+    }),
+  },
+
+  /** What is kept, and for how long. */
+  records: {
+    leaseMs: setting({
+      kind: integer({ min: second, max: 7 * day, unit: 'ms' }),
+      default: defaultHostingSettings.leaseMs,
+      help: 'How long a registered service stays without a renewal: the same registration again, or a passed health check.',
+      basis: 'contract',
+    }),
+    hostedMaxCount: setting({
+      kind: integer({ min: 1, max: 100_000 }),
+      default: defaultHostingSettings.hostedMaxCount,
+      help: 'Services that may be registered with this agent; beyond that, 507.',
+      basis: 'contract',
+    }),
+    subjectsPerAuthorMaxCount: setting({
+      kind: integer({ min: 1, max: 1_000_000 }),
+      default: defaultLedgerLimits.subjectsPerAuthorMaxCount,
+      help: 'Node ids that one peer may make claims about, departed ones included; further claims are refused.',
+      basis: 'derived',
+    }),
+    tombstoneRetentionMs: setting({
+      kind: integer({ min: minute, max: 30 * day, unit: 'ms' }),
+      default: defaultTableSettings.tombstoneRetentionMs,
+      help: 'How long a departure is kept. An agent that was away for more than half of it drops its table and joins anew.',
+      basis: 'paper',
+    }),
+    driftMaxMs: setting({
+      kind: integer({ min: 0, max: 5 * minute, unit: 'ms' }),
+      default: defaultTableSettings.driftMaxMs,
+      help: "How far a record's time may be ahead of this machine's clock; beyond that it waits and is counted.",
+      basis: 'guess',
+    }),
+  },
+
+  /** How records travel, and how many of them a peer may send. */
+  gossip: {
+    joinTimeoutMs: setting({
+      kind: integer({ min: 0, max: 10 * minute, unit: 'ms' }),
+      default: defaultProtocolSettings.joinTimeoutMs,
+      help: 'How long a starting agent looks for a peer to learn from before it calls itself ready alone. It goes on looking.',
+      basis: 'guess',
+    }),
+    syncIntervalMs: setting({
+      kind: integer({ min: 100, max: hour, unit: 'ms' }),
+      default: defaultSyncSettings.intervalMs,
+      help: 'Time between two exchanges with a random peer, which bring what gossip has lost.',
+      basis: 'guess',
+    }),
+    authorRecordsPerSecond: setting({
+      kind: integer({ min: 1, max: 1_000_000 }),
+      default: defaultGossipSettings.authorRecordsPerSecond,
+      help: 'Records a second taken from one author, on average; what is beyond comes later, by sync.',
+      basis: 'derived',
+    }),
+    authorBurstCount: setting({
+      kind: integer({ min: 1, max: 10_000_000 }),
+      default: defaultGossipSettings.authorBurstCount,
+      help: 'Records taken from one author at once.',
+      basis: 'derived',
+    }),
+    peerMessagesPerSecond: setting({
+      kind: integer({ min: 1, max: 1_000_000 }),
+      default: defaultIntakeSettings.peerMessagesPerSecond,
+      help: 'Gossip messages a second taken from one neighbour, on average.',
+      basis: 'guess',
+    }),
+    peerBurstCount: setting({
+      kind: integer({ min: 1, max: 10_000_000 }),
+      default: defaultIntakeSettings.peerBurstCount,
+      help: 'Gossip messages taken from one neighbour at once.',
+      basis: 'guess',
+    }),
+  },
+
+  /** The database. */
+  store: {
+    durability: setting({
+      kind: choice(['process', 'power']),
+      default: 'process',
+      help: 'What an acknowledged write survives: `process` the death of the process, `power` also that of the machine (one disk flush a write).',
+      basis: 'measured',
+    }),
+  },
+
+  /** The HTTP shim. */
+  shim: {
+    http: setting({
+      kind: hostPort,
+      flag: true,
+      default: { host: '127.0.0.1', port: 7980 },
+      help: 'Where the HTTP shim listens.',
+      basis: 'contract',
+    }),
+    auth: setting({
+      kind: choice(['open', 'shared_secret'], ['jwt', 'mtls']),
+      flag: true,
+      default: 'open',
+      help: 'What callers have to prove. `open`: nothing. `shared_secret`: `Authorization: Bearer <secret>`.',
+      basis: 'contract',
+    }),
+    secretFile: open({
+      kind: path,
+      flag: true,
+      defaultText: 'none',
+      help: 'File with the cluster secret: printable ASCII, 16 to 1024 bytes; a newline at its end is not part of it. `FIRSTHAND_SECRET` holds the secret itself.',
+      basis: 'contract',
+    }),
+    publicVitals: setting({
+      kind: toggle,
+      default: true,
+      help: 'Whether `/health*`, `/metrics` and `/telemetry` need no credentials in `shared_secret` mode.',
+      basis: 'contract',
+    }),
+    callerRequestsPerSecond: setting({
+      kind: integer({ min: 0, max: 1_000_000 }),
+      default: 0,
+      help: 'Requests a second that one address may make, with a burst of twice that; 0 is no limit. Health, metrics and telemetry are never limited.',
+      basis: 'guess',
+    }),
+    totalRequestsPerSecond: setting({
+      kind: integer({ min: 0, max: 1_000_000 }),
+      default: 0,
+      help: 'The same for all addresses together; 0 is no limit.',
+      basis: 'guess',
+    }),
+    authFailuresPerSecond: setting({
+      kind: integer({ min: 1, max: 100_000 }),
+      default: 10,
+      help: 'Wrong credentials a second that one address may try, with a burst of ten times that.',
+      basis: 'guess',
+    }),
+  },
+
+  /** Health checks of hosted backends. */
+  health: {
+    healthCheckIntervalMs: setting({
+      kind: integer({ min: 100, max: hour, unit: 'ms' }),
+      default: 5 * second,
+      help: 'Pause between two health checks of a backend.',
+      basis: 'contract',
+    }),
+    healthCheckTimeoutMs: setting({
+      kind: integer({ min: 10, max: 5 * minute, unit: 'ms' }),
+      default: 2 * second,
+      help: 'How long a health check may take; at most `health_check_interval_ms`.',
+      basis: 'contract',
+    }),
+    failureThreshold: setting({
+      kind: integer({ min: 1, max: 100 }),
+      default: 3,
+      help: 'Failed checks in a row that take a backend out.',
+      basis: 'contract',
+    }),
+    recoveryThreshold: setting({
+      kind: integer({ min: 1, max: 100 }),
+      default: 2,
+      help: 'Good checks in a row that take it back in.',
+      basis: 'contract',
+    }),
+  },
+
+  /** What is written to standard error. */
+  log: {
+    logLevel: setting({
+      kind: choice(['trace', 'debug', 'info', 'warn', 'error', 'silent']),
+      flag: true,
+      default: 'info',
+      help: 'The least severe events that are logged.',
+      basis: 'contract',
+    }),
+    logFormat: setting({
+      kind: choice(['pretty', 'json']),
+      flag: true,
+      defaultText: '`pretty` on a terminal, else `json`',
+      help: 'How they are written.',
+      basis: 'contract',
+    }),
+  },
+} as const;
+
+type Schema = typeof schema;
+export type Room = keyof Schema;
+type ValueOf<S> = S extends Setting<infer T> ? T : never;
+type RoomValues<R extends Room> = { readonly [K in keyof Schema[R]]: ValueOf<Schema[R][K]> };
+
+/** Every setting by its own name, without rooms. */
+export type Values = RoomValues<'identity'> &
+  RoomValues<'node'> &
+  RoomValues<'net'> &
+  RoomValues<'peering'> &
+  RoomValues<'membership'> &
+  RoomValues<'records'> &
+  RoomValues<'gossip'> &
+  RoomValues<'store'> &
+  RoomValues<'shim'> &
+  RoomValues<'health'> &
+  RoomValues<'log'>;
+export type SettingKey = keyof Values;
+
+/** What an agent runs with. `undefined` is left where only the running agent can know. */
+export interface Settings {
+  readonly identity: RoomValues<'identity'>;
+  readonly node: RoomValues<'node'>;
+  readonly net: RoomValues<'net'>;
+  readonly peering: RoomValues<'peering'>;
+  readonly membership: RoomValues<'membership'>;
+  readonly records: RoomValues<'records'>;
+  readonly gossip: RoomValues<'gossip'>;
+  readonly store: RoomValues<'store'>;
+  readonly shim: RoomValues<'shim'> & { readonly secret: Secret | undefined };
+  readonly health: RoomValues<'health'>;
+  readonly log: RoomValues<'log'>;
+}
+
+/** All settings in the order of the schema. */
+export const definitions: ReadonlyMap<SettingKey, Setting<unknown>> = new Map(
+  Object.values(schema).flatMap(room => Object.entries(room) as [SettingKey, Setting<unknown>][]),
+);
+
+/** Promised by the contract, refused by this version instead of being silently ignored. */
+export const laterSettings = [
+  {
+    key: 'registerWith',
+    fileKey: 'register_with',
+    flag: '--register-with',
+    variable: 'FIRSTHAND_REGISTER_WITH',
+  },
+] as const;

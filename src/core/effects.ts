@@ -1,0 +1,137 @@
+/**
+ * The core's language: what happens to it, and what it wants done.
+ *
+ * `Protocol.step(input, now)` turns one input into effects; the driver carries them out and hands
+ * their results back as further inputs, one at a time.
+ */
+import type { ErrorCode, ErrorDetails } from '../errors.ts';
+import type { Dial } from './peering/peering.ts';
+import type { FloorEntry } from './record/floor.ts';
+import type { NodeFields, NodeId } from './record/node.ts';
+import type { AgentContact, Dot, EquivocationProof, PeerId, VerifiedRecord } from './record/record.ts';
+import type { SyncMessage } from './sync/message.ts';
+import type { CoreEvent } from './view.ts';
+
+/** Names one call from outside; its answer carries the same. */
+export type Ticket = number;
+
+/** Timers are inputs, handed back later. */
+export type Wake =
+  | { readonly type: 'tick' }
+  | { readonly type: 'join-overdue' }
+  | { readonly type: 'sync-due'; readonly peer: PeerId };
+
+export type Input =
+  | Wake
+  | { readonly type: 'start'; readonly self: AgentContact; readonly seeds: readonly string[] }
+  | {
+      readonly type: 'register';
+      readonly ticket: Ticket;
+      readonly action: 'register' | 'update';
+      readonly id: NodeId;
+      readonly node: NodeFields;
+    }
+  | { readonly type: 'deregister'; readonly ticket: Ticket; readonly id: NodeId }
+  /** Announce departure; `forGood` also withdraws the hosted services. */
+  | { readonly type: 'depart'; readonly ticket: Ticket; readonly forGood: boolean }
+  | { readonly type: 'store-health'; readonly ok: boolean }
+  | {
+      readonly type: 'records-received';
+      readonly from: PeerId;
+      readonly via: 'gossip' | 'sync';
+      readonly records: readonly VerifiedRecord[];
+      /** Of a sync frame: it closes the answer to what was asked for. */
+      readonly last: boolean;
+    }
+  | { readonly type: 'proof-received'; readonly first: VerifiedRecord; readonly second: VerifiedRecord }
+  | {
+      readonly type: 'sync-message';
+      readonly from: PeerId;
+      readonly message: Exclude<SyncMessage<unknown>, { readonly type: 'records' }>;
+    }
+  | { readonly type: 'link-up'; readonly peer: PeerId; readonly address: string }
+  | { readonly type: 'link-down'; readonly peer: PeerId }
+  | { readonly type: 'subscribed'; readonly peer: PeerId }
+  | { readonly type: 'dial-succeeded'; readonly key: string; readonly peer: PeerId }
+  | {
+      readonly type: 'dial-failed';
+      readonly key: string;
+      readonly reason: 'unreachable' | 'foreign' | 'self';
+      readonly text: string;
+    }
+  | { readonly type: 'pinged'; readonly peer: PeerId; readonly rttMs: number | undefined }
+  | {
+      readonly type: 'discovered';
+      readonly peer: PeerId;
+      readonly multiaddrs: readonly string[];
+      readonly source: 'mdns' | 'dht' | 'store';
+    };
+
+/** Why something that arrived was not taken in. */
+export type Refusal =
+  | 'stale'
+  | 'future'
+  | 'unknown-context'
+  | 'succession'
+  | 'quarantined'
+  | 'full'
+  | 'no-room-to-park'
+  | 'author-rate';
+
+/** Where a peer was last reached. */
+export interface StoredContact {
+  readonly peer: PeerId;
+  readonly multiaddrs: readonly string[];
+  readonly seenAtMs: number;
+}
+
+/** Numbers that outlive a restart. */
+export type MetaName = 'epoch' | 'alive-at-ms';
+
+export type StoreOperation =
+  | { readonly type: 'put-record'; readonly record: VerifiedRecord }
+  | { readonly type: 'delete-record'; readonly subject: NodeId; readonly author: PeerId }
+  | { readonly type: 'put-floor'; readonly subject: NodeId; readonly floor: readonly FloorEntry[] }
+  | { readonly type: 'delete-floor'; readonly subject: NodeId }
+  | { readonly type: 'put-clock'; readonly author: PeerId; readonly dot: Dot }
+  | { readonly type: 'delete-clock'; readonly author: PeerId }
+  | { readonly type: 'put-contact'; readonly contact: StoredContact }
+  | { readonly type: 'delete-contact'; readonly peer: PeerId }
+  | {
+      readonly type: 'put-proof';
+      readonly author: PeerId;
+      readonly first: Uint8Array;
+      readonly second: Uint8Array;
+    }
+  | { readonly type: 'put-meta'; readonly name: MetaName; readonly value: number };
+
+export type Reply =
+  | { readonly ok: true; readonly changed: boolean }
+  | { readonly ok: false; readonly code: ErrorCode; readonly details: ErrorDetails };
+
+export type Effect =
+  /** Write, then carry out `then`: nothing is said before it is durable. */
+  | { readonly type: 'persist'; readonly operations: readonly StoreOperation[]; readonly then: readonly Effect[] }
+  | { readonly type: 'publish'; readonly records: readonly VerifiedRecord[] }
+  | { readonly type: 'publish-proof'; readonly proof: EquivocationProof }
+  | { readonly type: 'send'; readonly to: PeerId; readonly message: SyncMessage<VerifiedRecord> }
+  | { readonly type: 'dial'; readonly dial: Dial }
+  | { readonly type: 'hang-up'; readonly peer: PeerId }
+  | { readonly type: 'ping'; readonly peer: PeerId }
+  | { readonly type: 'look-up'; readonly peer: PeerId }
+  | { readonly type: 'wake'; readonly afterMs: number; readonly input: Wake }
+  | { readonly type: 'reply'; readonly ticket: Ticket; readonly reply: Reply }
+  | { readonly type: 'event'; readonly event: CoreEvent }
+  | { readonly type: 'refused'; readonly reason: Refusal; readonly via: 'gossip' | 'sync' }
+  | { readonly type: 'log'; readonly event: CoreLogEvent; readonly fields: Readonly<Record<string, unknown>> }
+  /** The agent has joined, or is alone: it may say so. */
+  | { readonly type: 'ready' };
+
+/** Named in telemetry/log-events.ts with their levels. */
+export type CoreLogEvent =
+  | 'record_conflict'
+  | 'name_held_by_another_key'
+  | 'key_in_use_twice'
+  | 'equivocation_proved'
+  | 'seed_unreachable'
+  | 'dial_failed';

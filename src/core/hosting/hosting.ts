@@ -1,0 +1,211 @@
+/**
+ * Services registered with this agent: who may change them, and how long they are vouched for.
+ *
+ * Only a node may change its own entry, and for a service without a key that means: through the
+ * agent that hosts it. A service may register the same thing with several agents; registering
+ * something else with another one is refused while its host is there, with the host's name.
+ */
+import type { Effect, Input, Reply, Ticket } from '../effects.ts';
+import type { Author } from '../record/author.ts';
+import { contentKey, type NodeId } from '../record/node.ts';
+import type { ContextEntry, DepartureReason, PeerId, VerifiedRecord } from '../record/record.ts';
+import { saying } from '../record/resolution.ts';
+import type { Table } from '../record/table.ts';
+import type { Now } from '../time.ts';
+import type { LivenessState } from '../view.ts';
+import { Leases } from './leases.ts';
+
+export interface HostingSettings {
+  /** How long a service is vouched for after it was last heard from, ms. */
+  readonly leaseMs: number;
+  readonly hostedMaxCount: number;
+}
+
+export const defaultHostingSettings: HostingSettings = {
+  leaseMs: 15 * 60_000, // Contract §3.
+  hostedMaxCount: 10_000, // Contract §3.
+};
+
+export type Registration = Extract<Input, { readonly type: 'register' }>;
+
+export interface HostingComponents {
+  readonly selfId: NodeId;
+  readonly author: Author;
+  readonly table: Table;
+  readonly livenessOf: (author: PeerId) => LivenessState;
+  /** For messages: the node id of an agent, or its key when it is not known. */
+  readonly nameOf: (author: PeerId) => string;
+}
+
+export class Hosting {
+  readonly #settings: HostingSettings;
+  readonly #components: HostingComponents;
+  readonly #leases: Leases;
+
+  constructor(settings: Partial<HostingSettings>, components: HostingComponents) {
+    this.#settings = { ...defaultHostingSettings, ...settings };
+    this.#components = components;
+    this.#leases = new Leases(this.#settings.leaseMs);
+  }
+
+  get hostedCount(): number {
+    return this.#leases.count;
+  }
+
+  hostedIds(): Iterable<NodeId> {
+    return this.#leases.ids();
+  }
+
+  register(request: Registration, now: Now): readonly Effect[] {
+    const refusal = this.#refusal(request);
+    if (refusal !== undefined) return [reply(request.ticket, refusal)];
+
+    const { id, node } = request;
+    const { table, author } = this.#components;
+    const own = table.ledger.recordBy(author.peer, id);
+    const isRepeated =
+      own?.body.type === 'entry' &&
+      contentKey(own.body.node) === contentKey(node) &&
+      table.ledger.resolution(id).vouchers.includes(own);
+    if (isRepeated) {
+      this.#leases.renew(id, now.monoMs);
+      return [reply(request.ticket, { ok: true, changed: false })];
+    }
+
+    this.#leases.renew(id, now.monoMs);
+    const record = author.write(
+      {
+        subject: id,
+        authority: 'host',
+        context: table.ledger.contextFor(author.peer, id),
+        claimedAt: own?.body.type === 'entry' ? own.claimedAt : undefined,
+        leaseMs: this.#settings.leaseMs,
+        body: { type: 'entry', node },
+      },
+      now.wallMs,
+    );
+    return this.say(record, now, [reply(request.ticket, { ok: true, changed: true })]);
+  }
+
+  deregister(ticket: Ticket, id: NodeId, now: Now): readonly Effect[] {
+    const refusal = this.#refusalToChange(id);
+    if (refusal !== undefined) return [reply(ticket, refusal)];
+    return this.#depart(id, 'deregistered', now, [reply(ticket, { ok: true, changed: true })]);
+  }
+
+  /** Departures of the services that were not heard from in time. */
+  expire(now: Now): readonly Effect[] {
+    return this.#leases.takeExpired(now.monoMs).flatMap(id => this.#depart(id, 'withdrawn', now, []));
+  }
+
+  withdrawAll(now: Now): readonly Effect[] {
+    return [...this.#leases.ids()].flatMap(id => this.#depart(id, 'withdrawn', now, []));
+  }
+
+  /** A record of our own came from the store or, after a loss, from a peer: we host this service (again). */
+  adopt(record: VerifiedRecord, now: Now): void {
+    if (record.authority !== 'host') return;
+    if (record.body.type === 'entry') this.#leases.renew(record.subject, now.monoMs);
+    else this.#leases.end(record.subject);
+  }
+
+  /** Takes our own record in, writes it, and only then tells others. */
+  say(record: VerifiedRecord, now: Now, then: readonly Effect[]): readonly Effect[] {
+    const taken = this.#components.table.take(record, now);
+    if (taken.type !== 'admitted') throw new TypeError(`our own record was not admitted: ${JSON.stringify(taken)}`);
+    return taken.effects.map(effect =>
+      effect.type === 'persist' ? { ...effect, then: [{ type: 'publish', records: [record] }, ...then] } : effect,
+    );
+  }
+
+  #depart(id: NodeId, reason: DepartureReason, now: Now, then: readonly Effect[]): readonly Effect[] {
+    const { table, author } = this.#components;
+    const own = table.ledger.recordBy(author.peer, id);
+    this.#leases.end(id);
+    if (own?.body.type !== 'entry' || table.ledger.isQuarantined(author.peer)) return then;
+    const context = table.ledger.contextFor(author.peer, id);
+    const record = author.write(
+      {
+        subject: id,
+        authority: 'host',
+        context: reason === 'withdrawn' ? this.#overruledBy(own, context) : context,
+        claimedAt: own.claimedAt,
+        leaseMs: 0,
+        body: { type: 'departure', reason },
+      },
+      now.wallMs,
+    );
+    return this.say(record, now, then);
+  }
+
+  /** A withdrawal speaks for us alone, but what our entry had overruled must not come back with it. */
+  #overruledBy(own: VerifiedRecord, context: readonly ContextEntry[]): readonly ContextEntry[] {
+    const { ledger } = this.#components.table;
+    return context.filter(entry => {
+      const other = ledger.recordBy(entry.author, own.subject);
+      return own.context.some(seen => seen.author === entry.author) && other !== undefined && saying(other) !== saying(own);
+    });
+  }
+
+  #refusal({ action, id, node }: Registration): Reply | undefined {
+    const isHosted = this.#leases.has(id);
+    const { ledger } = this.#components.table;
+    const { peer } = this.#components.author;
+    const { winner } = ledger.resolution(id);
+    if (ledger.isQuarantined(peer)) return { ok: false, code: 'QUARANTINED', details: {} };
+    if (action === 'update' || id === this.#components.selfId) {
+      const refusal = this.#refusalToChange(id);
+      if (refusal !== undefined) return refusal;
+    } else if (!isHosted && winner?.body.type === 'entry') {
+      const agrees = winner.authority !== 'self' && contentKey(winner.body.node) === contentKey(node);
+      const hosts = this.#hostsOf(id);
+      if (!agrees && hosts.length > 0) return notOwner(id, hosts, winner.authority === 'self');
+    }
+    if (winner?.body.type === 'entry' && node.lastUpdatedS < winner.body.node.lastUpdatedS) {
+      const { lastUpdatedS } = winner.body.node;
+      const text = `${id} was last updated at ${lastUpdatedS}, after the ${node.lastUpdatedS} of this registration`;
+      return { ok: false, code: 'STALE_UPDATE', details: { text, field: 'last_updated', last_updated: lastUpdatedS } };
+    }
+    if (!isHosted && this.#leases.count >= this.#settings.hostedMaxCount) {
+      const text = `this agent hosts ${this.#settings.hostedMaxCount} entries, as many as it may`;
+      return { ok: false, code: 'REGISTRY_FULL', details: { text } };
+    }
+    if (ledger.isFullFor(peer, id)) {
+      const text = 'this agent has spoken about as many ids, departed ones included, as it may';
+      return { ok: false, code: 'REGISTRY_FULL', details: { text } };
+    }
+    return undefined;
+  }
+
+  #refusalToChange(id: NodeId): Reply | undefined {
+    if (id === this.#components.selfId) {
+      const text = `${id} is this agent itself: its entry follows its configuration, and 'firsthand leave' takes it out`;
+      return { ok: false, code: 'NOT_OWNER', details: { text, field: 'id' } };
+    }
+    if (this.#leases.has(id)) return undefined;
+    const { winner } = this.#components.table.ledger.resolution(id);
+    if (winner?.body.type === 'entry') return notOwner(id, this.#hostsOf(id), winner.authority === 'self');
+    return { ok: false, code: 'UNKNOWN_NODE', details: { text: `nobody registered ${id}`, field: 'id' } };
+  }
+
+  /** Names of the agents behind an entry that are not known to be gone. */
+  #hostsOf(id: NodeId): readonly string[] {
+    const { table, livenessOf, nameOf } = this.#components;
+    return table.ledger
+      .resolution(id)
+      .vouchers.map(record => record.author)
+      .filter(author => livenessOf(author) === 'alive' || livenessOf(author) === 'suspect')
+      .map(nameOf);
+  }
+}
+
+function notOwner(id: NodeId, hosts: readonly string[], isAgent: boolean): Reply {
+  const text = isAgent
+    ? `${id} is an agent and speaks for itself`
+    : `${id} is hosted by ${hosts.length > 0 ? hosts.join(' and ') : 'an agent that is gone'}; change it there`;
+  return { ok: false, code: 'NOT_OWNER', details: { text, field: 'id' } };
+}
+
+function reply(ticket: Ticket, answer: Reply): Effect {
+  return { type: 'reply', ticket, reply: answer };
+}

@@ -1,0 +1,123 @@
+/**
+ * The nodes that are listed: what each subject's records resolve to, seen through who is alive.
+ *
+ * Kept up to date at every change, so that reading costs nothing. Liveness never changes a record,
+ * and a record never claims liveness; this is where the two meet.
+ */
+import type { Ledger } from '../record/ledger.ts';
+import type { NodeId } from '../record/node.ts';
+import type { PeerId, VerifiedRecord } from '../record/record.ts';
+import type { ListedStatus, LivenessState, NodeView } from '../view.ts';
+
+export type ListingListener = (id: NodeId, before: NodeView | undefined, after: NodeView | undefined) => void;
+
+export interface ListingChange {
+  readonly before: NodeView | undefined;
+  readonly after: NodeView | undefined;
+}
+
+export class Listing {
+  readonly #ledger: Ledger;
+  readonly #livenessOf: (author: PeerId) => LivenessState;
+  readonly #views = new Map<NodeId, NodeView>();
+  readonly #listeners = new Set<ListingListener>();
+  /** One shared array per sole author, as most entries have just one. */
+  readonly #soleAuthors = new Map<PeerId, readonly PeerId[]>();
+  #version = 0;
+  #array: readonly NodeView[] | undefined;
+
+  constructor(components: { readonly ledger: Ledger; readonly livenessOf: (author: PeerId) => LivenessState }) {
+    this.#ledger = components.ledger;
+    this.#livenessOf = components.livenessOf;
+  }
+
+  get version(): number {
+    return this.#version;
+  }
+
+  nodes(): readonly NodeView[] {
+    this.#array ??= [...this.#views.values()];
+    return this.#array;
+  }
+
+  get(id: NodeId): NodeView | undefined {
+    return this.#views.get(id);
+  }
+
+  onChange(listener: ListingListener): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Looks at one subject again, after its records or the liveness of an author changed. */
+  refresh(id: NodeId): ListingChange {
+    const before = this.#views.get(id);
+    const after = this.#derive(id);
+    if (before === after || (before !== undefined && after !== undefined && isSame(before, after))) {
+      return { before, after: before };
+    }
+    if (after === undefined) this.#views.delete(id);
+    else this.#views.set(id, after);
+    this.#version += 1;
+    this.#array = undefined;
+    for (const listener of this.#listeners) listener(id, before, after);
+    return { before, after };
+  }
+
+  #derive(id: NodeId): NodeView | undefined {
+    const { winner, vouchers } = this.#ledger.resolution(id);
+    if (winner?.body.type !== 'entry') return undefined;
+    const status = bestOf(vouchers.map(record => this.#livenessOf(record.author)));
+    return status === undefined ? undefined : viewOf(winner, status, this.#authorsOf(vouchers));
+  }
+
+  #authorsOf(vouchers: readonly VerifiedRecord[]): readonly PeerId[] {
+    const sole = vouchers[0]?.author;
+    if (vouchers.length !== 1 || sole === undefined) return vouchers.map(record => record.author);
+    let shared = this.#soleAuthors.get(sole);
+    if (shared === undefined) {
+      if (this.#soleAuthors.size > 10_000) this.#soleAuthors.clear();
+      shared = [sole];
+      this.#soleAuthors.set(sole, shared);
+    }
+    return shared;
+  }
+}
+
+/** An entry as a person sees it. */
+export function viewOf(record: VerifiedRecord, status: ListedStatus, authors: readonly PeerId[]): NodeView {
+  if (record.body.type !== 'entry') throw new TypeError('a departure has no view');
+  const { node } = record.body;
+  return {
+    id: record.subject,
+    address: node.address,
+    metricsPort: node.metricsPort,
+    nodeType: node.nodeType,
+    isLoadBalancer: node.isLoadBalancer,
+    capabilities: node.capabilities,
+    lastUpdatedS: node.lastUpdatedS,
+    status,
+    authors,
+    ...(record.authority === 'self' ? { peerId: record.author } : {}),
+  };
+}
+
+/** A service is as well as the best of the agents that vouch for it; with none left it is not listed. */
+function bestOf(states: readonly LivenessState[]): ListedStatus | undefined {
+  if (states.includes('alive')) return 'alive';
+  return states.includes('suspect') ? 'suspect' : undefined;
+}
+
+function isSame(a: NodeView, b: NodeView): boolean {
+  return (
+    a.status === b.status &&
+    a.address === b.address &&
+    a.lastUpdatedS === b.lastUpdatedS &&
+    a.metricsPort === b.metricsPort &&
+    a.nodeType === b.nodeType &&
+    a.isLoadBalancer === b.isLoadBalancer &&
+    a.peerId === b.peerId &&
+    a.capabilities.join() === b.capabilities.join() &&
+    a.authors.join() === b.authors.join()
+  );
+}

@@ -1,0 +1,619 @@
+/**
+ * The whole protocol of one agent: inputs in, effects out.
+ *
+ * Joins the parts of the core and holds what belongs to none of them: which part hears of what,
+ * the agent's own entry, and when the agent may call itself ready.
+ */
+import { unreachable } from '../errors.ts';
+import type { CoreLogEvent, Effect, Input, Refusal, StoreOperation, Ticket, Wake } from './effects.ts';
+import { RateLimit } from './gossip/rate-limit.ts';
+import { Hosting, type HostingSettings } from './hosting/hosting.ts';
+import { Membership, type MembershipChanges, type MembershipSettings } from './membership/membership.ts';
+import { Peering, type PeeringSettings } from './peering/peering.ts';
+import { type Random, randomIndex } from './random.ts';
+import { Author, type Seal } from './record/author.ts';
+import type { FloorEntry } from './record/floor.ts';
+import type { NodeFields, NodeId } from './record/node.ts';
+import {
+  type AgentContact,
+  type ContextEntry,
+  compareDots,
+  compareText,
+  contextMaxCount,
+  type Digest,
+  type Dot,
+  type PeerId,
+  type VerifiedRecord,
+} from './record/record.ts';
+import { covers } from './record/resolution.ts';
+import { Table, type TableSettings } from './record/table.ts';
+import { SyncExchange, type SyncSettings, type SyncStep } from './sync/exchange.ts';
+import type { Now } from './time.ts';
+import type { LivenessState } from './view.ts';
+
+export interface GossipSettings {
+  /** Records of one author taken in per second, and at once. */
+  readonly authorRecordsPerSecond: number;
+  readonly authorBurstCount: number;
+  /** Records learnt by sync are passed on by gossip when they are this young, ms, … */
+  readonly freshMs: number;
+  /** … and no more than this many came in one frame. */
+  readonly passOnMaxCount: number;
+}
+
+export const defaultGossipSettings: GossipSettings = {
+  authorRecordsPerSecond: 2_000, // Derived: verifying them takes a fifth of one core.
+  authorBurstCount: 10_000, // Derived: an agent that hosts as many entries as it may.
+  freshMs: 30_000, // Guess: older news has gone round by now.
+  passOnMaxCount: 16, // Guess: a newcomer and its services; a healed partition syncs instead.
+};
+
+export interface ProtocolSettings {
+  readonly table: Partial<TableSettings>;
+  readonly hosting: Partial<HostingSettings>;
+  readonly membership: Partial<MembershipSettings>;
+  readonly peering: Partial<PeeringSettings>;
+  readonly sync: Partial<SyncSettings>;
+  readonly gossip: Partial<GossipSettings>;
+  /** How long a starting agent looks for a peer to learn from before it calls itself ready, ms. */
+  readonly joinTimeoutMs: number;
+  /** How long a dead agent is remembered and dialled, ms. */
+  readonly deadRetentionMs: number;
+}
+
+export const defaultProtocolSettings: ProtocolSettings = {
+  table: {},
+  hosting: {},
+  membership: {},
+  peering: {},
+  sync: {},
+  gossip: {},
+  joinTimeoutMs: 3_000, // Guess: a few dials that time out; alone is a normal state.
+  deadRetentionMs: 24 * 3_600_000, // Serf tries for 24 h.
+};
+
+export interface ProtocolOptions {
+  readonly id: NodeId;
+  readonly peer: PeerId;
+  readonly epoch: number;
+  readonly node: NodeFields;
+  readonly settings: Partial<ProtocolSettings>;
+}
+
+/** What the store kept, verified again or trusted by the driver. */
+export interface Restored {
+  readonly records: readonly VerifiedRecord[];
+  readonly floors: ReadonlyMap<NodeId, readonly FloorEntry[]>;
+  readonly clocks: ReadonlyMap<PeerId, Dot>;
+  readonly contacts: readonly { readonly peer: PeerId; readonly multiaddrs: readonly string[]; readonly seenAtMs: number }[];
+  readonly proofs: readonly { readonly first: VerifiedRecord; readonly second: VerifiedRecord }[];
+  readonly aliveAtMs: number | undefined;
+}
+
+const tickMs = 250;
+const ticksPerSecond = 4;
+const housekeepingEveryTicks = 60 * ticksPerSecond;
+const clockFlushEveryTicks = 5 * ticksPerSecond;
+/** A subscription usually follows the link within milliseconds; without one sync starts anyway. */
+const syncWithoutSubscriptionMs = 1_000;
+const reassertEveryMs = 5_000;
+
+export class Protocol {
+  readonly table: Table;
+  readonly membership: Membership;
+  readonly peering: Peering;
+  readonly sync: SyncExchange;
+  readonly hosting: Hosting;
+  readonly author: Author;
+  readonly #options: ProtocolOptions;
+  readonly #settings: ProtocolSettings;
+  readonly #gossip: GossipSettings;
+  readonly #random: Random;
+  readonly #authorRate: RateLimit;
+  readonly #nodeIds = new Map<PeerId, NodeId>();
+  readonly #dirtyClocks = new Set<PeerId>();
+  readonly #synced = new Set<PeerId>();
+  #contact: AgentContact | undefined;
+  #phase: 'starting' | 'ready' | 'stopping' = 'starting';
+  #storeIsWell = true;
+  #ticks = 0;
+  #nextSyncMonoMs = 0;
+  #nextReassertMonoMs = 0;
+
+  constructor(options: ProtocolOptions, components: { readonly seal: Seal; readonly random: Random }) {
+    this.#options = options;
+    this.#settings = { ...defaultProtocolSettings, ...options.settings };
+    this.#gossip = { ...defaultGossipSettings, ...this.#settings.gossip };
+    this.#random = components.random;
+    const self = options.peer;
+    this.membership = new Membership(this.#settings.membership);
+    const livenessOf = (author: PeerId) => this.livenessOf(author);
+    this.table = new Table(this.#settings.table, { self, livenessOf });
+    this.author = new Author({ peer: self, epoch: options.epoch }, components);
+    this.hosting = new Hosting(this.#settings.hosting, {
+      selfId: options.id,
+      author: this.author,
+      table: this.table,
+      livenessOf,
+      nameOf: author => this.nodeIdOf(author) ?? author,
+    });
+    this.peering = new Peering(this.#settings.peering, {
+      self,
+      random: components.random,
+      isLinked: peer => this.membership.isLinked(peer),
+    });
+    this.sync = new SyncExchange(this.#settings.sync, { self, ledger: this.table.ledger });
+    this.#authorRate = new RateLimit({
+      perSecond: this.#gossip.authorRecordsPerSecond,
+      burstCount: this.#gossip.authorBurstCount,
+      bucketsMaxCount: 4_096,
+    });
+  }
+
+  get phase(): 'starting' | 'ready' | 'stopping' {
+    return this.#phase;
+  }
+
+  get storeIsWell(): boolean {
+    return this.#storeIsWell;
+  }
+
+  /** The agent that goes by this key, as its own record says. */
+  nodeIdOf(peer: PeerId): NodeId | undefined {
+    return peer === this.author.peer ? this.#options.id : this.#nodeIds.get(peer);
+  }
+
+  livenessOf(author: PeerId): LivenessState {
+    if (author === this.author.peer) return this.#phase === 'stopping' ? 'left' : 'alive';
+    return this.membership.member(author)?.state ?? 'suspect';
+  }
+
+  /** Another key holds our name: our own entry is not what the cluster sees. */
+  get isNameLost(): boolean {
+    const { winner } = this.table.ledger.resolution(this.#options.id);
+    return winner !== undefined && winner.author !== this.author.peer;
+  }
+
+  /** Cheap checks before the cost of a signature: is this record worth verifying? */
+  screen(
+    record: Dot & { readonly author: PeerId; readonly subject: NodeId; readonly digest: Digest },
+    via: 'gossip' | 'sync',
+    now: Now,
+  ): 'verify' | 'known' | Extract<Refusal, 'quarantined' | 'author-rate'> {
+    if (this.table.ledger.isQuarantined(record.author)) return 'quarantined';
+    if (!this.table.ledger.wants(record)) return 'known';
+    if (via === 'gossip' && !this.#authorRate.take(record.author, now.monoMs)) return 'author-rate';
+    return 'verify';
+  }
+
+  /**
+   * Puts back what the store kept, before `start`.
+   *
+   * An agent that was away for more than half the life of a tombstone may hold entries whose
+   * departure everyone else has forgotten: it keeps its floors and learns the rest anew.
+   */
+  restore(restored: Restored, now: Now): readonly Effect[] {
+    const { ledger } = this.table;
+    for (const [subject, floor] of restored.floors) ledger.setFloor(subject, floor);
+    for (const { first, second } of restored.proofs) {
+      this.table.quarantine({ author: first.author, first, second });
+    }
+    for (const { peer, multiaddrs } of restored.contacts) this.peering.addPeer(peer, multiaddrs, 'store', now.monoMs);
+    for (const [author, dot] of restored.clocks) ledger.restoreClock(author, dot);
+
+    const retentionMs = this.#settings.table.tombstoneRetentionMs ?? 24 * 3_600_000;
+    const awayMs = restored.aliveAtMs === undefined ? 0 : now.wallMs - restored.aliveAtMs;
+    if (awayMs > retentionMs / 2) {
+      const operations = restored.records.map(
+        ({ subject, author }) => ({ type: 'delete-record', subject, author }) as const,
+      );
+      return [{ type: 'persist', operations, then: [] }];
+    }
+    for (const record of restored.records) {
+      if (record.authority === 'self' && record.author !== this.author.peer) this.#meet(record, now);
+      this.author.observe(record.time);
+    }
+    this.table.restore(restored.records);
+    for (const record of restored.records) if (record.author === this.author.peer) this.hosting.adopt(record, now);
+    return [];
+  }
+
+  /** The only way in. Synchronous; whatever a peer sends, it answers with effects, never a throw. */
+  step(input: Input, now: Now): readonly Effect[] {
+    switch (input.type) {
+      case 'start':
+        return this.#start(input.self, input.seeds, now);
+      case 'register':
+        return this.#unlessClosed(input.ticket) ?? this.hosting.register(input, now);
+      case 'deregister':
+        return this.#unlessClosed(input.ticket) ?? this.hosting.deregister(input.ticket, input.id, now);
+      case 'depart':
+        return this.#depart(input.ticket, input.forGood, now);
+      case 'store-health':
+        this.#storeIsWell = input.ok;
+        return [];
+      case 'records-received':
+        return this.#receive(input, now);
+      case 'proof-received':
+        return this.#prove({ author: input.first.author, first: input.first, second: input.second });
+      case 'sync-message':
+        return this.#exchanged(input.from, this.sync.receive(input.from, input.message, now.monoMs));
+      case 'link-up':
+        return this.#linkUp(input.peer, input.address, now);
+      case 'link-down':
+        return this.#linkDown(input.peer, now);
+      case 'subscribed':
+        return this.#beginSync(input.peer);
+      case 'sync-due':
+        return this.#synced.has(input.peer) ? [] : this.#beginSync(input.peer);
+      case 'dial-succeeded':
+        return this.#dialSucceeded(input.key, input.peer, now);
+      case 'dial-failed':
+        return this.#dialFailed(input, now);
+      case 'pinged':
+        return this.#noted(this.membership.pinged(input.peer, input.rttMs, now.monoMs), now);
+      case 'discovered':
+        this.peering.addPeer(input.peer, input.multiaddrs, input.source, now.monoMs);
+        return this.#dialDue(now);
+      case 'tick':
+        return this.#tick(now);
+      case 'join-overdue':
+        return this.#phase === 'starting' ? [...this.#complainAboutSeeds(), ...this.#ready()] : [];
+      default:
+        return unreachable(input);
+    }
+  }
+
+  #start(self: AgentContact, seeds: readonly string[], now: Now): readonly Effect[] {
+    this.#contact = self;
+    for (const seed of seeds) this.peering.addSeed(seed, now.monoMs);
+    const hasSomebodyToAsk = [...this.peering.contacts()].length > 0;
+    return [
+      { type: 'persist', operations: this.#vitals(now), then: [] },
+      ...this.#announce([], now),
+      ...(hasSomebodyToAsk
+        ? [wake(this.#settings.joinTimeoutMs, { type: 'join-overdue' })]
+        : this.#ready()),
+      wake(tickMs, { type: 'tick' }),
+      ...this.#dialDue(now),
+    ];
+  }
+
+  #ready(): readonly Effect[] {
+    if (this.#phase !== 'starting') return [];
+    this.#phase = 'ready';
+    return [{ type: 'ready' }];
+  }
+
+  /** Our own entry, said anew: at start, and when another key laid its hand on our name. */
+  #announce(seen: readonly ContextEntry[], now: Now): readonly Effect[] {
+    if (this.#contact === undefined || this.table.ledger.isQuarantined(this.author.peer)) return [];
+    const own = this.table.ledger.recordBy(this.author.peer, this.#options.id);
+    const context = [...seen, ...this.table.ledger.contextFor(this.author.peer, this.#options.id)];
+    const record = this.author.write(
+      {
+        subject: this.#options.id,
+        authority: 'self',
+        context: dedupe(context),
+        claimedAt: own?.body.type === 'entry' ? own.claimedAt : undefined,
+        leaseMs: 0,
+        body: { type: 'entry', node: this.#options.node, agent: this.#contact },
+      },
+      now.wallMs,
+    );
+    return this.hosting.say(record, now, []);
+  }
+
+  #depart(ticket: Ticket, forGood: boolean, now: Now): readonly Effect[] {
+    const done: Effect = { type: 'reply', ticket, reply: { ok: true, changed: true } };
+    if (this.#phase === 'stopping' || this.#contact === undefined) return [done];
+    const withdrawn = forGood ? this.hosting.withdrawAll(now) : [];
+    this.#phase = 'stopping';
+    if (this.table.ledger.isQuarantined(this.author.peer)) return [...withdrawn, done];
+    const epoch = this.author.openEpoch(0);
+    const own = this.table.ledger.recordBy(this.author.peer, this.#options.id);
+    const record = this.author.write(
+      {
+        subject: this.#options.id,
+        authority: 'self',
+        context: this.table.ledger.contextFor(this.author.peer, this.#options.id),
+        claimedAt: own?.claimedAt,
+        leaseMs: 0,
+        body: { type: 'departure', reason: 'left' },
+      },
+      now.wallMs,
+    );
+    const operations: StoreOperation[] = [
+      { type: 'put-meta', name: 'epoch', value: epoch },
+      ...this.#vitals(now),
+      ...this.#clockRows(),
+    ];
+    return [{ type: 'persist', operations, then: [] }, ...withdrawn, ...this.hosting.say(record, now, [done])];
+  }
+
+  #unlessClosed(ticket: Ticket): readonly Effect[] | undefined {
+    if (this.#phase !== 'ready') return [refuse(ticket, 'NOT_READY', `the agent is ${this.#phase}`)];
+    return this.#storeIsWell ? undefined : [refuse(ticket, 'STORE_FAILED', 'the database refuses writes at the moment')];
+  }
+
+  #receive(input: Extract<Input, { readonly type: 'records-received' }>, now: Now): readonly Effect[] {
+    const effects: Effect[] = [];
+    const news: VerifiedRecord[] = [];
+    for (const record of input.records) effects.push(...this.#take(record, input.via, news, now));
+    if (input.via === 'gossip') return effects;
+
+    const fresh = news.filter(record => now.wallMs - record.time.wallMs < this.#gossip.freshMs);
+    if (fresh.length > 0 && fresh.length <= this.#gossip.passOnMaxCount) {
+      effects.push({ type: 'publish', records: fresh });
+    }
+    effects.push(...this.#exchanged(input.from, this.sync.arrived(input.from, input.last, now.monoMs)));
+    return effects;
+  }
+
+  /** Takes one record in, and then whatever was waiting for it. */
+  #take(record: VerifiedRecord, via: 'gossip' | 'sync', news: VerifiedRecord[], now: Now): readonly Effect[] {
+    const taken = this.table.take(record, now);
+    switch (taken.type) {
+      case 'known':
+        return [];
+      case 'refused':
+        return [{ type: 'refused', reason: taken.reason, via }];
+      case 'parked':
+        return [{ type: 'refused', reason: taken.reason, via }, ...this.#defendName(record, now)];
+      case 'equivocation':
+        return this.#prove(taken.proof);
+      case 'admitted':
+        news.push(...taken.records);
+        return [
+          ...taken.effects,
+          ...taken.records.flatMap(admitted => this.#learnFrom(admitted, now)),
+          ...this.table.parking.take(record.subject).flatMap(parked => this.#take(parked, via, news, now)),
+        ];
+      default:
+        return unreachable(taken);
+    }
+  }
+
+  #learnFrom(record: VerifiedRecord, now: Now): readonly Effect[] {
+    this.author.observe(record.time);
+    this.#dirtyClocks.add(record.author);
+    if (record.author === this.author.peer) return this.#ownVoice(record, now);
+    if (record.authority !== 'self') return [];
+    const isHolder = this.table.ledger.resolution(record.subject).winner === record;
+    const met = isHolder || record.body.type === 'departure' ? this.#meet(record, now) : [];
+    return [...met, ...this.#defendName(record, now), ...this.#dialDue(now)];
+  }
+
+  /** An agent's own record says who it is, where, and whether it is leaving. */
+  #meet(record: VerifiedRecord, now: Now): readonly Effect[] {
+    this.#nodeIds.set(record.author, record.subject);
+    if (record.body.type === 'departure') {
+      return this.#noted(this.membership.left(record.author, now.monoMs), now);
+    }
+    this.peering.addPeer(record.author, record.body.agent?.multiaddrs ?? [], 'record', now.monoMs);
+    const isFresh = now.wallMs - record.time.wallMs < this.#settings.joinTimeoutMs;
+    return this.#noted(this.membership.known(record.author, record.subject, isFresh, now.monoMs), now);
+  }
+
+  /** Our own key spoke, and it was not this process: an earlier life of ours, or a copy of the key. */
+  #ownVoice(record: VerifiedRecord, now: Now): readonly Effect[] {
+    this.hosting.adopt(record, now);
+    if (compareDots(record, this.author.dot) < 0) return [];
+    const epoch = this.author.openEpoch(record.epoch);
+    const authors = [this.author.peer];
+    return [
+      { type: 'persist', operations: [{ type: 'put-meta', name: 'epoch', value: epoch }], then: [] },
+      { type: 'event', event: { event: 'conflict', data: { id: record.subject, kind: 'key-in-use-twice', authors } } },
+      log('key_in_use_twice', { id: record.subject, epoch: record.epoch, sequence: record.sequence }),
+      ...this.#reannounce([], now),
+    ];
+  }
+
+  /**
+   * Another key speaks for our name. If it had seen us and took us for gone, we say that we are
+   * not; if our claim comes second, we only report it, unless the holder is gone.
+   */
+  #defendName(record: VerifiedRecord, now: Now): readonly Effect[] {
+    if (record.subject !== this.#options.id || record.author === this.author.peer) return [];
+    const own = this.table.ledger.recordBy(this.author.peer, this.#options.id);
+    if (own === undefined || this.#phase === 'stopping') return [];
+    const { author, epoch, sequence, digest } = record;
+    const isParked = this.table.ledger.recordBy(author, record.subject)?.digest !== digest;
+    if (covers(record, own) && isParked) {
+      return this.#reannounce([{ author, epoch, sequence, digest }], now);
+    }
+    return this.#reclaimName(now);
+  }
+
+  #reclaimName(now: Now): readonly Effect[] {
+    if (!this.isNameLost) return [];
+    const { winner } = this.table.ledger.resolution(this.#options.id);
+    const holder = winner?.author ?? '';
+    const state = this.livenessOf(holder);
+    if (winner?.body.type === 'departure' || state === 'dead' || state === 'left') return this.#reannounce([], now);
+    return [log('name_held_by_another_key', { id: this.#options.id, holder })];
+  }
+
+  #reannounce(seen: readonly ContextEntry[], now: Now): readonly Effect[] {
+    if (now.monoMs < this.#nextReassertMonoMs) return [];
+    this.#nextReassertMonoMs = now.monoMs + reassertEveryMs;
+    return this.#announce(seen, now);
+  }
+
+  #prove(proof: Parameters<Table['quarantine']>[0]): readonly Effect[] {
+    const effects = this.table.quarantine(proof);
+    if (effects.length === 0) return [];
+    this.peering.forget(proof.author);
+    return [
+      ...effects,
+      { type: 'publish-proof', proof },
+      log('equivocation_proved', { author: proof.author, subject: proof.first.subject }),
+      ...(proof.author === this.author.peer ? [] : [{ type: 'hang-up', peer: proof.author } as const]),
+    ];
+  }
+
+  #linkUp(peer: PeerId, address: string, now: Now): readonly Effect[] {
+    if (this.table.ledger.isQuarantined(peer)) return [{ type: 'hang-up', peer }];
+    this.#synced.delete(peer);
+    return [
+      ...this.#noted(this.membership.linkUp(peer, address, now.monoMs), now),
+      wake(syncWithoutSubscriptionMs, { type: 'sync-due', peer }),
+    ];
+  }
+
+  #linkDown(peer: PeerId, now: Now): readonly Effect[] {
+    // In a partial mesh short links are looks by a peer that has enough neighbours already.
+    const isLook = this.#isPartialMesh() && this.membership.linkAgeMs(peer, now.monoMs) < 10_000;
+    this.sync.peerGone(peer);
+    this.peering.linkDown(peer, now.monoMs);
+    const isEvidence = !isLook && !this.#isPartialMesh();
+    return [...this.#noted(this.membership.linkDown(peer, isEvidence, now.monoMs), now), ...this.#dialDue(now)];
+  }
+
+  #beginSync(peer: PeerId): readonly Effect[] {
+    if (!this.membership.isLinked(peer)) return [];
+    this.#synced.add(peer);
+    const proofs = [...this.table.ledger.proofs.values()];
+    return [
+      { type: 'send', to: peer, message: this.sync.begin() },
+      ...proofs.map(proof => ({ type: 'publish-proof', proof }) as const),
+    ];
+  }
+
+  #exchanged(peer: PeerId, { send, inStep }: SyncStep): readonly Effect[] {
+    const sends = send.map(message => ({ type: 'send', to: peer, message }) as const);
+    return inStep ? [...sends, ...this.#ready()] : sends;
+  }
+
+  #dialSucceeded(key: string, peer: PeerId, now: Now): readonly Effect[] {
+    const wasLook = this.peering.dialSucceeded(key, peer);
+    const multiaddrs = this.peering.contact(peer)?.multiaddrs ?? (key.startsWith('seed:') ? [key.slice(5)] : []);
+    if (key.startsWith('seed:')) this.peering.addPeer(peer, multiaddrs, 'inbound', now.monoMs);
+    const contact = { peer, multiaddrs, seenAtMs: now.wallMs };
+    const kept: Effect = { type: 'persist', operations: [{ type: 'put-contact', contact }], then: [] };
+    return wasLook ? [kept, { type: 'hang-up', peer }] : [kept];
+  }
+
+  #dialFailed(input: Extract<Input, { readonly type: 'dial-failed' }>, now: Now): readonly Effect[] {
+    const contact = [...this.peering.contacts()].find(({ key }) => key === input.key);
+    const { lookUp } = this.peering.dialFailed(input.key, input.text, input.reason !== 'unreachable', now.monoMs);
+    const peer = contact?.peer;
+    const isGone = peer !== undefined && this.peering.contact(peer) === undefined;
+    return [
+      log('dial_failed', { target: input.key, reason: input.reason, text: input.text }),
+      ...(peer === undefined ? [] : this.#noted(this.membership.unreachable(peer, now.monoMs), now)),
+      ...(isGone ? [{ type: 'persist', operations: [{ type: 'delete-contact', peer }], then: [] } as const] : []),
+      ...(lookUp === undefined ? [] : [{ type: 'look-up', peer: lookUp } as const]),
+    ];
+  }
+
+  #complainAboutSeeds(): readonly Effect[] {
+    return [...this.peering.contacts()]
+      .filter(contact => contact.sources.has('seed') && contact.failedDialsCount > 0)
+      .map(contact => log('seed_unreachable', { seed: contact.key.slice(5), error: contact.lastError ?? '' }));
+  }
+
+  #dialDue(now: Now): readonly Effect[] {
+    if (this.#phase === 'stopping') return [];
+    const dials = this.peering.due(this.membership.membersCount, this.membership.linksCount, now.monoMs);
+    return dials.map(dial => ({ type: 'dial', dial }) as const);
+  }
+
+  #noted(changes: MembershipChanges, now: Now): readonly Effect[] {
+    const effects: Effect[] = [];
+    for (const member of changes.changed) {
+      const by = member.state === 'suspect' || member.state === 'dead' ? [this.#options.id] : [];
+      effects.push(...this.table.livenessChanged(member.peer, member.state, by));
+      if (member.state !== 'dead' && member.state !== 'left') continue;
+      for (const subject of this.table.ledger.subjectsOf(member.peer)) {
+        for (const parked of this.table.parking.take(subject)) effects.push(...this.#take(parked, 'sync', [], now));
+      }
+      if (member.id === this.#options.id) effects.push(...this.#reclaimName(now));
+    }
+    for (const peer of changes.ping) effects.push({ type: 'ping', peer });
+    for (const peer of changes.hangUp) effects.push({ type: 'hang-up', peer });
+    return effects;
+  }
+
+  #tick(now: Now): readonly Effect[] {
+    this.#ticks += 1;
+    const effects: Effect[] = [wake(tickMs, { type: 'tick' }), ...this.#dialDue(now)];
+    if (this.#phase === 'stopping' || this.#ticks % ticksPerSecond !== 0) return effects;
+
+    effects.push(...this.#noted(this.membership.tick(now.monoMs), now), ...this.hosting.expire(now));
+    this.sync.tick(now.monoMs);
+    if (this.table.parking.count > 0) {
+      for (const parked of this.table.parking.takeAll(now.monoMs)) effects.push(...this.#take(parked, 'sync', [], now));
+    }
+    if (now.monoMs >= this.#nextSyncMonoMs) effects.push(...this.#syncWithSomebody(now));
+    if (this.#ticks % clockFlushEveryTicks === 0 && this.#dirtyClocks.size > 0) {
+      effects.push({ type: 'persist', operations: this.#clockRows(), then: [] });
+    }
+    if (this.#ticks % housekeepingEveryTicks === 0) effects.push(...this.#housekeeping(now));
+    return effects;
+  }
+
+  #syncWithSomebody(now: Now): readonly Effect[] {
+    const { intervalMs } = { intervalMs: 10_000, ...this.#settings.sync };
+    this.#nextSyncMonoMs = now.monoMs + intervalMs * (0.5 + this.#random.next());
+    const linked = [...this.membership.members()]
+      .map(member => member.peer)
+      .filter(peer => this.membership.isLinked(peer))
+      .sort(compareText);
+    const peer = linked[randomIndex(this.#random, Math.max(1, linked.length))];
+    return peer === undefined ? [] : [{ type: 'send', to: peer, message: this.sync.begin() }];
+  }
+
+  #housekeeping(now: Now): readonly Effect[] {
+    const operations = [...this.table.reapTombstones(now), ...this.#vitals(now)];
+    const gone = [...this.membership.members()].filter(
+      ({ state, sinceMonoMs }) =>
+        (state === 'dead' || state === 'left') && now.monoMs - sinceMonoMs > this.#settings.deadRetentionMs,
+    );
+    const reaped = gone.flatMap(({ peer }) => {
+      this.membership.forget(peer);
+      this.peering.forget(peer);
+      this.#nodeIds.delete(peer);
+      const contact = { type: 'persist', operations: [{ type: 'delete-contact', peer }], then: [] } as const;
+      return [contact, ...this.table.reapAuthor(peer)];
+    });
+    return [{ type: 'persist', operations, then: [] }, ...reaped];
+  }
+
+  #vitals(now: Now): readonly StoreOperation[] {
+    return [{ type: 'put-meta', name: 'alive-at-ms', value: now.wallMs }];
+  }
+
+  #clockRows(): readonly StoreOperation[] {
+    const rows: StoreOperation[] = [];
+    for (const author of this.#dirtyClocks) {
+      const dot = this.table.ledger.clock.get(author);
+      if (dot !== undefined) rows.push({ type: 'put-clock', author, dot });
+    }
+    this.#dirtyClocks.clear();
+    return rows;
+  }
+
+  #isPartialMesh(): boolean {
+    return this.membership.membersCount > (this.#settings.peering.fullMeshMaxCount ?? 200);
+  }
+}
+
+/** One entry an author, as the wire wants it: sorted, the first of each kept. */
+function dedupe(context: readonly ContextEntry[]): readonly ContextEntry[] {
+  const byAuthor = new Map<PeerId, ContextEntry>();
+  for (const entry of context) if (!byAuthor.has(entry.author)) byAuthor.set(entry.author, entry);
+  return [...byAuthor.values()].sort((a, b) => compareText(a.author, b.author)).slice(0, contextMaxCount);
+}
+
+function wake(afterMs: number, input: Wake): Effect {
+  return { type: 'wake', afterMs, input };
+}
+
+function refuse(ticket: Ticket, code: 'NOT_READY' | 'STORE_FAILED', text: string): Effect {
+  return { type: 'reply', ticket, reply: { ok: false, code, details: { text } } };
+}
+
+function log(event: CoreLogEvent, fields: Readonly<Record<string, unknown>>): Effect {
+  return { type: 'log', event, fields };
+}

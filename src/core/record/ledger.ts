@@ -1,0 +1,373 @@
+/**
+ * The set of records this agent holds, and what each subject's records resolve to.
+ *
+ * Holds the latest record of each author about each subject, covered ones too: a joiner can only
+ * follow a context whose records it is given. Nothing here knows of time, except that hybrid times
+ * far ahead of the local clock have to wait (see `parking.ts`, which decides what waits and why).
+ */
+import type { FloorEntry } from './floor.ts';
+import { Fingerprint } from './fingerprint.ts';
+import type { NodeId } from './node.ts';
+import {
+  type ContextEntry,
+  compareDots,
+  compareText,
+  contextMaxCount,
+  type Digest,
+  type Dot,
+  type EquivocationProof,
+  type PeerId,
+  siblingsMaxCount,
+  type VerifiedRecord,
+} from './record.ts';
+import { compareHybrid } from './hybrid-time.ts';
+import { covers, type Resolution, resolve } from './resolution.ts';
+
+export interface LedgerLimits {
+  /** Subjects one author may speak about; its records about further ones are refused. */
+  readonly subjectsPerAuthorMaxCount: number;
+  /** Subjects in all. */
+  readonly subjectsMaxCount: number;
+  /** Floors kept of reaped subjects; the oldest go first. */
+  readonly floorsMaxCount: number;
+  /** Recent records, of all authors together, remembered to notice equivocation across subjects. */
+  readonly recentRecordsMaxCount: number;
+  /** Authors in the agent-wide clock; those without records go first. */
+  readonly clockMaxCount: number;
+}
+
+export const defaultLedgerLimits: LedgerLimits = {
+  subjectsPerAuthorMaxCount: 20_001, // Derived: 10,000 hosted entries, as many departed ones, and itself.
+  subjectsMaxCount: 100_000, // Guess: about 150 MB at 1.5 KiB an entry.
+  floorsMaxCount: 20_000, // Guess: twice the entries of a full author.
+  recentRecordsMaxCount: 4_096, // Guess: more than are on their way at any moment.
+  clockMaxCount: 20_000, // Guess: restarts with a lost key in a cluster of 1,000 over its life.
+};
+
+export type Admission =
+  | { readonly type: 'admitted'; readonly before: Resolution; readonly after: Resolution; readonly evicted: readonly VerifiedRecord[] }
+  /** Held already. */
+  | { readonly type: 'known' }
+  /** Its author has said something newer, or it lies below the subject's floor. */
+  | { readonly type: 'stale' }
+  /** Names records that are not here yet. */
+  | { readonly type: 'unknown-context'; readonly missing: readonly ContextEntry[] }
+  | { readonly type: 'equivocation'; readonly proof: EquivocationProof }
+  | { readonly type: 'quarantined' }
+  | { readonly type: 'full' };
+
+interface Subject {
+  readonly records: VerifiedRecord[];
+  /** Kept only where several records compete; one record decides alone. */
+  resolution: Resolution | undefined;
+}
+
+export class Ledger {
+  readonly #limits: LedgerLimits;
+  readonly #subjects = new Map<NodeId, Subject>();
+  readonly #subjectsOf = new Map<PeerId, Set<NodeId>>();
+  readonly #floors = new Map<NodeId, readonly FloorEntry[]>();
+  readonly #clock = new Map<PeerId, Dot>();
+  readonly #recent = new Map<string, VerifiedRecord>();
+  readonly #proofs = new Map<PeerId, EquivocationProof>();
+  readonly #fingerprint = new Fingerprint();
+  #recordsCount = 0;
+  #conflictsCount = 0;
+
+  constructor(limits: Partial<LedgerLimits> = {}) {
+    this.#limits = { ...defaultLedgerLimits, ...limits };
+  }
+
+  get subjectsCount(): number {
+    return this.#subjects.size;
+  }
+
+  get recordsCount(): number {
+    return this.#recordsCount;
+  }
+
+  /** Subjects whose concurrent records disagree. */
+  get conflictsCount(): number {
+    return this.#conflictsCount;
+  }
+
+  /** The same for everybody who holds the same records. */
+  get fingerprint(): Digest {
+    return this.#fingerprint.value;
+  }
+
+  /** The latest dot seen of every author, over all subjects. */
+  get clock(): ReadonlyMap<PeerId, Dot> {
+    return this.#clock;
+  }
+
+  get proofs(): ReadonlyMap<PeerId, EquivocationProof> {
+    return this.#proofs;
+  }
+
+  *records(): Iterable<VerifiedRecord> {
+    for (const subject of this.#subjects.values()) yield* subject.records;
+  }
+
+  subjects(): Iterable<NodeId> {
+    return this.#subjects.keys();
+  }
+
+  recordsOf(subject: NodeId): readonly VerifiedRecord[] {
+    return this.#subjects.get(subject)?.records ?? [];
+  }
+
+  recordBy(author: PeerId, subject: NodeId): VerifiedRecord | undefined {
+    return this.#subjects.get(subject)?.records.find(record => record.author === author);
+  }
+
+  /** Subjects that an author has a record about, departures included. */
+  subjectsOf(author: PeerId): ReadonlySet<NodeId> {
+    return this.#subjectsOf.get(author) ?? emptySet;
+  }
+
+  resolution(subject: NodeId): Resolution {
+    const held = this.#subjects.get(subject);
+    if (held === undefined) return resolve([]);
+    return held.resolution ?? resolve(held.records);
+  }
+
+  isQuarantined(author: PeerId): boolean {
+    return this.#proofs.has(author);
+  }
+
+  /** Whether a record is worth the cost of checking its signature. */
+  wants(record: Dot & { readonly author: PeerId; readonly subject: NodeId; readonly digest: Digest }): boolean {
+    if (this.isQuarantined(record.author)) return false;
+    const held = this.recordBy(record.author, record.subject);
+    if (held === undefined) return this.#isAboveFloor(record.subject, record);
+    const order = compareDots(record, held);
+    return order > 0 || (order === 0 && record.digest !== held.digest);
+  }
+
+  /** @param alsoHere - Records about to be admitted together with this one; contexts may name them. */
+  admit(record: VerifiedRecord, alsoHere: readonly VerifiedRecord[] = []): Admission {
+    if (this.isQuarantined(record.author)) return { type: 'quarantined' };
+    const other = this.#sameDot(record);
+    if (other !== undefined && other.digest !== record.digest) {
+      return { type: 'equivocation', proof: proofOf(other, record) };
+    }
+    const held = this.recordBy(record.author, record.subject);
+    if (held?.digest === record.digest) return { type: 'known' };
+    if (held !== undefined ? compareDots(record, held) < 0 : !this.#isAboveFloor(record.subject, record)) {
+      return { type: 'stale' };
+    }
+    const missing = this.missingContext(record, alsoHere);
+    if (missing.length > 0) return { type: 'unknown-context', missing };
+    if (held === undefined && this.isFullFor(record.author, record.subject)) return { type: 'full' };
+    return this.#put(record, held);
+  }
+
+  /** What a record says it had seen and nobody here has: neither that record nor a later one of its author. */
+  missingContext(record: VerifiedRecord, alsoHere: readonly VerifiedRecord[]): readonly ContextEntry[] {
+    if (record.context.length === 0) return [];
+    return record.context.filter(entry => {
+      if (this.isQuarantined(entry.author)) return false;
+      const isReached = (other: VerifiedRecord) => other.author === entry.author && compareDots(other, entry) >= 0;
+      if (this.recordsOf(record.subject).some(isReached) || alsoHere.some(isReached)) return false;
+      return this.#isAboveFloor(record.subject, entry);
+    });
+  }
+
+  /**
+   * Ends an author's credit for good and drops all it said: a proof is the same everywhere, so the
+   * set stays the same everywhere. Returns the subjects concerned with what they showed before.
+   */
+  quarantine(proof: EquivocationProof): ReadonlyMap<NodeId, Resolution> {
+    const before = new Map<NodeId, Resolution>();
+    if (this.#proofs.has(proof.author)) return before;
+    this.#proofs.set(proof.author, proof);
+    for (const subject of [...this.subjectsOf(proof.author)]) {
+      before.set(subject, this.resolution(subject));
+      const record = this.recordBy(proof.author, subject);
+      if (record !== undefined) this.#remove(record);
+      this.#resolveAgain(subject);
+    }
+    return before;
+  }
+
+  /** What to write as the context of a new record by `author`: the others' latest about this subject. */
+  contextFor(author: PeerId, subject: NodeId): readonly ContextEntry[] {
+    return this.recordsOf(subject)
+      .filter(record => record.author !== author)
+      .map(({ author, epoch, sequence, digest }) => ({ author, epoch, sequence, digest }))
+      .sort((a, b) => compareText(a.author, b.author))
+      .slice(0, contextMaxCount);
+  }
+
+  /** Forgets a departed subject but keeps its floor, so that nothing older comes back. */
+  reap(subject: NodeId): readonly FloorEntry[] {
+    const records = [...this.recordsOf(subject)];
+    const floor = floorOf(this.#floors.get(subject) ?? [], records);
+    for (const record of records) this.#remove(record);
+    this.setFloor(subject, floor);
+    return floor;
+  }
+
+  /** Forgets what one author said about one subject, but not how far it had come. */
+  reapRecord(record: VerifiedRecord): readonly FloorEntry[] {
+    const floor = floorOf(this.#floors.get(record.subject) ?? [], [{ ...record, context: [] }]);
+    this.#remove(record);
+    this.#resolveAgain(record.subject);
+    this.setFloor(record.subject, floor);
+    return floor;
+  }
+
+  setFloor(subject: NodeId, floor: readonly FloorEntry[]): void {
+    this.#floors.delete(subject);
+    this.#floors.set(subject, floor);
+  }
+
+  /** Floors beyond the limit, oldest first; they are forgotten here. */
+  dropOldFloors(): readonly NodeId[] {
+    const dropped: NodeId[] = [];
+    for (const subject of this.#floors.keys()) {
+      if (this.#floors.size <= this.#limits.floorsMaxCount) break;
+      this.#floors.delete(subject);
+      dropped.push(subject);
+    }
+    return dropped;
+  }
+
+  /** Restores what the store remembers of an author, without a record. */
+  restoreClock(author: PeerId, dot: Dot): void {
+    this.#advanceClock(author, dot);
+  }
+
+  #put(record: VerifiedRecord, held: VerifiedRecord | undefined): Admission {
+    const before = this.resolution(record.subject);
+    let subject = this.#subjects.get(record.subject);
+    if (subject === undefined) {
+      subject = { records: [], resolution: undefined };
+      this.#subjects.set(record.subject, subject);
+    }
+    if (held !== undefined) subject.records.splice(subject.records.indexOf(held), 1);
+    else this.#index(record);
+    subject.records.push(record);
+    this.#recordsCount += held === undefined ? 1 : 0;
+    this.#fingerprint.toggle(record.digest);
+    if (held !== undefined) this.#fingerprint.toggle(held.digest);
+    this.#advanceClock(record.author, record);
+    this.#remember(record);
+
+    const evicted = overflow(subject.records);
+    for (const loser of evicted) this.#remove(loser);
+    this.#resolveAgain(record.subject);
+    return { type: 'admitted', before, after: this.resolution(record.subject), evicted };
+  }
+
+  #remove(record: VerifiedRecord): void {
+    const subject = this.#subjects.get(record.subject);
+    const at = subject?.records.indexOf(record) ?? -1;
+    if (subject === undefined || at < 0) return;
+    subject.records.splice(at, 1);
+    this.#recordsCount -= 1;
+    this.#fingerprint.toggle(record.digest);
+    const subjects = this.#subjectsOf.get(record.author);
+    subjects?.delete(record.subject);
+    if (subjects?.size === 0) this.#subjectsOf.delete(record.author);
+    if (subject.records.length > 0) return;
+    if (subject.resolution?.conflict) this.#conflictsCount -= 1;
+    this.#subjects.delete(record.subject);
+  }
+
+  #index(record: VerifiedRecord): void {
+    const subjects = this.#subjectsOf.get(record.author);
+    if (subjects === undefined) this.#subjectsOf.set(record.author, new Set([record.subject]));
+    else subjects.add(record.subject);
+  }
+
+  #resolveAgain(id: NodeId): void {
+    const subject = this.#subjects.get(id);
+    if (subject === undefined) return;
+    const hadConflict = subject.resolution?.conflict === true;
+    subject.resolution = subject.records.length > 1 ? resolve(subject.records) : undefined;
+    this.#conflictsCount += (subject.resolution?.conflict === true ? 1 : 0) - (hadConflict ? 1 : 0);
+  }
+
+  /** Whether a first record by this author about this subject would exceed a limit. */
+  isFullFor(author: PeerId, subject: NodeId): boolean {
+    if (this.subjectsOf(author).has(subject)) return false;
+    if (this.subjectsOf(author).size >= this.#limits.subjectsPerAuthorMaxCount) return true;
+    return !this.#subjects.has(subject) && this.#subjects.size >= this.#limits.subjectsMaxCount;
+  }
+
+  #isAboveFloor(subject: NodeId, record: Dot & { readonly author: PeerId }): boolean {
+    const floor = this.#floors.get(subject)?.find(entry => entry.author === record.author);
+    return floor === undefined || compareDots(record, floor) > 0;
+  }
+
+  #sameDot(record: VerifiedRecord): VerifiedRecord | undefined {
+    const held = this.recordBy(record.author, record.subject);
+    if (held !== undefined && compareDots(held, record) === 0) return held;
+    return this.#recent.get(dotKey(record));
+  }
+
+  #remember(record: VerifiedRecord): void {
+    this.#recent.set(dotKey(record), record);
+    if (this.#recent.size <= this.#limits.recentRecordsMaxCount) return;
+    for (const oldest of this.#recent.keys()) {
+      this.#recent.delete(oldest);
+      break;
+    }
+  }
+
+  #advanceClock(author: PeerId, dot: Dot): void {
+    const known = this.#clock.get(author);
+    if (known === undefined || compareDots(dot, known) > 0) {
+      this.#clock.set(author, { epoch: dot.epoch, sequence: dot.sequence });
+    }
+    if (this.#clock.size <= this.#limits.clockMaxCount) return;
+    for (const idle of this.#clock.keys()) {
+      if (this.#subjectsOf.has(idle) || idle === author) continue;
+      this.#clock.delete(idle);
+      break;
+    }
+  }
+}
+
+const emptySet: ReadonlySet<NodeId> = new Set();
+
+function dotKey(record: VerifiedRecord): string {
+  return `${record.author} ${record.epoch}.${record.sequence}`;
+}
+
+function proofOf(a: VerifiedRecord, b: VerifiedRecord): EquivocationProof {
+  const [first, second] = a.digest < b.digest ? [a, b] : [b, a];
+  return { author: a.author, first, second };
+}
+
+/** The highest dot per author over an old floor, the records themselves, and what they had seen. */
+function floorOf(floor: readonly FloorEntry[], records: readonly VerifiedRecord[]): readonly FloorEntry[] {
+  const highest = new Map<PeerId, FloorEntry>();
+  for (const { author, epoch, sequence } of [...floor, ...records, ...records.flatMap(record => record.context)]) {
+    const known = highest.get(author);
+    if (known === undefined || compareDots({ epoch, sequence }, known) > 0) {
+      highest.set(author, { author, epoch, sequence });
+    }
+  }
+  return [...highest.values()].sort((a, b) => compareText(a.author, b.author));
+}
+
+/**
+ * Which records have to go when more than eight authors speak about one subject: agents about
+ * themselves stay before hosts, earlier claims before later ones, uncovered before covered.
+ */
+function overflow(records: readonly VerifiedRecord[]): readonly VerifiedRecord[] {
+  if (records.length <= siblingsMaxCount) return [];
+  const isCovered = (record: VerifiedRecord) => records.some(other => other !== record && covers(other, record));
+  return [...records]
+    .sort(
+      (a, b) =>
+        Number(b.authority === 'self') - Number(a.authority === 'self') ||
+        Number(isCovered(a)) - Number(isCovered(b)) ||
+        compareHybrid(a.claimedAt, b.claimedAt) ||
+        compareText(a.author, b.author),
+    )
+    .slice(siblingsMaxCount);
+}

@@ -1,0 +1,179 @@
+/**
+ * Which record an entry shows.
+ *
+ * A pure function of the set of records about one subject (the latest of each author), so every
+ * agent that holds the same set shows the same entry, whatever the order of arrival. The order:
+ *
+ *   1. authority: an agent about itself > a delegate > the hosting agent > a hint;
+ *   2. happened-before: a record that another one's context covers is out, unless both say the
+ *      same, for then each vouches for it;
+ *   3. among what is left the content most authors agree on; 4. the latest hybrid time; 5. the
+ *      smallest digest.
+ *
+ * Two refinements keep that true to what people mean. A withdrawal (a lease that ran out) speaks
+ * for its author alone: it counts only when nobody says anything else. And a name that agents
+ * claim for themselves is not put to a vote: the earliest claim holds it, unless its holder was
+ * covered, that is, followed by a successor.
+ *
+ * Last-writer-wins by clock alone was rejected: it silently drops concurrent claims and lets the
+ * fastest clock rule.
+ */
+import { compareHybrid } from './hybrid-time.ts';
+import { contentKey } from './node.ts';
+import {
+  type Authority,
+  authorities,
+  compareDots,
+  compareText,
+  type Digest,
+  type VerifiedRecord,
+} from './record.ts';
+import type { LossReason, Rule } from '../view.ts';
+
+export interface Resolution {
+  /** Absent only when there is no record. */
+  readonly winner: VerifiedRecord | undefined;
+  readonly rule: Rule;
+  /** The winner and those that say the same, in order of author. */
+  readonly vouchers: readonly VerifiedRecord[];
+  /** Concurrent records of equal authority say different things. */
+  readonly conflict: boolean;
+  readonly losses: ReadonlyMap<Digest, LossReason>;
+}
+
+const noLosses: ReadonlyMap<Digest, LossReason> = new Map();
+const nobody: Resolution = { winner: undefined, rule: 'only', vouchers: [], conflict: false, losses: noLosses };
+
+/** @param records - About one subject, at most one an author; any order. */
+export function resolve(records: readonly VerifiedRecord[]): Resolution {
+  const only = records[0];
+  if (only === undefined) return nobody;
+  if (records.length === 1) {
+    return { winner: only, rule: 'only', vouchers: records, conflict: false, losses: noLosses };
+  }
+
+  const losses = new Map<Digest, LossReason>();
+  const lose = (reason: LossReason, losers: Iterable<VerifiedRecord>) => {
+    for (const loser of losers) losses.set(loser.digest, reason);
+  };
+
+  const current = dropOutlived(records, lose);
+  const [ranking, outranked] = split(current, record => record.authority === highestAuthority(current));
+  lose('authority', outranked);
+  let rule: Rule = outranked.length > 0 ? 'authority' : records.length > current.length ? 'happened-before' : 'only';
+
+  const [uncovered, covered] = split(ranking, record => !ranking.some(other => overrules(other, record)));
+  lose('covered', covered);
+  if (covered.length > 0) rule = 'happened-before';
+
+  const decided =
+    uncovered[0]?.authority === 'self' ? byClaim(uncovered, lose) : byAgreement(uncovered, rule, lose);
+  return { ...decided, rule: decided.rule === 'only' ? rule : decided.rule, losses };
+}
+
+type Lose = (reason: LossReason, losers: Iterable<VerifiedRecord>) => void;
+type Decision = Omit<Resolution, 'losses'>;
+
+/**
+ * Takes out departures that somebody, of whatever authority, knew of and spoke after, and
+ * withdrawals while anybody else still speaks. What they overruled stays overruled.
+ */
+function dropOutlived(records: readonly VerifiedRecord[], lose: Lose) {
+  const [lasting, outlived] = split(
+    records,
+    record => record.body.type === 'entry' || !records.some(other => other !== record && covers(other, record)),
+  );
+  lose('covered', outlived);
+  const [speaking, withdrawn] = split(lasting, record => !isWithdrawal(record));
+  const [standing, overruled] = split(speaking, record => !withdrawn.some(other => overrules(other, record)));
+  lose('covered', overruled);
+  if (standing.length === 0) return withdrawn.length > 0 ? withdrawn : speaking;
+  lose('withdrawn', withdrawn);
+  return standing;
+}
+
+/** Agents that claim one name for themselves: the earliest claim holds it. */
+function byClaim(claims: readonly VerifiedRecord[], lose: Lose): Decision {
+  const [holder, ...others] = [...claims].sort(
+    (a, b) => compareHybrid(a.claimedAt, b.claimedAt) || compareText(a.author, b.author),
+  ) as [VerifiedRecord, ...VerifiedRecord[]];
+  lose('name-held-by-another-key', others);
+  return {
+    winner: holder,
+    rule: others.length > 0 ? 'authority' : 'only',
+    vouchers: [holder],
+    conflict: others.length > 0,
+  };
+}
+
+function byAgreement(candidates: readonly VerifiedRecord[], rule: Rule, lose: Lose): Decision {
+  const groups = new Map<string, VerifiedRecord[]>();
+  for (const record of [...candidates].sort(latestFirst)) {
+    const said = saying(record);
+    const group = groups.get(said);
+    if (group === undefined) groups.set(said, [record]);
+    else group.push(record);
+  }
+  const [first, ...rest] = [...groups.values()].sort(
+    (a, b) => b.length - a.length || latestFirst(a[0] as VerifiedRecord, b[0] as VerifiedRecord),
+  ) as [VerifiedRecord[], ...VerifiedRecord[][]];
+  const winner = first[0] as VerifiedRecord;
+  for (const group of rest) lose(lossAgainst(winner, first.length, group), group);
+
+  const runnerUp = rest[0]?.[0];
+  return {
+    winner,
+    rule: runnerUp === undefined ? rule : ruleBetween(winner, first.length, runnerUp, rest[0]?.length ?? 0),
+    vouchers: [...first].sort((a, b) => compareText(a.author, b.author)),
+    conflict: rest.length > 0,
+  };
+}
+
+function ruleBetween(winner: VerifiedRecord, votes: number, other: VerifiedRecord, otherVotes: number): Rule {
+  if (votes > otherVotes) return 'majority';
+  return compareHybrid(winner.time, other.time) === 0 ? 'digest' : 'latest';
+}
+
+function lossAgainst(winner: VerifiedRecord, votes: number, group: readonly VerifiedRecord[]): LossReason {
+  const rule = ruleBetween(winner, votes, group[0] as VerifiedRecord, group.length);
+  return rule === 'majority' ? 'minority' : rule === 'latest' ? 'earlier' : 'digest';
+}
+
+function latestFirst(a: VerifiedRecord, b: VerifiedRecord): number {
+  return compareHybrid(b.time, a.time) || compareText(a.digest, b.digest);
+}
+
+/** `later` had seen `earlier` when it was written. A context entry whose digest does not fit covers nothing. */
+export function covers(later: VerifiedRecord, earlier: VerifiedRecord): boolean {
+  const seen = later.context.find(entry => entry.author === earlier.author);
+  if (seen === undefined) return false;
+  const order = compareDots(seen, earlier);
+  return order > 0 || (order === 0 && seen.digest === earlier.digest);
+}
+
+/** Two keys never vouch for each other's claim to be one agent, so there agreement does not count. */
+function overrules(later: VerifiedRecord, earlier: VerifiedRecord): boolean {
+  return (
+    later !== earlier && covers(later, earlier) && (earlier.authority === 'self' || saying(later) !== saying(earlier))
+  );
+}
+
+/** What a record says, for telling agreement from disagreement. */
+export function saying(record: VerifiedRecord): string {
+  return record.body.type === 'entry' ? contentKey(record.body.node) : 'departed';
+}
+
+function isWithdrawal(record: VerifiedRecord): boolean {
+  return record.body.type === 'departure' && record.body.reason === 'withdrawn';
+}
+
+function highestAuthority(records: readonly VerifiedRecord[]): Authority {
+  return authorities.find(authority => records.some(record => record.authority === authority)) ?? 'hint';
+}
+
+function split<T>(items: readonly T[], keep: (item: T) => boolean): [T[], T[]] {
+  const kept: T[] = [];
+  const dropped: T[] = [];
+  for (const item of items) (keep(item) ? kept : dropped).push(item);
+  return [kept, dropped];
+}

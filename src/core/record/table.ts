@@ -1,0 +1,260 @@
+/**
+ * The cluster as this agent knows it: takes verified records in, keeps ledger, parking and listing
+ * in step, and says what changed.
+ */
+import type { Effect, Refusal, StoreOperation } from '../effects.ts';
+import { Listing, viewOf } from '../membership/listing.ts';
+import type { Now } from '../time.ts';
+import type { CoreEvent, LivenessState, NodeView } from '../view.ts';
+import { compareHybrid, type HybridTime } from './hybrid-time.ts';
+import { Ledger, type LedgerLimits } from './ledger.ts';
+import type { NodeId } from './node.ts';
+import { Parking, type ParkingLimits, type ParkingReason } from './parking.ts';
+import type { EquivocationProof, PeerId, VerifiedRecord } from './record.ts';
+import { covers, type Resolution } from './resolution.ts';
+
+export interface TableSettings extends Partial<LedgerLimits>, Partial<ParkingLimits> {
+  /** Hybrid times further ahead of our clock than this wait, ms. */
+  readonly driftMaxMs: number;
+  /** How long departures are kept before only their floor remains, ms. */
+  readonly tombstoneRetentionMs: number;
+}
+
+export const defaultTableSettings: TableSettings = {
+  driftMaxMs: 2_000, // Design §3.
+  tombstoneRetentionMs: 24 * 3_600_000, // Serf and chitchat keep them as long.
+};
+
+export type Taken =
+  /** With others that had been waiting for it, as `records` says. */
+  | { readonly type: 'admitted'; readonly records: readonly VerifiedRecord[]; readonly effects: readonly Effect[] }
+  | { readonly type: 'equivocation'; readonly proof: EquivocationProof }
+  | { readonly type: 'parked'; readonly reason: ParkingReason }
+  | { readonly type: 'known' }
+  | { readonly type: 'refused'; readonly reason: Refusal };
+
+export class Table {
+  readonly ledger: Ledger;
+  readonly parking: Parking;
+  readonly listing: Listing;
+  readonly #settings: TableSettings;
+  readonly #self: PeerId;
+  readonly #livenessOf: (author: PeerId) => LivenessState;
+  /** Subjects that may hold nothing but departures. */
+  readonly #departed = new Set<NodeId>();
+
+  constructor(
+    settings: Partial<TableSettings>,
+    components: { readonly self: PeerId; readonly livenessOf: (author: PeerId) => LivenessState },
+  ) {
+    this.#settings = { ...defaultTableSettings, ...settings };
+    this.#self = components.self;
+    this.#livenessOf = components.livenessOf;
+    this.ledger = new Ledger(settings);
+    this.parking = new Parking(settings);
+    this.listing = new Listing({ ledger: this.ledger, livenessOf: components.livenessOf });
+  }
+
+  /** Takes a record in, waits with it, or says why not. */
+  take(record: VerifiedRecord, now: Now): Taken {
+    const aheadMs = record.time.wallMs - now.wallMs - this.#settings.driftMaxMs;
+    if (aheadMs > 0 && record.author !== this.#self) return this.#park(record, 'future', now);
+    if (this.#usurps(record)) return this.#park(record, 'succession', now);
+    return this.#admit(record, [], now);
+  }
+
+  #admit(record: VerifiedRecord, together: readonly VerifiedRecord[], now: Now): Taken {
+    const admission = this.ledger.admit(record, together);
+    switch (admission.type) {
+      case 'admitted': {
+        const written = persist([{ type: 'put-record', record }, ...admission.evicted.map(deletion)]);
+        const told = this.#report(record.subject, admission.before, admission.after);
+        return { type: 'admitted', records: [record], effects: [written, ...told] };
+      }
+      case 'unknown-context': {
+        const parked = this.#park(record, 'unknown-context', now);
+        return parked.type === 'parked' ? (this.#admitTogether(record.subject, now) ?? parked) : parked;
+      }
+      case 'equivocation':
+      case 'known':
+        return admission;
+      default:
+        return { type: 'refused', reason: admission.type };
+    }
+  }
+
+  /**
+   * Records can name each other in a circle: A saw B's first, B saw A's, A spoke again. Whoever
+   * gets only the latest of each has to take them in together or never. So: the largest set of
+   * waiting records whose contexts are all reached by what is held and by the set itself.
+   */
+  #admitTogether(subject: NodeId, now: Now): Taken | undefined {
+    let together = this.parking.awaitingContext(subject);
+    for (let before = Number.POSITIVE_INFINITY; together.length < before; ) {
+      before = together.length;
+      const set = together;
+      together = set.filter(record => this.ledger.missingContext(record, set).length === 0);
+    }
+    if (together.length === 0) return undefined;
+    this.parking.remove(together);
+    const records: VerifiedRecord[] = [];
+    const effects: Effect[] = [];
+    for (const record of together) {
+      const taken = this.#admit(record, together, now);
+      if (taken.type !== 'admitted') continue;
+      records.push(...taken.records);
+      effects.push(...taken.effects);
+    }
+    return { type: 'admitted', records, effects };
+  }
+
+  /** Puts back what the store kept; nobody is told, for nothing happened. */
+  restore(records: Iterable<VerifiedRecord>): void {
+    const bySubject = new Map<NodeId, VerifiedRecord[]>();
+    for (const record of records) {
+      const about = bySubject.get(record.subject);
+      if (about === undefined) bySubject.set(record.subject, [record]);
+      else about.push(record);
+    }
+    for (const [subject, about] of bySubject) {
+      for (const record of about) this.ledger.admit(record, about);
+      this.listing.refresh(subject);
+      if (this.ledger.resolution(subject).winner?.body.type === 'departure') this.#departed.add(subject);
+    }
+  }
+
+  /** The liveness of an author changed: look again at everything it vouches for. */
+  livenessChanged(author: PeerId, to: LivenessState, by: readonly NodeId[]): readonly Effect[] {
+    const effects: Effect[] = [];
+    for (const id of this.ledger.subjectsOf(author)) {
+      const { before, after } = this.listing.refresh(id);
+      const fromStatus = before?.status ?? 'dead';
+      const toStatus = after?.status ?? (to === 'left' ? 'left' : 'dead');
+      if (fromStatus === toStatus || fromStatus === 'unhealthy' || toStatus === 'unhealthy') continue;
+      effects.push(event({ event: 'liveness', data: { id, from: fromStatus, to: toStatus, by } }));
+    }
+    return effects;
+  }
+
+  /** Ends the credit of an author that is proved to have signed two records for one dot. */
+  quarantine(proof: EquivocationProof): readonly Effect[] {
+    if (this.ledger.isQuarantined(proof.author)) return [];
+    const dropped = [...this.ledger.subjectsOf(proof.author)];
+    const before = this.ledger.quarantine(proof);
+    const operations: StoreOperation[] = [
+      { type: 'put-proof', author: proof.author, first: proof.first.wire, second: proof.second.wire },
+      ...dropped.map(subject => ({ type: 'delete-record', subject, author: proof.author }) as const),
+    ];
+    const reports = [...before].flatMap(([id, was]) => this.#report(id, was, this.ledger.resolution(id)));
+    const told = event({
+      event: 'conflict',
+      data: { id: proof.first.subject, kind: 'equivocation', authors: [proof.author] },
+    });
+    return [persist(operations), ...reports, told];
+  }
+
+  /** Departures older than the retention, leaving their floors. Wall clock: it outlives restarts. */
+  reapTombstones(now: Now): readonly StoreOperation[] {
+    const operations: StoreOperation[] = [];
+    const bound: HybridTime = { wallMs: now.wallMs - this.#settings.tombstoneRetentionMs, counter: 0 };
+    for (const id of this.#departed) {
+      const records = this.ledger.recordsOf(id);
+      if (this.ledger.resolution(id).winner?.body.type !== 'departure') this.#departed.delete(id);
+      else if (records.every(record => compareHybrid(record.time, bound) < 0)) {
+        this.#departed.delete(id);
+        operations.push(...records.map(deletion), { type: 'put-floor', subject: id, floor: this.ledger.reap(id) });
+      }
+    }
+    return [...operations, ...this.#droppedFloors()];
+  }
+
+  /** An agent that stayed away too long: all it said is forgotten, but for the floors. */
+  reapAuthor(author: PeerId): readonly Effect[] {
+    const operations: StoreOperation[] = [];
+    const reports: Effect[] = [];
+    for (const id of [...this.ledger.subjectsOf(author)]) {
+      const record = this.ledger.recordBy(author, id);
+      if (record === undefined) continue;
+      const before = this.ledger.resolution(id);
+      operations.push(deletion(record), { type: 'put-floor', subject: id, floor: this.ledger.reapRecord(record) });
+      reports.push(...this.#report(id, before, this.ledger.resolution(id)));
+    }
+    return [persist([...operations, ...this.#droppedFloors()]), ...reports];
+  }
+
+  #droppedFloors(): readonly StoreOperation[] {
+    return this.ledger.dropOldFloors().map(subject => ({ type: 'delete-floor', subject }));
+  }
+
+  #park(record: VerifiedRecord, reason: ParkingReason, now: Now): Taken {
+    if (this.ledger.recordBy(record.author, record.subject)?.digest === record.digest) return { type: 'known' };
+    return this.parking.park(record, reason, now.monoMs)
+      ? { type: 'parked', reason }
+      : { type: 'refused', reason: 'no-room-to-park' };
+  }
+
+  /** A key that would follow another one as an agent, while we see the holder of the name alive. */
+  #usurps(record: VerifiedRecord): boolean {
+    if (record.authority !== 'self') return false;
+    const { winner } = this.ledger.resolution(record.subject);
+    if (winner?.authority !== 'self' || winner.author === record.author || winner.body.type !== 'entry') return false;
+    if (!covers(record, winner) || compareHybrid(record.claimedAt, winner.claimedAt) < 0) return false;
+    const state = this.#livenessOf(winner.author);
+    return state === 'alive' || state === 'suspect';
+  }
+
+  #report(id: NodeId, before: Resolution, after: Resolution): readonly Effect[] {
+    const listed = this.listing.refresh(id);
+    if (after.winner?.body.type === 'departure') this.#departed.add(id);
+    else this.#departed.delete(id);
+
+    const effects: Effect[] = [];
+    const change = changeBetween(before.winner, after.winner);
+    const author = after.winner ?? before.winner;
+    const node = listed.after ?? listed.before ?? unlistedView(change === 'departed' ? before : after);
+    if (change !== undefined && author !== undefined && node !== undefined) {
+      const { author: peer, epoch, sequence } = author;
+      effects.push(
+        event({ event: 'record', data: { id, change, node, author: peer, epoch, sequence } }),
+      );
+    }
+    if (after.conflict && !before.conflict) {
+      const authors = this.ledger.recordsOf(id).map(record => record.author);
+      const kind = after.winner?.authority === 'self' ? 'name-held-by-another-key' : 'concurrent';
+      effects.push(
+        event({ event: 'conflict', data: { id, kind, authors } }),
+        { type: 'log', event: 'record_conflict', fields: { id, kind, authors } },
+      );
+    }
+    return effects;
+  }
+}
+
+function changeBetween(
+  before: VerifiedRecord | undefined,
+  after: VerifiedRecord | undefined,
+): 'added' | 'updated' | 'departed' | undefined {
+  const was = before?.body.type === 'entry';
+  const is = after?.body.type === 'entry';
+  if (!was) return is ? 'added' : undefined;
+  if (!is) return 'departed';
+  return before.digest === after.digest ? undefined : 'updated';
+}
+
+/** For events about entries whose agents are all gone: they have no place in the listing. */
+function unlistedView({ winner, vouchers }: Resolution): NodeView | undefined {
+  if (winner?.body.type !== 'entry') return undefined;
+  return viewOf(winner, 'suspect', vouchers.map(record => record.author));
+}
+
+function deletion({ subject, author }: VerifiedRecord): StoreOperation {
+  return { type: 'delete-record', subject, author };
+}
+
+function persist(operations: readonly StoreOperation[], then: readonly Effect[] = []): Effect {
+  return { type: 'persist', operations, then };
+}
+
+function event(told: CoreEvent): Effect {
+  return { type: 'event', event: told };
+}

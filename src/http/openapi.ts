@@ -1,0 +1,55 @@
+/**
+ * The OpenAPI document, made when somebody first asks for it.
+ *
+ * A second Fastify instance that never listens carries the same routes with their schemas. The one
+ * that serves has none, so that neither its start nor its requests pay for the document.
+ */
+import fastifySwagger from '@fastify/swagger';
+import { fastify } from 'fastify';
+import { operations } from './operations.ts';
+import type { Route } from './route.ts';
+
+export interface DocumentOptions {
+  readonly version: string;
+  /** A secret is asked for, except by the vital signs. */
+  readonly authenticated: boolean;
+  readonly protectVitals: boolean;
+}
+
+export async function openApiDocument(options: DocumentOptions, routes: readonly Route[]): Promise<object> {
+  const app = fastify({ exposeHeadRoutes: false });
+  await app.register(fastifySwagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'Firsthand',
+        description: 'Who is in this cluster, where, and can they be used right now?',
+        version: options.version,
+        license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+      },
+      servers: [{ url: '/' }],
+      tags: ['registration', 'cluster', 'health', 'inspect', 'admin'].map(name => ({ name })),
+      components: { securitySchemes: { secret: { type: 'http', scheme: 'bearer' } } },
+    },
+    convertConstToEnum: false, // OpenAPI 3.1 has `const`.
+  });
+  app.setValidatorCompiler(() => () => true);
+  app.setSerializerCompiler(() => JSON.stringify);
+  app.after(() => {
+    for (const route of routes) for (const [index, url] of route.paths.entries()) declare(route, url, index);
+  });
+  await app.ready();
+  const document = app.swagger();
+  await app.close();
+  return document;
+
+  function declare({ operation, method, vital }: Route, url: string, index: number): void {
+    const locked = options.authenticated && (vital !== true || options.protectVitals);
+    const schema = {
+      ...operations[operation],
+      operationId: index === 0 ? operation : `${operation}Alias${index === 1 ? '' : index}`,
+      security: locked ? [{ secret: [] }] : [],
+    };
+    app.route({ method, url, schema, handler: () => null });
+  }
+}

@@ -1,0 +1,211 @@
+/** Every operation for the OpenAPI document: what goes in, what comes out, and how it can fail. */
+import { type TSchema, Type } from 'typebox';
+import { nodeTypes } from '../core/record/node.ts';
+import * as schemas from './schemas.ts';
+
+export interface OperationSchema {
+  readonly tags: readonly string[];
+  readonly summary: string;
+  readonly description?: string;
+  readonly body?: TSchema;
+  readonly querystring?: TSchema;
+  readonly params?: TSchema;
+  readonly headers?: TSchema;
+  /** By status. */
+  readonly response: Readonly<Record<number, TSchema | object>>;
+}
+
+function json(description: string, schema: TSchema) {
+  return { description, content: { 'application/json': { schema } } };
+}
+
+function text(description: string, type: string) {
+  return { description, content: { [type]: { schema: Type.String() } } };
+}
+
+function errors(...statuses: readonly number[]) {
+  return Object.fromEntries(
+    [...statuses, 500].map(status => [
+      status,
+      json(errorNames[status] as string, schemas.errorSchema(status)),
+    ]),
+  );
+}
+
+const errorNames: Readonly<Record<number, string>> = {
+  400: 'Something in the request is not acceptable',
+  401: 'No or wrong credentials',
+  403: 'Good credentials, but not for this',
+  404: 'Unknown',
+  405: 'Not with this method',
+  408: 'The request did not arrive in time',
+  409: 'Older than what is known',
+  413: 'The body is too large',
+  429: 'Too many requests; see Retry-After',
+  431: 'The headers are too large',
+  500: 'A bug in Firsthand',
+  503: 'Starting or stopping; see Retry-After',
+  507: 'The table is full',
+};
+
+const flag = Type.Enum(['true', 'false', '1', '0']);
+const idParams = Type.Object({ id: schemas.nodeIdSchema });
+const peerFilters = Type.Object({
+  type: Type.Optional(Type.Enum([...nodeTypes])),
+  capability: Type.Optional(
+    Type.Array(Type.String(), { description: 'Repeatable or a comma list; a node must have all of them' }),
+  ),
+  status: Type.Optional(Type.Enum(['alive', 'suspect', 'unhealthy'])),
+  load_balancer: Type.Optional(flag),
+});
+
+export const operations = {
+  register: {
+    tags: ['registration'],
+    summary: 'Register or update a service with this agent',
+    description:
+      'The same registration sent again renews the lease and changes nothing. The answer lists everyone else.',
+    body: schemas.registrationSchema,
+    response: {
+      200: json('Registered, durably', schemas.registeredSchema),
+      ...errors(400, 401, 403, 404, 408, 409, 413, 429, 431, 503, 507),
+    },
+  },
+  deregister: {
+    tags: ['registration'],
+    summary: 'Take a service out',
+    params: idParams,
+    response: { 200: json('Gone', schemas.goneSchema), ...errors(400, 401, 403, 404, 413, 429, 503) },
+  },
+  leave: {
+    tags: ['admin'],
+    summary: 'The agent leaves the cluster for good and stops',
+    description: 'In open mode only for callers on the same machine.',
+    response: { 200: json('Left', schemas.goneSchema), ...errors(401, 403, 413, 429, 503) },
+  },
+  peers: {
+    tags: ['cluster'],
+    summary: 'Who is in the cluster',
+    querystring: peerFilters,
+    response: { 200: json('Everyone listed', schemas.peersSchema), ...errors(400, 401, 429, 503) },
+  },
+  backends: {
+    tags: ['cluster'],
+    summary: 'Where to send work: live, healthy backends',
+    querystring: Type.Object({ format: Type.Optional(Type.Literal('detail')) }),
+    response: {
+      200: json('Addresses, or with `format=detail` objects', schemas.backendsSchema),
+      ...errors(400, 401, 429, 503),
+    },
+  },
+  prometheusTargets: {
+    tags: ['cluster'],
+    summary: 'Targets for the HTTP service discovery of Prometheus',
+    querystring: peerFilters,
+    response: { 200: json('A group for each node', schemas.targetsSchema), ...errors(400, 401, 429, 503) },
+  },
+  metrics: {
+    tags: ['health'],
+    summary: 'Vital signs of this agent, measured',
+    response: { 200: json('Vital signs', schemas.metricsSchema), ...errors(401) },
+  },
+  telemetry: {
+    tags: ['health'],
+    summary: 'Metrics for Prometheus',
+    response: { 200: text('Prometheus text format', 'text/plain'), ...errors(401) },
+  },
+  health: {
+    tags: ['health'],
+    summary: 'One word',
+    response: {
+      200: text('healthy', 'text/plain'),
+      503: text('unhealthy', 'text/plain'),
+      ...errors(401),
+    },
+  },
+  live: {
+    tags: ['health'],
+    summary: 'Would a restart help?',
+    response: {
+      200: json('No', schemas.healthSchema),
+      ...errors(401),
+      503: json('Yes', schemas.unhealthySchema),
+    },
+  },
+  ready: {
+    tags: ['health'],
+    summary: 'Should callers be sent here?',
+    response: {
+      200: json('Yes', schemas.healthSchema),
+      ...errors(401),
+      503: json('No', schemas.unhealthySchema),
+    },
+  },
+  discoveryHealth: {
+    tags: ['health'],
+    summary: "The predecessor's health",
+    response: {
+      200: json('Also when unhealthy: see `status`', schemas.discoverySchema),
+      ...errors(401, 429, 503),
+    },
+  },
+  discoveryStatus: {
+    tags: ['health'],
+    summary: "The predecessor's status",
+    response: {
+      200: json('Also when unhealthy: see `status`', schemas.discoverySchema),
+      ...errors(401, 429, 503),
+    },
+  },
+  events: {
+    tags: ['cluster'],
+    summary: 'What happens, as it happens',
+    description:
+      'Server-sent events. `event` is record, liveness, health, partition or conflict; `reset` says that events ' +
+      'were missed. Send `Last-Event-ID` to go on after an event.',
+    querystring: Type.Object({
+      kind: Type.Optional(Type.Array(Type.String(), { description: 'Repeatable or a comma list' })),
+      id: Type.Optional(schemas.nodeIdSchema),
+      snapshot: Type.Optional(flag),
+    }),
+    headers: Type.Object({ 'last-event-id': Type.Optional(Type.String()) }),
+    response: { 200: text('A stream without end', 'text/event-stream'), ...errors(400, 401, 429, 503) },
+  },
+  records: {
+    tags: ['inspect'],
+    summary: 'The signed records behind all entries, by id',
+    querystring: Type.Object({
+      limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 500, default: 100 })),
+      after: Type.Optional(schemas.nodeIdSchema),
+    }),
+    response: { 200: json('One page', schemas.subjectsSchema), ...errors(400, 401, 429, 503) },
+  },
+  record: {
+    tags: ['inspect'],
+    summary: 'The signed records behind one entry, and why the winner won',
+    params: idParams,
+    response: { 200: json('The entry', schemas.subjectSchema), ...errors(400, 401, 404, 429, 503) },
+  },
+  clock: {
+    tags: ['inspect'],
+    summary: "This agent's clocks: the newest record it has seen of every author",
+    response: { 200: json('The clocks', schemas.clockSchema), ...errors(401, 429, 503) },
+  },
+  mesh: {
+    tags: ['inspect'],
+    summary: 'Connections and what is being done about the missing ones',
+    response: { 200: json('The mesh', schemas.meshSchema), ...errors(401, 429, 503) },
+  },
+  status: {
+    tags: ['inspect'],
+    summary: 'Is this cluster well?',
+    response: { 200: json('The status', schemas.statusSchema), ...errors(401, 429, 503) },
+  },
+  openapi: {
+    tags: ['inspect'],
+    summary: 'This document',
+    response: { 200: json('OpenAPI 3.1', Type.Object({ openapi: Type.String() })), ...errors(401, 429, 503) },
+  },
+} as const satisfies Record<string, OperationSchema>;
+
+export type Operation = keyof typeof operations;

@@ -1,0 +1,99 @@
+/** Entries come, change and go: `/registration`, and the departure of the agent itself. */
+import type { FastifyRequest } from 'fastify';
+import { isNodeId } from '../core/record/node.ts';
+import { FirsthandError } from '../errors.ts';
+import type { AgentPort, RegistrationOutcome, RegistrationRequest } from '../runtime/agent-port.ts';
+import { sendPieces } from './answer.ts';
+import { bodyText } from './body.ts';
+import type { HttpAuth } from './options.ts';
+import type { PeerList } from './peer-list.ts';
+import { parseRegistration } from './registration-body.ts';
+import type { Route } from './route.ts';
+
+export interface RegistrationComponents {
+  readonly agent: AgentPort;
+  readonly peers: PeerList;
+}
+
+export function registrationRoutes(
+  options: { readonly authMode: HttpAuth['mode'] },
+  { agent, peers }: RegistrationComponents,
+): readonly Route[] {
+  return [
+    {
+      operation: 'register',
+      method: 'POST',
+      paths: ['/registration', '/service-discovery/register'],
+      handle: async (request, reply) => {
+        if (options.authMode === 'open') refuseBrowser(request);
+        const registration = parseRegistration(bodyText(request), Date.now());
+        requireReady(agent);
+        const outcome = await agent.register(registration);
+        return sendPieces(reply, answerHead(registration, outcome), peers.peers(registration.id), ']}');
+      },
+    },
+    {
+      operation: 'deregister',
+      method: 'DELETE',
+      paths: ['/registration/:id'],
+      handle: async request => {
+        const { id } = request.params as { readonly id: string };
+        if (!isNodeId(id)) throw new FirsthandError('INVALID_ID', { field: 'id' });
+        requireReady(agent);
+        await agent.deregister(id);
+        return { status: 'deregistered', message: `${id} is no longer registered` };
+      },
+    },
+    {
+      operation: 'leave',
+      method: 'POST',
+      paths: ['/admin/leave'],
+      handle: async request => {
+        if (options.authMode === 'open') {
+          refuseBrowser(request);
+          refuseRemote(request);
+        }
+        requireReady(agent);
+        await agent.leave();
+        return { status: 'left', message: `${agent.identity.id} has left the cluster and stops` };
+      },
+    },
+  ];
+}
+
+/** Ids hold no character that JSON would escape. */
+function answerHead({ action, id }: RegistrationRequest, { changed }: RegistrationOutcome): string {
+  const status = action === 'register' ? 'registered' : 'updated';
+  const message = changed ? `${id} is ${status}` : `nothing new about ${id}; its lease is renewed`;
+  return `{"status":"${status}","message":"${message}","peers":[`;
+}
+
+function requireReady(agent: AgentPort): void {
+  if (agent.phase !== 'ready') {
+    throw new FirsthandError('NOT_READY', { text: `the agent is ${agent.phase}` });
+  }
+}
+
+/**
+ * Where no credentials are asked for, any web page could send such a request from its reader's browser
+ * to an agent on the same machine. Browsers name the page in `Origin`; nobody else sends it.
+ */
+function refuseBrowser(request: FastifyRequest): void {
+  if (request.headers.origin === undefined) return;
+  throw new FirsthandError('FORBIDDEN', {
+    text: 'without credentials, web pages may not change anything here',
+  });
+}
+
+/** In open mode there is no operator to recognise, so only this machine may end the agent. */
+function refuseRemote(request: FastifyRequest): void {
+  const forwarded = request.headers['x-forwarded-for'] ?? request.headers.forwarded;
+  if (forwarded === undefined && isLoopback(request.socket.remoteAddress)) return;
+  throw new FirsthandError('FORBIDDEN', {
+    text: 'in open mode only callers on the same machine may do that',
+  });
+}
+
+export function isLoopback(address: string | undefined): boolean {
+  return address !== undefined && /^(?:::1|(?:::ffff:)?127\.[0-9.]+)$/.test(address);
+}

@@ -1,0 +1,312 @@
+/** The JSON of requests and answers. Only the OpenAPI document and tests load this file. */
+import { type Static, type TProperties, Type } from 'typebox';
+import { addressMaxLength, capabilitiesMaxCount, metricsPortMin, nodeTypes } from '../core/record/node.ts';
+import { authorities } from '../core/record/record.ts';
+import { errorCodes } from '../errors.ts';
+import { statusOf } from './status-codes.ts';
+
+/** Nothing but these properties: an answer with more is a mistake. */
+function exact<T extends TProperties>(properties: T, description?: string) {
+  return Type.Object(properties, {
+    additionalProperties: false,
+    ...(description === undefined ? {} : { description }),
+  });
+}
+
+const count = Type.Integer({ minimum: 0 });
+const unixSeconds = Type.Integer({ minimum: 0, description: 'Whole Unix seconds' });
+const peerId = Type.String({ description: "An agent's key in its libp2p form" });
+const digest = Type.String({ pattern: '^[0-9a-f]{64}$' });
+const nullable = <T extends Parameters<typeof Type.Union>[0][number]>(type: T) =>
+  Type.Union([type, Type.Null()]);
+
+export const nodeIdSchema = Type.String({ pattern: '^[A-Za-z0-9._-]{1,128}$' });
+const capability = Type.String({ pattern: '^[A-Za-z0-9_-]{1,64}$' });
+const nodeType = Type.Enum([...nodeTypes]);
+const listedStatus = Type.Enum(['alive', 'suspect', 'unhealthy']);
+const liveness = Type.Enum(['alive', 'suspect', 'dead', 'left']);
+const phase = Type.Enum(['starting', 'ready', 'stopping']);
+
+// --- requests ------------------------------------------------------------------------------------
+
+const requiredFields = {
+  id: nodeIdSchema,
+  address: Type.String({
+    maxLength: addressMaxLength,
+    description: 'host:port; the host is IPv4, [IPv6] or a DNS name',
+  }),
+  metrics_port: Type.Integer({ minimum: metricsPortMin, maximum: 65_535 }),
+};
+
+const time = Type.Union([unixSeconds, Type.String({ format: 'date-time' })], {
+  description: 'Unix seconds or RFC 3339; at most 60 s ahead of the agent; missing means now',
+});
+
+const optionalFields = {
+  node_type: Type.Optional(nodeType),
+  is_load_balancer: Type.Optional(Type.Boolean({ description: 'Missing: true for a proxy only' })),
+  capabilities: Type.Optional(
+    Type.Array(capability, {
+      maxItems: capabilitiesMaxCount,
+      description: "Missing: the type's defaults; duplicates are folded",
+    }),
+  ),
+  last_updated: Type.Optional(time),
+};
+
+const action = Type.Enum(['register', 'update']);
+
+export const registrationSchema = Type.Union([
+  Type.Object({ action, node: Type.Object({ ...requiredFields, ...optionalFields }) }, { title: 'Envelope' }),
+  Type.Object(
+    { ...requiredFields, ...optionalFields, action: Type.Optional(action), timestamp: Type.Optional(time) },
+    { title: 'Flat' },
+  ),
+  Type.Object(requiredFields, { title: 'Legacy' }),
+]);
+
+// --- nodes ---------------------------------------------------------------------------------------
+
+const nodeFields = {
+  id: nodeIdSchema,
+  address: Type.String(),
+  metrics_port: Type.Integer(),
+  node_type: nodeType,
+  is_load_balancer: Type.Boolean(),
+  capabilities: Type.Array(capability),
+  last_updated: unixSeconds,
+};
+
+export const peerSchema = exact({ ...nodeFields, status: listedStatus });
+export type PeerJson = Static<typeof peerSchema>;
+export const peersSchema = Type.Array(peerSchema);
+
+export const registeredSchema = exact({
+  status: Type.Enum(['registered', 'updated']),
+  message: Type.String(),
+  peers: peersSchema,
+});
+export type RegisteredJson = Static<typeof registeredSchema>;
+
+export const goneSchema = exact({ status: Type.Enum(['deregistered', 'left']), message: Type.String() });
+
+export const backendsSchema = Type.Array(Type.Union([Type.String(), peerSchema]));
+
+export const targetsSchema = Type.Array(
+  exact({ targets: Type.Array(Type.String()), labels: Type.Record(Type.String(), Type.String()) }),
+);
+
+// --- how the agent is ----------------------------------------------------------------------------
+
+const percent = Type.Number({ minimum: 0, maximum: 100 });
+
+export const metricsSchema = exact({
+  ready: Type.Boolean(),
+  requests_in_progress: Type.Integer({
+    minimum: 0,
+    description: 'Being answered now, without the one that asks and without event streams',
+  }),
+  active_requests: Type.Integer({ minimum: 0, description: 'The same with event streams' }),
+  cpu_usage: Type.Number({
+    minimum: 0,
+    maximum: 100,
+    description: 'Of this process since the last question, at least 1 s; 100 is every core it may use',
+  }),
+  memory_usage: Type.Number({
+    minimum: 0,
+    maximum: 100,
+    description: "Resident memory as a share of the cgroup's limit or of the machine's memory",
+  }),
+  gpu_usage: Type.Union([percent, Type.Null()], {
+    description: 'Mean of the graphics processors; null where none can be measured',
+  }),
+  failed_responses: Type.Integer({ minimum: 0, description: 'Answers with status 400 or above' }),
+  connected_peers: count,
+  backoff_requests: Type.Integer({ minimum: 0, description: 'Answers that said "later": 429, 503, 507' }),
+  avg_response_time_ms: Type.Number({ minimum: 0, description: 'Over the last minute' }),
+  error_rate: Type.Number({
+    minimum: 0,
+    maximum: 1,
+    description: 'Share of answers with status 400 or above over the last minute',
+  }),
+  uptime_seconds: count,
+  status_message: Type.String(),
+  version: Type.String(),
+});
+
+const component = exact({
+  name: Type.Enum(['store', 'network', 'sync', 'event_loop']),
+  ok: Type.Boolean(),
+  detail: Type.String(),
+});
+
+const healthFields = { phase, components: Type.Array(component) };
+export const healthSchema = exact({ status: Type.Enum(['live', 'ready']), ...healthFields });
+
+export const discoverySchema = exact({
+  status: Type.Enum(['healthy', 'unhealthy']),
+  auth_mode: Type.String(),
+  requires_authentication: Type.Boolean(),
+  health_check_interval_seconds: Type.Number(),
+  health_check_timeout_seconds: Type.Number(),
+  total_peers: count,
+  backend_peers: count,
+  proxy_peers: count,
+  failure_threshold: count,
+  recovery_threshold: count,
+});
+
+export const statusSchema = exact({
+  identity: exact({
+    id: nodeIdSchema,
+    peer_id: peerId,
+    cluster: Type.String(),
+    epoch: count,
+    node_type: nodeType,
+    version: Type.String(),
+  }),
+  phase,
+  uptime_s: Type.Number({ minimum: 0 }),
+  agents_known: count,
+  agents_reachable: count,
+  agents: Type.Array(
+    exact({ id: nodeIdSchema, peer_id: peerId, state: liveness, since_s: Type.Number({ minimum: 0 }) }),
+  ),
+  services: exact({ total: count, hosted: count, suspect: count }),
+  conflicts: count,
+  quarantined: Type.Array(peerId),
+  components: Type.Array(component),
+  findings: Type.Array(Type.String({ description: 'A sentence that says what is not well' })),
+});
+
+// --- records, clock, mesh ------------------------------------------------------------------------
+
+const dot = { epoch: count, sequence: count };
+const hybridTime = exact({ wall_ms: count, counter: count });
+
+const record = exact({
+  subject: nodeIdSchema,
+  author: peerId,
+  authority: Type.Enum([...authorities]),
+  ...dot,
+  context: Type.Array(exact({ author: peerId, ...dot, digest })),
+  time: hybridTime,
+  claimed_at: hybridTime,
+  lease_ms: count,
+  digest,
+  kind: Type.Enum(['entry', 'left', 'deregistered', 'withdrawn']),
+  node: Type.Optional(exact(nodeFields)),
+  wire: Type.String({ description: 'The signed envelope, base64' }),
+  vouches: Type.Boolean({ description: 'Says the same as the winner' }),
+  lost: Type.Optional(
+    Type.String({ description: 'Why this record does not decide; absent for the winner and its vouchers' }),
+  ),
+});
+
+export const subjectSchema = exact({
+  id: nodeIdSchema,
+  winner: Type.Optional(digest),
+  rule: Type.Optional(
+    Type.Enum(['only', 'authority', 'happened-before', 'majority', 'latest', 'digest'], {
+      description: 'Which rule decided between the records',
+    }),
+  ),
+  conflict: Type.Boolean(),
+  records: Type.Array(record),
+  parked: count,
+});
+
+export const subjectsSchema = exact({
+  subjects: Type.Array(subjectSchema),
+  next: Type.Optional(Type.String({ description: '`after` for the next page; absent on the last one' })),
+});
+
+export const clockSchema = exact({
+  author: peerId,
+  ...dot,
+  time: hybridTime,
+  seen: Type.Array(exact({ author: peerId, id: Type.Optional(nodeIdSchema), ...dot })),
+});
+
+const link = exact({
+  peer: peerId,
+  address: Type.String(),
+  outbound: Type.Boolean(),
+  subscribed: Type.Boolean(),
+  in_mesh: Type.Boolean(),
+  score: Type.Number(),
+});
+
+export const meshSchema = exact({
+  topic: Type.String(),
+  peers: Type.Array(
+    exact({
+      peer: peerId,
+      id: Type.Optional(nodeIdSchema),
+      state: Type.Enum(['connected', 'dialing', 'waiting']),
+      liveness: Type.Optional(liveness),
+      link: Type.Optional(link),
+      rtt_ms: Type.Optional(Type.Number({ minimum: 0 })),
+      sources: Type.Array(Type.Enum(['seed', 'mdns', 'dht', 'record', 'store', 'inbound'])),
+      failed_dials: count,
+      next_dial_in_ms: Type.Optional(Type.Number()),
+      last_error: Type.Optional(Type.String()),
+    }),
+  ),
+  pending_seeds: Type.Array(
+    exact({ seed: Type.String(), failed_dials: count, last_error: Type.Optional(Type.String()) }),
+  ),
+  foreign_refused: count,
+});
+
+// --- events --------------------------------------------------------------------------------------
+
+const at = Type.String({ format: 'date-time', description: 'RFC 3339, milliseconds' });
+
+/** `data` by `event`. */
+export const eventSchemas = {
+  record: exact({
+    at,
+    id: nodeIdSchema,
+    change: Type.Enum(['added', 'updated', 'departed']),
+    node: peerSchema,
+    author: peerId,
+    ...dot,
+  }),
+  liveness: exact({
+    at,
+    id: nodeIdSchema,
+    from: nullable(liveness),
+    to: liveness,
+    by: Type.Array(nodeIdSchema),
+  }),
+  conflict: exact({ at, id: nodeIdSchema, kind: Type.String(), authors: Type.Array(peerId) }),
+  reset: exact({ at, reason: Type.Enum(['too-old', 'too-slow']) }),
+};
+
+// --- errors --------------------------------------------------------------------------------------
+
+/** An error with one of the codes that have this status. */
+export function errorSchema(status: number) {
+  const codes = errorCodes.filter(
+    code => statusOf(code) === status && (status !== 500 || code === 'INTERNAL'),
+  );
+  return exact({
+    error: Type.String({ description: 'A sentence for a person' }),
+    code: Type.Enum([...codes]),
+    field: Type.Optional(Type.String({ description: 'When one field is at fault' })),
+    request_id: Type.String(),
+    ...(status === 413 ? { max_size_bytes: count, received_size_bytes: count } : {}),
+    ...(status === 401 ? { auth_mode: Type.String() } : {}),
+    ...(status === 409 ? { last_updated: unixSeconds } : {}),
+  });
+}
+
+/** `/health/live` and `/health/ready` when they are not: an error with the components beside it. */
+export const unhealthySchema = exact({
+  error: Type.String(),
+  code: Type.Literal('NOT_READY'),
+  request_id: Type.String(),
+  status: Type.Enum(['not_live', 'not_ready']),
+  ...healthFields,
+});

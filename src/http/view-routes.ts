@@ -1,0 +1,75 @@
+/** What `inspect` and `status` show: the agent's views, in snake_case. */
+import { isNodeId } from '../core/record/node.ts';
+import type { RecordView, SubjectView } from '../core/view.ts';
+import { FirsthandError } from '../errors.ts';
+import type { AgentPort } from '../runtime/agent-port.ts';
+import { fieldsJson } from './node-json.ts';
+import { Query } from './query.ts';
+import type { Route } from './route.ts';
+import { snakeKeys } from './snake-case.ts';
+
+const pageDefaultCount = 100;
+/** A page of the largest records that there can be stays below some 20 MB. */
+export const pageMaxCount = 500;
+
+export function viewRoutes(agent: AgentPort): readonly Route[] {
+  return [
+    {
+      operation: 'records',
+      method: 'GET',
+      paths: ['/records'],
+      handle: (request, reply) => {
+        const query = new Query(request.query);
+        const limit = query.count('limit', pageDefaultCount, pageMaxCount);
+        const page = agent.subjects(query.nodeId('after'), limit);
+        const last = page.length === limit ? page.at(-1) : undefined;
+        return reply.send({
+          subjects: page.map(subjectJson),
+          ...(last === undefined ? {} : { next: last.id }),
+        });
+      },
+    },
+    {
+      operation: 'record',
+      method: 'GET',
+      paths: ['/records/:id'],
+      handle: (request, reply) => {
+        const { id } = request.params as { readonly id: string };
+        if (!isNodeId(id)) throw new FirsthandError('INVALID_ID', { field: 'id' });
+        const subject = agent.subject(id);
+        if (subject === undefined) {
+          throw new FirsthandError('UNKNOWN_NODE', { text: `there is no record about ${id}` });
+        }
+        return reply.send(subjectJson(subject));
+      },
+    },
+    {
+      operation: 'clock',
+      method: 'GET',
+      paths: ['/clock'],
+      handle: (_request, reply) => reply.send(snakeKeys(agent.clock())),
+    },
+    {
+      operation: 'mesh',
+      method: 'GET',
+      paths: ['/mesh'],
+      handle: (_request, reply) => reply.send(snakeKeys(agent.mesh())),
+    },
+    {
+      operation: 'status',
+      method: 'GET',
+      paths: ['/status'],
+      handle: (_request, reply) => reply.send(snakeKeys(agent.status())),
+    },
+  ];
+}
+
+function subjectJson({ records, ...subject }: SubjectView) {
+  return { ...(snakeKeys(subject) as object), records: records.map(recordJson) };
+}
+
+/** The node as in `/peers`, so that a reader needs to know one shape only. */
+function recordJson({ node, ...record }: RecordView) {
+  const json = snakeKeys(record) as object;
+  return node === undefined ? json : { ...json, node: fieldsJson(record.subject, node) };
+}

@@ -1,0 +1,33 @@
+/** Why a dial failed, in words for a person. */
+
+const knownCodes: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'connection refused',
+  ECONNRESET: 'the connection was reset',
+  EHOSTUNREACH: 'no route to that host',
+  ENETUNREACH: 'no route to that network',
+  ENOTFOUND: 'the name is not known',
+  EAI_AGAIN: 'the name service does not answer',
+  ETIMEDOUT: 'no answer',
+};
+
+const knownNames: Readonly<Record<string, string>> = {
+  TimeoutError: 'no answer in time',
+  AbortError: 'no answer in time',
+  EncryptionFailedError: 'whoever answers there is not the agent that was expected, or no agent at all',
+  UnexpectedEOFError: 'the connection was closed',
+  NoValidAddressesError: 'no address that can be dialled',
+  DNSQueryFailedError: 'the name is not known',
+};
+
+const textMaxLength = 300;
+
+export function dialFailureText(error: unknown): string {
+  return [...new Set(reasonsOf(error))].join('; ').slice(0, textMaxLength);
+}
+
+function reasonsOf(error: unknown): readonly string[] {
+  if (error instanceof AggregateError && error.errors.length > 0) return error.errors.flatMap(reasonsOf);
+  if (!(error instanceof Error)) return [String(error)];
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
+  return [knownCodes[code] ?? knownNames[error.name] ?? error.message];
+}

@@ -1,0 +1,78 @@
+/**
+ * How gossipsub is set up for a private cluster of 2 to 1,000 agents.
+ *
+ * Its defaults are made for open networks of strangers, and two of them switch a cluster off without an
+ * error: more than ten peers behind one address drive each other's score below the graylist, and a quiet
+ * topic is punished for delivering too little. Records carry their own signature, so gossipsub's is off.
+ */
+import { hash } from 'node:crypto';
+import type { GossipsubOpts } from '@libp2p/gossipsub';
+import { createTopicScoreParams } from '@libp2p/gossipsub/score';
+
+const messageIdBytes = 20;
+
+/** Several messages travel in one RPC when a peer asks for what it missed; the largest is 60 KiB. */
+const rpcMaxBytes = 1_024 * 1_024;
+
+export function gossipProfile(topic: string): Partial<GossipsubOpts> {
+  return {
+    globalSignaturePolicy: 'StrictNoSign',
+    // The whole payload, not only what is signed in it: otherwise a copy with a forged signature would
+    // arrive first, be rejected, and shadow the genuine message in the cache of seen ids.
+    msgIdFn: ({ data }) => hash('sha256', data, 'buffer').subarray(0, messageIdBytes),
+    allowedTopics: [topic],
+
+    D: 6,
+    Dlo: 4,
+    Dhi: 10,
+    Dout: 2,
+    Dlazy: 6,
+    heartbeatInterval: 700, // Lazy repair within about 2 s.
+    mcacheLength: 6,
+    mcacheGossip: 3,
+    seenTTL: 300_000, // A longer replay dies in the core, by its sequence.
+    idontwantMinDataSize: 1_024, // A record has 300 to 500 bytes.
+    gossipsubIWantFollowupMs: 12_000, // A busy agent is late, not hostile.
+
+    fallbackToFloodsub: false,
+    doPX: false,
+    tagMeshPeers: false,
+    allowPublishToZeroTopicPeers: true, // Being alone is a normal state.
+    ignoreDuplicatePublishError: true,
+
+    maxInboundStreams: 4,
+    maxOutboundStreams: 4,
+    maxInboundDataLength: rpcMaxBytes,
+    maxOutboundBufferSize: 4 * 1_024 * 1_024,
+    decodeRpcLimits: {
+      maxSubscriptions: 16,
+      maxMessages: 5_000,
+      maxIhaveMessageIDs: 5_000, // The most that gossipsub itself announces at once.
+      maxIwantMessageIDs: 5_000,
+      maxIdontwantMessageIDs: 512,
+      maxControlMessages: 128,
+      maxPeerInfos: 16,
+    },
+
+    scoreParams: {
+      IPColocationFactorWeight: 0, // Many agents behind one address are normal: containers, NAT, one laptop.
+      behaviourPenaltyThreshold: 6, // As Ethereum: a few broken promises happen to everybody under load.
+      topics: {
+        [topic]: createTopicScoreParams({
+          topicWeight: 1,
+          timeInMeshWeight: 0.01,
+          timeInMeshQuantum: 1_000,
+          timeInMeshCap: 100,
+          firstMessageDeliveriesWeight: 0.1,
+          firstMessageDeliveriesDecay: 0.9,
+          firstMessageDeliveriesCap: 50,
+          meshMessageDeliveriesWeight: 0, // The topic is quiet most of the time.
+          meshFailurePenaltyWeight: 0,
+          invalidMessageDeliveriesWeight: -110, // Grows with the square: one stops lazy gossip, two graylist.
+          invalidMessageDeliveriesDecay: 0.99,
+        }),
+      },
+    },
+    scoreThresholds: { gossipThreshold: -100, publishThreshold: -200, graylistThreshold: -400 },
+  };
+}

@@ -1,0 +1,120 @@
+/** One libp2p host, set up for agents that manage their connections themselves. */
+import { noise } from '@chainsafe/libp2p-noise';
+import { privateKeyFromRaw } from '@libp2p/crypto/keys';
+import { type GossipSub, gossipsub } from '@libp2p/gossipsub';
+import { type Identify, identify } from '@libp2p/identify';
+import type { Libp2p, PeerId } from '@libp2p/interface';
+import { type Ping, ping } from '@libp2p/ping';
+import { tcp } from '@libp2p/tcp';
+import { yamux } from '@libp2p/yamux';
+import { createLibp2p, type ServiceFactoryMap } from 'libp2p';
+import { type Admission, GatedRegistrar } from './gated-registrar.ts';
+import { gossipProfile } from './gossip-profile.ts';
+
+export interface HostOptions {
+  /** Ed25519: 32 bytes of seed, then 32 bytes of public key. */
+  readonly privateKeyRaw: Uint8Array;
+  readonly topic: string;
+  readonly connectionsMaxCount: number;
+  readonly dialTimeoutMs: number;
+  /** Whether this dial is ours: libp2p and the DHT may not dial on their own. */
+  readonly mayDial: (peer: PeerId) => boolean;
+}
+
+interface Services extends Record<string, unknown> {
+  readonly identify: Identify;
+  readonly ping: Ping;
+  readonly gossip: GossipSub;
+}
+
+/** Everything that libp2p's own services see of a host. */
+export type HostInternals = Parameters<ServiceFactoryMap<Services>['gossip']>[0];
+
+export interface Host {
+  readonly node: Libp2p<Services>;
+  readonly internals: HostInternals;
+  /** What gossipsub and the DHT get instead of the host's own registrar. */
+  readonly gate: GatedRegistrar;
+}
+
+/** Per host name or address; the default of 5 resets most of 20 agents that start together. */
+const inboundConnectionsPerSecond = 100;
+/** Guess: leaves room for a second and third address when the first one swallows packets. */
+const addressDialTimeoutMs = 1_500;
+/**
+ * A connection whose other end vanished without a word is closed after this time plus `pingTimeoutMs` at
+ * the latest. The agent's own pings are quicker; this is the backstop for links that nobody pings.
+ */
+const monitorIntervalMs = 30_000;
+const pingTimeoutMs = 10_000;
+/** Own pings, libp2p's monitor and the DHT may meet on one connection. */
+const pingStreamsMaxCount = 16;
+const negotiationTimeoutMs = 5_000;
+/** How long libp2p remembers addresses of peers it has not met again. */
+const peerMaxAgeMs = 3_600_000;
+
+/** Creates the host, not yet started and not listening. */
+export async function createHost(options: HostOptions, admission: () => Admission): Promise<Host> {
+  let internals: HostInternals | undefined;
+  let gate: GatedRegistrar | undefined;
+  const node = await createLibp2p<Services>({
+    start: false,
+    privateKey: privateKeyFromRaw(options.privateKeyRaw),
+    // Nothing here: addresses are listened on one by one once every protocol is registered, so that
+    // whoever connects first already hears all of them.
+    addresses: { listen: [] },
+    transports: [tcp()],
+    connectionEncrypters: [noise()],
+    streamMuxers: [yamux()],
+    connectionGater: {
+      denyDialPeer: peer => !options.mayDial(peer),
+      // libp2p refuses private addresses in browsers only; said here because a cluster lives on them.
+      denyDialMultiaddr: () => false,
+    },
+    connectionManager: {
+      maxConnections: options.connectionsMaxCount,
+      inboundConnectionThreshold: inboundConnectionsPerSecond,
+      maxIncomingPendingConnections: 100,
+      dialTimeout: options.dialTimeoutMs,
+      addressDialTimeout: addressDialTimeoutMs,
+      addressSorter: () => 0, // The order is decided where the addresses are known.
+      inboundUpgradeTimeout: negotiationTimeoutMs,
+      inboundStreamProtocolNegotiationTimeout: negotiationTimeoutMs,
+      outboundStreamProtocolNegotiationTimeout: negotiationTimeoutMs,
+      connectionCloseTimeout: 1_000,
+      reconnectRetries: 0,
+    },
+    connectionMonitor: {
+      pingInterval: monitorIntervalMs,
+      pingTimeout: { minTimeout: pingTimeoutMs, maxTimeout: pingTimeoutMs },
+    },
+    peerStore: { maxPeerAge: peerMaxAgeMs },
+    services: {
+      identify: identify({ runOnConnectionOpen: false }),
+      ping: ping({ maxInboundStreams: pingStreamsMaxCount, maxOutboundStreams: pingStreamsMaxCount }),
+      gossip: components => {
+        internals = components;
+        gate = new GatedRegistrar(components.registrar, lateAdmission(admission));
+        return gossipsub(gossipProfile(options.topic))({
+          privateKey: components.privateKey,
+          peerId: components.peerId,
+          peerStore: components.peerStore,
+          registrar: gate,
+          connectionManager: components.connectionManager,
+          logger: components.logger,
+        });
+      },
+    },
+  });
+  if (internals === undefined || gate === undefined) throw new TypeError('libp2p did not ask for gossipsub');
+  return { node, internals, gate };
+}
+
+/** The links need the host's identify service, and the host's services need the links. */
+function lateAdmission(admission: () => Admission): Admission {
+  return {
+    isAdmitted: connection => admission().isAdmitted(connection),
+    whenAdmitted: connection => admission().whenAdmitted(connection),
+    linked: () => admission().linked(),
+  };
+}

@@ -1,0 +1,338 @@
+/**
+ * The production `Network`: libp2p with TCP, Noise, yamux and gossipsub.
+ *
+ * libp2p connects, encrypts and multiplexes; every decision about whom to be connected to is the core's.
+ * So libp2p's own dialling is switched off (only our dials and our DHT look-ups pass its gate), results
+ * come back through the handlers, and the parts below only see peers of our cluster: `LinkTable` lets
+ * them in, `Gossip`, `Frames` and `Dialer` do one thing each.
+ */
+import { networkInterfaces } from 'node:os';
+import type { Connection, PeerId as Libp2pPeerId } from '@libp2p/interface';
+import type { PeerId } from '../core/record/record.ts';
+import type {
+  DialTarget,
+  DiscoverySource,
+  LinkView,
+  LocalContact,
+  Network,
+  NetworkHandlers,
+} from '../runtime/ports.ts';
+import type { Log } from '../telemetry/log.ts';
+import type { NetMetrics } from '../telemetry/metrics/net.ts';
+import { contactMultiaddrs, multiaddrsAt } from './addresses.ts';
+import { Dialer } from './dialer.ts';
+import { Discovery, type StartDht, type StartMdns } from './discovery.ts';
+import { Frames } from './frames.ts';
+import { Gossip } from './gossip.ts';
+import { createHost, type Host } from './host.ts';
+import { LinkTable } from './link-table.ts';
+import { listenOn } from './listening.ts';
+import { Pinger } from './pinger.ts';
+import { type ProtocolNames, protocolNames } from './protocols.ts';
+
+export interface Libp2pNetworkOptions {
+  readonly cluster: string;
+  /** Ed25519: 32 bytes of seed, then 32 bytes of public key. */
+  readonly privateKeyRaw: Uint8Array;
+  /** `/ip4/…/tcp/…` or `/ip6/…/tcp/…`; port 0 picks a free one. */
+  readonly listen: readonly string[];
+  /** Connections at once, foreign ones and doubles included; above, new ones are refused. */
+  readonly connectionsMaxCount?: number;
+  /** From the call to the end of a dial, identification included, ms. */
+  readonly dialTimeoutMs?: number;
+}
+
+export interface Libp2pNetworkComponents {
+  readonly log: Log;
+  readonly metrics: NetMetrics;
+  /** LAN discovery; absent: off. */
+  readonly mdns?: StartMdns | undefined;
+  /** Looking peers up beyond the neighbours; absent: off, and `lookUp` finds nobody. */
+  readonly dht?: StartDht | undefined;
+}
+
+export const netDefaults = {
+  connectionsMaxCount: 300, // Every agent up to 200, each perhaps twice for a moment.
+  dialTimeoutMs: 5_000, // Guess: three addresses that swallow packets, at 1.5 s each.
+};
+
+/** By contract with the agent, which has 10 s for everything. */
+const stopDeadlineMs = 3_000;
+const peerSweepIntervalMs = 600_000;
+
+interface Running {
+  readonly host: Host;
+  readonly handlers: NetworkHandlers;
+  readonly links: LinkTable;
+  readonly gossip: Gossip;
+  readonly frames: Frames;
+  readonly dialer: Dialer;
+  readonly pinger: Pinger;
+  readonly discovery: Discovery;
+  readonly sweep: NodeJS.Timeout;
+}
+
+export class Libp2pNetwork implements Network {
+  readonly #options: Libp2pNetworkOptions;
+  readonly #parts: Libp2pNetworkComponents;
+  readonly #names: ProtocolNames;
+  #running: Running | undefined;
+  #started = false;
+  #stopped = false;
+  #stopping: Promise<void> | undefined;
+
+  constructor(options: Libp2pNetworkOptions, components: Libp2pNetworkComponents) {
+    this.#options = options;
+    this.#parts = components;
+    this.#names = protocolNames(options.cluster);
+  }
+
+  async start(handlers: NetworkHandlers): Promise<LocalContact> {
+    if (this.#started) throw new TypeError('the network was started before');
+    this.#started = true;
+    const running = await this.#assemble(handlers);
+    this.#running = running;
+    try {
+      return await this.#listen(running);
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
+  }
+
+  publish(bytes: Uint8Array): void {
+    this.#running?.gossip.publish(bytes);
+  }
+
+  send(peer: PeerId, frame: Uint8Array): void {
+    this.#running?.frames.send(peer, frame);
+  }
+
+  dial(target: DialTarget): void {
+    this.#running?.dialer.dial(target);
+  }
+
+  ping(peer: PeerId): void {
+    this.#running?.pinger.ping(peer);
+  }
+
+  lookUp(peer: PeerId): void {
+    this.#running?.discovery.lookUp(peer);
+  }
+
+  hangUp(peer: PeerId): void {
+    const connection = this.#running?.links.connectionTo(peer);
+    if (connection === undefined) return;
+    this.#running?.host.node
+      .hangUp(connection.remotePeer, { signal: AbortSignal.timeout(1_000) })
+      .catch(error =>
+        // libp2p aborts a connection that does not close in time, so it is gone either way.
+        this.#parts.log('network_fault', { during: 'hang-up', error }),
+      );
+  }
+
+  links(): readonly LinkView[] {
+    if (this.#running === undefined) return [];
+    const { links, gossip } = this.#running;
+    const mesh = gossip.mesh();
+    return [...links.linked()].map(connection => {
+      const peer = connection.remotePeer.toString();
+      return {
+        peer,
+        address: connection.remoteAddr.toString(),
+        outbound: connection.direction === 'outbound',
+        subscribed: gossip.isSubscribed(peer),
+        inMesh: mesh.has(peer),
+        score: gossip.score(peer),
+      };
+    });
+  }
+
+  /** Ends pending dials and pings; from then on no handler is called. */
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  async #assemble(handlers: NetworkHandlers): Promise<Running> {
+    const { log, metrics } = this.#parts;
+    const { cluster, privateKeyRaw } = this.#options;
+    const dialTimeoutMs = this.#options.dialTimeoutMs ?? netDefaults.dialTimeoutMs;
+    let running: Running | undefined;
+    const parts = (): Running => {
+      if (running === undefined) throw new TypeError('the network is not assembled yet');
+      return running;
+    };
+
+    const host = await createHost(
+      {
+        privateKeyRaw,
+        topic: this.#names.topic,
+        connectionsMaxCount: this.#options.connectionsMaxCount ?? netDefaults.connectionsMaxCount,
+        dialTimeoutMs,
+        mayDial: peer => parts().dialer.isDialing(peer.toString()) || parts().discovery.isLookingUp,
+      },
+      () => parts().links,
+    );
+    const { node, gate } = host;
+    const self = node.peerId.toString();
+    const links = new LinkTable(
+      { syncProtocol: this.#names.sync },
+      {
+        identify: node.services.identify,
+        events: {
+          up: connection => this.#onUp(parts(), connection),
+          down: peer => this.#onDown(parts(), peer),
+          moved: connection => gate.up(connection),
+          foreign: (connection, other) => this.#onForeign(parts(), connection, other),
+        },
+      },
+    );
+    running = {
+      host,
+      handlers,
+      links,
+      gossip: new Gossip(
+        { topic: this.#names.topic },
+        {
+          gossipsub: node.services.gossip,
+          gate,
+          links,
+          log,
+          metrics,
+          onGossip: (from, bytes) => handlers.onGossip(from, bytes),
+          onSubscribed: peer => handlers.onSubscribed(peer),
+        },
+      ),
+      frames: new Frames(
+        { protocol: this.#names.sync },
+        { links, metrics, onFrame: (from, bytes) => handlers.onFrame(from, bytes) },
+      ),
+      dialer: new Dialer(
+        { cluster, self, timeoutMs: dialTimeoutMs },
+        { node, links, log, metrics, onEnded: (key, outcome) => handlers.onDialEnded(key, outcome) },
+      ),
+      pinger: new Pinger({
+        ping: node.services.ping,
+        links,
+        metrics,
+        onPing: (peer, rttMs) => handlers.onPing(peer, rttMs),
+      }),
+      discovery: new Discovery(
+        { cluster, kadProtocol: this.#names.kad, self },
+        {
+          host,
+          links,
+          log,
+          metrics,
+          mdns: this.#parts.mdns,
+          dht: this.#parts.dht,
+          onDiscovered: (peer, multiaddrs, source) => this.#onDiscovered(parts(), peer, multiaddrs, source),
+        },
+      ),
+      sweep: setInterval(() => void this.#sweepPeers(parts()), peerSweepIntervalMs),
+    };
+    running.sweep.unref();
+    return running;
+  }
+
+  async #listen(running: Running): Promise<LocalContact> {
+    const { host, links, frames, gossip, discovery } = running;
+    const { node, internals, gate } = host;
+    node.addEventListener('connection:open', ({ detail }) => void links.admit(detail));
+    await gate.handle(this.#names.sync, (stream, connection) => frames.receive(stream, connection), {
+      maxInboundStreams: 2,
+      maxOutboundStreams: 2,
+    });
+    await node.start();
+    gossip.start();
+    const endpoints = await listenOn(internals.transportManager, this.#options.listen);
+    this.#vouchForAddresses(host);
+    const peer = node.peerId.toString();
+    const multiaddrs = contactMultiaddrs(endpoints, networkInterfaces(), peer);
+    this.#parts.log('network_listening', { peer, multiaddrs });
+    discovery.start(hosts => multiaddrsAt(endpoints, hosts, peer));
+    return { peer, multiaddrs };
+  }
+
+  /** libp2p tells nobody about a public address until a stranger has confirmed it; we listen there, so it is true. */
+  #vouchForAddresses({ internals }: Host): void {
+    for (const address of internals.transportManager.getAddrs()) {
+      internals.addressManager.confirmObservedAddr(address, {
+        type: 'transport',
+        ttl: 10 * 365 * 86_400_000,
+      });
+    }
+  }
+
+  #onUp(running: Running, connection: Connection): void {
+    const peer = connection.remotePeer.toString();
+    const address = connection.remoteAddr.toString();
+    this.#parts.metrics.links.set(running.links.size);
+    this.#parts.log('link_up', { peer, address, direction: connection.direction });
+    running.handlers.onLinkUp(peer, address);
+    // After the handler, so that nothing of a peer is heard before its link.
+    running.host.gate.up(connection);
+  }
+
+  #onDown(running: Running, remote: Libp2pPeerId): void {
+    const peer = remote.toString();
+    running.host.gate.down(remote);
+    running.gossip.down(peer);
+    running.frames.down(peer);
+    this.#parts.metrics.links.set(running.links.size);
+    this.#parts.log('link_down', { peer });
+    running.handlers.onLinkDown(peer);
+  }
+
+  #onForeign(running: Running, connection: Connection, cluster: string | undefined): void {
+    const address = connection.remoteAddr.toString();
+    this.#parts.log('foreign_peer_refused', { address, cluster });
+    running.handlers.onForeign(address);
+  }
+
+  #onDiscovered(
+    running: Running,
+    peer: PeerId,
+    multiaddrs: readonly string[],
+    source: DiscoverySource,
+  ): void {
+    if (this.#stopped) return;
+    this.#parts.metrics.discovered.add({ source });
+    running.handlers.onDiscovered(peer, multiaddrs, source);
+  }
+
+  /** libp2p removes peers that it has not heard of for long only while it walks through all of them. */
+  async #sweepPeers({ host }: Running): Promise<void> {
+    try {
+      await host.node.peerStore.all();
+    } catch (error) {
+      // The next sweep tries again; until then a few kilobytes are kept too long.
+      this.#parts.log('network_fault', { during: 'sweep', error });
+    }
+  }
+
+  async #stop(): Promise<void> {
+    this.#stopped = true;
+    const running = this.#running;
+    if (running === undefined) return;
+    const { host, links, gossip, frames, dialer, pinger, discovery, sweep } = running;
+    clearInterval(sweep);
+    dialer.stop();
+    pinger.stop();
+    gossip.stop();
+    frames.stop();
+    links.stop();
+    const closed = Promise.allSettled([discovery.stop(), host.node.stop()]);
+    let timer: NodeJS.Timeout | undefined;
+    const deadline = new Promise<'late'>(resolve => {
+      timer = setTimeout(() => resolve('late'), stopDeadlineMs);
+    });
+    const end = await Promise.race([closed, deadline]);
+    clearTimeout(timer);
+    if (end === 'late') {
+      this.#parts.log('stop_forced', { component: 'network', afterMs: stopDeadlineMs });
+      for (const connection of host.node.getConnections()) connection.abort(new Error('stopped'));
+    }
+  }
+}

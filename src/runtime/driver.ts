@@ -1,0 +1,266 @@
+/**
+ * Runs the protocol in a world: turns what happens there into inputs, one at a time, and carries
+ * out the effects.
+ *
+ * The same driver serves production and the simulator; only the ports differ. An input that arrives
+ * while another is being handled (an effect's synchronous consequence) waits for its turn.
+ */
+import type { CoreLogEvent, Effect, Input, Refusal, Reply, Ticket } from '../core/effects.ts';
+import type { Protocol } from '../core/protocol.ts';
+import type { NodeId } from '../core/record/node.ts';
+import type { AgentContact, PeerId } from '../core/record/record.ts';
+import { errorKind, FirsthandError, unreachable } from '../errors.ts';
+import type { RecentEvents } from './event-log.ts';
+import { Intake, type IntakeSettings, type Rejection } from './intake.ts';
+import type { RegistrationRequest } from './agent-port.ts';
+import type { Clock, LocalContact, Network, NetworkHandlers, RecordCodec, Store } from './ports.ts';
+import { Publisher } from './publisher.ts';
+import { WriteQueue } from './write-queue.ts';
+
+/** Hears of everything that goes in and out; counts and logs it. Must not throw. */
+export interface Observer {
+  input(input: Input): void;
+  effect(effect: Effect): void;
+  rejected(reason: Rejection | Refusal, via: 'gossip' | 'sync'): void;
+  foreign(address: string): void;
+  log(event: CoreLogEvent | 'store_write_failed' | 'store_recovered', fields: Readonly<Record<string, unknown>>): void;
+}
+
+export interface DriverComponents {
+  readonly protocol: Protocol;
+  readonly codec: RecordCodec;
+  readonly network: Network;
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly events: RecentEvents;
+  readonly observer: Observer;
+}
+
+export interface DriverOptions {
+  readonly cluster: string;
+  readonly seeds: readonly string[];
+  readonly intake: Partial<IntakeSettings>;
+}
+
+type Waiting = { readonly resolve: (changed: boolean) => void; readonly reject: (error: unknown) => void };
+
+export class Driver {
+  readonly #options: DriverOptions;
+  readonly #components: DriverComponents;
+  readonly #writes: WriteQueue;
+  readonly #publisher: Publisher;
+  readonly #intake: Intake;
+  readonly #inputs: Input[] = [];
+  readonly #waiting = new Map<Ticket, Waiting>();
+  readonly #timers = new Set<() => void>();
+  readonly #ready = Promise.withResolvers<void>();
+  #isBusy = false;
+  #isStopped = false;
+  #lastTicket = 0;
+  #foreignCount = 0;
+
+  constructor(options: DriverOptions, components: DriverComponents) {
+    this.#options = options;
+    this.#components = components;
+    const feed = (input: Input) => this.feed(input);
+    this.#writes = new WriteQueue(
+      {
+        onDurable: effects => this.#run(effects),
+        onFailed: (error, refused) => this.#storeFailed(error, refused),
+        onRecovered: () => {
+          components.observer.log('store_recovered', {});
+          this.feed({ type: 'store-health', ok: true });
+        },
+      },
+      components,
+    );
+    this.#publisher = new Publisher(components);
+    this.#intake = new Intake(
+      { cluster: options.cluster, settings: options.intake },
+      { feed, onRejected: (reason, via) => components.observer.rejected(reason, via) },
+      components,
+    );
+  }
+
+  /** Agents of other clusters that were met and refused. */
+  get foreignCount(): number {
+    return this.#foreignCount;
+  }
+
+  /** Reads the store, starts the network, announces. @throws what `Store.load` and `Network.start` throw. */
+  async start(contactOf: (local: LocalContact) => AgentContact | Promise<AgentContact>): Promise<void> {
+    const { store, codec, protocol, clock, network } = this.#components;
+    const stored = await store.load();
+    const known = <T>(value: T | undefined): value is T => value !== undefined;
+    const restored = {
+      records: stored.records.map(wire => codec.trust(wire)).filter(known),
+      floors: stored.floors,
+      clocks: stored.clocks,
+      contacts: stored.contacts,
+      proofs: stored.proofs
+        .map(({ first, second }) => ({ first: codec.trust(first), second: codec.trust(second) }))
+        .filter((proof): proof is { first: NonNullable<typeof proof.first>; second: NonNullable<typeof proof.second> } =>
+          known(proof.first) && known(proof.second),
+        ),
+      aliveAtMs: stored.meta['alive-at-ms'],
+    };
+    this.#run(protocol.restore(restored, clock.now()));
+    const local = await network.start(this.#handlers());
+    this.feed({ type: 'start', self: await contactOf(local), seeds: this.#options.seeds });
+  }
+
+  /** Resolves once the agent has joined, or knows that it is alone. */
+  get ready(): Promise<void> {
+    return this.#ready.promise;
+  }
+
+  /** Resolves with whether anything changed, once it is durable. @throws FirsthandError */
+  register(request: RegistrationRequest): Promise<boolean> {
+    const { action, id, node } = request;
+    return this.#ask(ticket => ({ type: 'register', ticket, action, id, node }));
+  }
+
+  async deregister(id: NodeId): Promise<void> {
+    await this.#ask(ticket => ({ type: 'deregister', ticket, id }));
+  }
+
+  /** Announces departure; resolves once that is written and handed to the network. */
+  async depart(forGood: boolean): Promise<void> {
+    await this.#ask(ticket => ({ type: 'depart', ticket, forGood }));
+    this.#publisher.flush();
+  }
+
+  /** Safe to call twice. Waits for writes under way; what the store refuses by then is lost with the process. */
+  async stop(): Promise<void> {
+    if (this.#isStopped) return;
+    await this.#writes.idle();
+    this.#isStopped = true;
+    this.#writes.stop();
+    for (const cancel of this.#timers) cancel();
+    this.#timers.clear();
+    const error = new FirsthandError('NOT_READY', { text: 'the agent has stopped' });
+    for (const { reject } of this.#waiting.values()) reject(error);
+    this.#waiting.clear();
+    this.#ready.resolve();
+  }
+
+  feed(input: Input): void {
+    if (this.#isStopped) return;
+    this.#inputs.push(input);
+    if (this.#isBusy) return;
+    this.#isBusy = true;
+    try {
+      for (let next = this.#inputs.shift(); next !== undefined; next = this.#inputs.shift()) {
+        this.#components.observer.input(next);
+        this.#run(this.#components.protocol.step(next, this.#components.clock.now()));
+      }
+    } finally {
+      this.#isBusy = false;
+    }
+  }
+
+  #ask(inputFor: (ticket: Ticket) => Input): Promise<boolean> {
+    if (this.#isStopped) return Promise.reject(new FirsthandError('NOT_READY', { text: 'the agent has stopped' }));
+    this.#lastTicket += 1;
+    const ticket = this.#lastTicket;
+    return new Promise((resolve, reject) => {
+      this.#waiting.set(ticket, { resolve, reject });
+      this.feed(inputFor(ticket));
+    });
+  }
+
+  #run(effects: readonly Effect[]): void {
+    for (const effect of effects) {
+      this.#components.observer.effect(effect);
+      this.#carryOut(effect);
+    }
+  }
+
+  #carryOut(effect: Effect): void {
+    const { network, codec, clock, events, observer } = this.#components;
+    switch (effect.type) {
+      case 'persist':
+        return this.#writes.add(effect.operations, effect.then);
+      case 'publish':
+        return this.#publisher.add(effect.records);
+      case 'publish-proof':
+        return this.#publisher.addProof(effect.proof);
+      case 'send':
+        return network.send(effect.to, codec.encodeFrame(effect.message));
+      case 'dial': {
+        const { key, peer, multiaddrs } = effect.dial;
+        return network.dial({ key, multiaddrs, ...(peer === undefined ? {} : { peer }) });
+      }
+      case 'hang-up':
+        return network.hangUp(effect.peer);
+      case 'ping':
+        return network.ping(effect.peer);
+      case 'look-up':
+        return network.lookUp(effect.peer);
+      case 'wake':
+        return this.#wake(effect.afterMs, effect.input);
+      case 'reply':
+        return this.#answer(effect.ticket, effect.reply);
+      case 'event': {
+        const at = new Date(clock.now().wallMs).toISOString();
+        const { event } = effect;
+        return events.append({ ...event, data: { at, ...event.data } } as Parameters<RecentEvents['append']>[0]);
+      }
+      case 'refused':
+        return observer.rejected(effect.reason, effect.via);
+      case 'log':
+        return observer.log(effect.event, effect.fields);
+      case 'ready':
+        return this.#ready.resolve();
+      default:
+        return unreachable(effect);
+    }
+  }
+
+  #wake(afterMs: number, input: Input): void {
+    const cancel = this.#components.clock.after(afterMs, () => {
+      this.#timers.delete(cancel);
+      this.feed(input);
+    });
+    this.#timers.add(cancel);
+  }
+
+  #answer(ticket: Ticket, reply: Reply): void {
+    const waiting = this.#waiting.get(ticket);
+    this.#waiting.delete(ticket);
+    if (reply.ok) waiting?.resolve(reply.changed);
+    else waiting?.reject(new FirsthandError(reply.code, reply.details));
+  }
+
+  #storeFailed(error: unknown, refused: readonly Effect[]): void {
+    this.#components.observer.log('store_write_failed', { error });
+    for (const effect of refused) {
+      if (effect.type !== 'reply') continue;
+      const { text } = errorKind('STORE_FAILED');
+      this.#answer(effect.ticket, { ok: false, code: 'STORE_FAILED', details: { text } });
+    }
+    this.feed({ type: 'store-health', ok: false });
+  }
+
+  #handlers(): NetworkHandlers {
+    return {
+      onGossip: (from, bytes) => (this.#isStopped ? 'ignore' : this.#intake.gossip(from, bytes)),
+      onFrame: (from, bytes) => {
+        if (!this.#isStopped) this.#intake.frame(from, bytes);
+      },
+      onLinkUp: (peer, address) => this.feed({ type: 'link-up', peer, address }),
+      onLinkDown: peer => this.feed({ type: 'link-down', peer }),
+      onSubscribed: peer => this.feed({ type: 'subscribed', peer }),
+      onDialEnded: (key, outcome) =>
+        outcome.ok
+          ? this.feed({ type: 'dial-succeeded', key, peer: outcome.peer })
+          : this.feed({ type: 'dial-failed', key, reason: outcome.reason, text: outcome.text }),
+      onPing: (peer: PeerId, rttMs) => this.feed({ type: 'pinged', peer, rttMs }),
+      onDiscovered: (peer, multiaddrs, source) => this.feed({ type: 'discovered', peer, multiaddrs, source }),
+      onForeign: address => {
+        this.#foreignCount += 1;
+        this.#components.observer.foreign(address);
+      },
+    };
+  }
+}

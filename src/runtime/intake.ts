@@ -1,0 +1,161 @@
+/**
+ * From bytes to verified records: what a peer sends is decoded under limits, screened by the core
+ * for whether it is worth a signature check, and verified.
+ *
+ * Gossip is judged at once, for the verdict decides whether the message travels on. Sync frames can
+ * hold many records and wait their turn: a few milliseconds of signature checks, then the loop is
+ * free for whatever else has come in. A blocked loop is how agents come to suspect healthy peers.
+ */
+import { RateLimit } from '../core/gossip/rate-limit.ts';
+import type { Input, Refusal } from '../core/effects.ts';
+import type { Protocol } from '../core/protocol.ts';
+import { compareDots, type PeerId, type VerifiedRecord } from '../core/record/record.ts';
+import type { Clock, RecordCodec, UnverifiedRecord, Verdict } from './ports.ts';
+import { recordsPerMessageMaxCount } from './publisher.ts';
+
+/** Why bytes from a peer were thrown away before the core saw them. */
+export type Rejection = 'malformed' | 'wrong-cluster' | 'bad-signature' | 'bad-proof' | 'peer-rate' | 'queue-full';
+
+export interface IntakeHandlers {
+  readonly feed: (input: Input) => void;
+  readonly onRejected: (rejection: Rejection | Refusal, via: 'gossip' | 'sync', from: PeerId) => void;
+}
+
+export interface IntakeSettings {
+  /** Gossip messages taken from one peer per second, and at once. */
+  readonly peerMessagesPerSecond: number;
+  readonly peerBurstCount: number;
+}
+
+export const defaultIntakeSettings: IntakeSettings = {
+  peerMessagesPerSecond: 500, // Guess: a batch every 2 ms.
+  peerBurstCount: 2_000, // Guess: a storm of registrations reaching us through one neighbour.
+};
+
+/** Signature checks in one turn: about 5 ms at 0.1 ms each. */
+const checksPerTurn = 50;
+const framesQueuedMaxCount = 512;
+
+interface QueuedFrame {
+  readonly from: PeerId;
+  readonly records: readonly UnverifiedRecord[];
+  readonly last: boolean;
+}
+
+export class Intake {
+  readonly #handlers: IntakeHandlers;
+  readonly #protocol: Protocol;
+  readonly #codec: RecordCodec;
+  readonly #clock: Clock;
+  readonly #cluster: string;
+  readonly #peerRate: RateLimit;
+  #frames: QueuedFrame[] = [];
+  #position = 0;
+  #verified: VerifiedRecord[] = [];
+
+  constructor(
+    options: { readonly cluster: string; readonly settings: Partial<IntakeSettings> },
+    handlers: IntakeHandlers,
+    components: { readonly protocol: Protocol; readonly codec: RecordCodec; readonly clock: Clock },
+  ) {
+    const settings = { ...defaultIntakeSettings, ...options.settings };
+    this.#cluster = options.cluster;
+    this.#handlers = handlers;
+    this.#protocol = components.protocol;
+    this.#codec = components.codec;
+    this.#clock = components.clock;
+    this.#peerRate = new RateLimit({
+      perSecond: settings.peerMessagesPerSecond,
+      burstCount: settings.peerBurstCount,
+      bucketsMaxCount: 4_096,
+    });
+  }
+
+  gossip(from: PeerId, bytes: Uint8Array): Verdict {
+    if (!this.#peerRate.take(from, this.#clock.now().monoMs)) return this.#dismiss('peer-rate', 'gossip', from, 'ignore');
+    const message = this.#codec.decodeGossip(bytes);
+    if (message === undefined || message.records.length > 2 * recordsPerMessageMaxCount) {
+      return this.#dismiss('malformed', 'gossip', from, 'reject');
+    }
+    const verified: VerifiedRecord[] = [];
+    for (const record of message.records) {
+      const checked = this.#check(record, 'gossip', from);
+      if (checked === 'reject') return 'reject';
+      if (checked !== 'ignore') verified.push(checked);
+    }
+    const proofs: (readonly [VerifiedRecord, VerifiedRecord])[] = [];
+    for (const [first, second] of message.proofs) {
+      if (this.#protocol.table.ledger.isQuarantined(first.author)) continue;
+      const proof = this.#prove(first, second);
+      if (proof === undefined) return this.#dismiss('bad-proof', 'gossip', from, 'reject');
+      proofs.push(proof);
+    }
+    const { ledger } = this.#protocol.table;
+    const before = ledger.fingerprint;
+    const proofsBefore = ledger.proofs.size;
+    if (verified.length > 0) {
+      this.#handlers.feed({ type: 'records-received', from, via: 'gossip', records: verified, last: false });
+    }
+    for (const [first, second] of proofs) this.#handlers.feed({ type: 'proof-received', first, second });
+    return ledger.fingerprint !== before || ledger.proofs.size > proofsBefore ? 'accept' : 'ignore';
+  }
+
+  frame(from: PeerId, bytes: Uint8Array): void {
+    const message = this.#codec.decodeFrame(bytes);
+    if (message === undefined) {
+      this.#handlers.onRejected('malformed', 'sync', from);
+      return;
+    }
+    if (message.type !== 'records') {
+      this.#handlers.feed({ type: 'sync-message', from, message });
+      return;
+    }
+    if (this.#frames.length >= framesQueuedMaxCount) {
+      this.#handlers.onRejected('queue-full', 'sync', from);
+      return;
+    }
+    this.#frames.push({ from, records: message.records, last: message.last });
+    if (this.#frames.length === 1) this.#clock.soon(() => this.#work());
+  }
+
+  #work(): void {
+    const frame = this.#frames[0];
+    if (frame === undefined) return;
+    let checks = 0;
+    while (this.#position < frame.records.length && checks < checksPerTurn) {
+      const checked = this.#check(frame.records[this.#position] as UnverifiedRecord, 'sync', frame.from);
+      if (typeof checked !== 'string') this.#verified.push(checked);
+      if (checked !== 'ignore') checks += 1;
+      this.#position += 1;
+    }
+    if (this.#position >= frame.records.length) {
+      const records = this.#verified;
+      this.#frames.shift();
+      this.#position = 0;
+      this.#verified = [];
+      this.#handlers.feed({ type: 'records-received', from: frame.from, via: 'sync', records, last: frame.last });
+    }
+    if (this.#frames.length > 0) this.#clock.soon(() => this.#work());
+  }
+
+  #check(record: UnverifiedRecord, via: 'gossip' | 'sync', from: PeerId): VerifiedRecord | 'ignore' | 'reject' {
+    if (record.cluster !== this.#cluster) return this.#dismiss('wrong-cluster', via, from, 'reject');
+    const screened = this.#protocol.screen(record, via, this.#clock.now());
+    if (screened === 'known') return 'ignore';
+    if (screened !== 'verify') return this.#dismiss(screened, via, from, 'ignore');
+    return this.#codec.verify(record) ?? this.#dismiss('bad-signature', via, from, 'reject');
+  }
+
+  #prove(first: UnverifiedRecord, second: UnverifiedRecord): readonly [VerifiedRecord, VerifiedRecord] | undefined {
+    const contradicts =
+      first.author === second.author && compareDots(first, second) === 0 && first.digest !== second.digest;
+    if (!contradicts) return undefined;
+    const halves = [this.#codec.verify(first), this.#codec.verify(second)] as const;
+    return halves[0] === undefined || halves[1] === undefined ? undefined : [halves[0], halves[1]];
+  }
+
+  #dismiss<V extends Verdict>(rejection: Rejection | Refusal, via: 'gossip' | 'sync', from: PeerId, verdict: V): V {
+    this.#handlers.onRejected(rejection, via, from);
+    return verdict;
+  }
+}

@@ -1,0 +1,130 @@
+/**
+ * Group commit: everything that asks for durability while a write is under way goes into the next
+ * one, so that a thousand registrations cost a few writes and none is answered before its own.
+ *
+ * When the store refuses, what was to be written is kept and tried again every second, the latest
+ * value of each row only, so that memory stays bounded by the size of the table.
+ */
+import type { Effect, StoreOperation } from '../core/effects.ts';
+import type { Clock, Store } from './ports.ts';
+
+export interface WriteQueueHandlers {
+  /** The writes asked for are durable: carry these out. */
+  readonly onDurable: (effects: readonly Effect[]) => void;
+  /** A write failed; `refused` will not be carried out, the rest is tried again. */
+  readonly onFailed: (error: unknown, refused: readonly Effect[]) => void;
+  readonly onRecovered: () => void;
+}
+
+const retryAfterMs = 1_000;
+
+export class WriteQueue {
+  readonly #store: Store;
+  readonly #clock: Clock;
+  readonly #handlers: WriteQueueHandlers;
+  #operations: StoreOperation[] = [];
+  #then: Effect[] = [];
+  #isBusy = false;
+  #isFailing = false;
+  #cancelRetry: () => void = () => {};
+  #idleWaiters: (() => void)[] = [];
+
+  constructor(handlers: WriteQueueHandlers, components: { readonly store: Store; readonly clock: Clock }) {
+    this.#handlers = handlers;
+    this.#store = components.store;
+    this.#clock = components.clock;
+  }
+
+  add(operations: readonly StoreOperation[], then: readonly Effect[]): void {
+    if (operations.length === 0 && then.length === 0) return;
+    for (const operation of operations) this.#operations.push(operation);
+    for (const effect of then) this.#then.push(effect);
+    if (this.#isFailing) this.#operations = latestOfEach(this.#operations);
+    else if (!this.#isBusy) this.#begin();
+  }
+
+  /** Resolves when nothing waits to be written, or the store is failing. */
+  idle(): Promise<void> {
+    if (!this.#isBusy || this.#isFailing) return Promise.resolve();
+    return new Promise(resolve => this.#idleWaiters.push(resolve));
+  }
+
+  stop(): void {
+    this.#cancelRetry();
+  }
+
+  #begin(): void {
+    this.#isBusy = true;
+    // Lets the rest of this turn, and what already waits in the sockets, join the same write.
+    this.#clock.soon(() => this.#write());
+  }
+
+  #write(): void {
+    const operations = this.#operations;
+    const then = this.#then;
+    this.#operations = [];
+    this.#then = [];
+    this.#store.write(operations).then(
+      () => this.#wrote(then),
+      (error: unknown) => this.#failed(error, operations, then),
+    );
+  }
+
+  #wrote(then: readonly Effect[]): void {
+    if (this.#isFailing) {
+      this.#isFailing = false;
+      this.#handlers.onRecovered();
+    }
+    this.#isBusy = false;
+    this.#handlers.onDurable(then);
+    if (this.#operations.length > 0 || this.#then.length > 0) {
+      if (!this.#isBusy) this.#begin();
+      return;
+    }
+    if (this.#isBusy) return;
+    for (const resolve of this.#idleWaiters.splice(0)) resolve();
+  }
+
+  #failed(error: unknown, operations: readonly StoreOperation[], then: readonly Effect[]): void {
+    this.#isFailing = true;
+    const pending = [...then, ...this.#then];
+    this.#operations = latestOfEach([...operations, ...this.#operations]);
+    this.#then = pending.filter(effect => effect.type !== 'reply');
+    this.#cancelRetry = this.#clock.after(retryAfterMs, () => this.#write());
+    this.#handlers.onFailed(error, pending.filter(effect => effect.type === 'reply'));
+    for (const resolve of this.#idleWaiters.splice(0)) resolve();
+  }
+}
+
+function latestOfEach(operations: readonly StoreOperation[]): StoreOperation[] {
+  const byRow = new Map<string, StoreOperation>();
+  for (const operation of operations) {
+    const row = rowOf(operation);
+    byRow.delete(row);
+    byRow.set(row, operation);
+  }
+  return [...byRow.values()];
+}
+
+function rowOf(operation: StoreOperation): string {
+  switch (operation.type) {
+    case 'put-record':
+      return `record ${operation.record.subject} ${operation.record.author}`;
+    case 'delete-record':
+      return `record ${operation.subject} ${operation.author}`;
+    case 'put-floor':
+    case 'delete-floor':
+      return `floor ${operation.subject}`;
+    case 'put-clock':
+    case 'delete-clock':
+      return `clock ${operation.author}`;
+    case 'put-contact':
+      return `contact ${operation.contact.peer}`;
+    case 'delete-contact':
+      return `contact ${operation.peer}`;
+    case 'put-proof':
+      return `proof ${operation.author}`;
+    case 'put-meta':
+      return `meta ${operation.name}`;
+  }
+}

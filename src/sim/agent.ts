@@ -1,0 +1,171 @@
+/** One simulated agent: the production core and driver on a virtual clock, network and disk. */
+import type { Input } from '../core/effects.ts';
+import { Protocol, type ProtocolSettings } from '../core/protocol.ts';
+import { capabilitiesOf, type NodeId } from '../core/record/node.ts';
+import type { PeerId } from '../core/record/record.ts';
+import { AgentKey } from '../identity/agent-key.ts';
+import { nextEpoch } from '../identity/epoch.ts';
+import { SignedRecordCodec } from '../identity/record-codec.ts';
+import { Driver, type Observer } from '../runtime/driver.ts';
+import { RecentEvents } from '../runtime/event-log.ts';
+import { seededRandom } from '../runtime/seeded-random.ts';
+import { SimDisk } from './disk.ts';
+import { addressOf, type SimNetworkHub } from './network.ts';
+import { VirtualClock } from './scheduler.ts';
+
+export const cluster = 'simulation';
+/** 2026-01-01, when every simulation begins. */
+const wallAtZeroMs = 1_767_225_600_000;
+
+export interface SimAgentOptions {
+  readonly seed: number;
+  readonly index: number;
+  readonly seeds: readonly PeerId[];
+  readonly settings: Partial<ProtocolSettings>;
+}
+
+export interface Trace {
+  input(agent: NodeId, input: Input): void;
+}
+
+interface Process {
+  readonly protocol: Protocol;
+  readonly driver: Driver;
+  readonly clock: VirtualClock;
+}
+
+export class SimAgent {
+  readonly id: NodeId;
+  readonly peer: PeerId;
+  readonly #options: SimAgentOptions;
+  readonly #hub: SimNetworkHub;
+  readonly #trace: Trace;
+  readonly #key: AgentKey;
+  readonly #codec: SignedRecordCodec;
+  readonly #disk: SimDisk;
+  #process: Process | undefined;
+  #lives = 0;
+
+  constructor(options: SimAgentOptions, components: { readonly hub: SimNetworkHub; readonly trace: Trace }) {
+    this.id = `agent-${options.index}`;
+    this.#options = options;
+    this.#hub = components.hub;
+    this.#trace = components.trace;
+    this.#key = simulatedKey(options.seed, options.index);
+    this.peer = this.#key.peerId;
+    this.#codec = new SignedRecordCodec({ cluster }, { key: this.#key });
+    this.#disk = new SimDisk(this.#hub);
+  }
+
+  get isUp(): boolean {
+    return this.#process !== undefined;
+  }
+
+  /** @throws TypeError while the agent is down. */
+  get protocol(): Protocol {
+    if (this.#process === undefined) throw new TypeError(`${this.id} is down`);
+    return this.#process.protocol;
+  }
+
+  async start(): Promise<void> {
+    this.#lives += 1;
+    const { scheduler } = this.#hub;
+    const clock = new VirtualClock({ wallAtZeroMs }, { scheduler });
+    const store = this.#disk.open();
+    const { meta } = await store.load();
+    const epoch = nextEpoch(meta.epoch, clock.now().wallMs);
+    const protocol = new Protocol(
+      {
+        id: this.id,
+        peer: this.peer,
+        epoch,
+        node: {
+          address: `10.0.0.${this.#options.index}:7000`,
+          metricsPort: 7980,
+          nodeType: 'backend',
+          isLoadBalancer: false,
+          capabilities: capabilitiesOf('backend'),
+          lastUpdatedS: Math.floor(clock.now().wallMs / 1_000),
+        },
+        settings: this.#options.settings,
+      },
+      {
+        seal: draft => this.#codec.seal(draft),
+        random: seededRandom(this.#options.seed, `${this.id} life ${this.#lives}`),
+      },
+    );
+    const driver = new Driver(
+      { cluster, seeds: this.#options.seeds.map(addressOf), intake: {} },
+      {
+        protocol,
+        codec: this.#codec,
+        network: this.#hub.host(this.peer),
+        store,
+        clock,
+        events: new RecentEvents({ epoch, keptMaxCount: 100 }),
+        observer: this.#observer(),
+      },
+    );
+    this.#process = { protocol, driver, clock };
+    await driver.start(({ multiaddrs }) => ({ multiaddrs, probe: `10.0.0.${this.#options.index}:7946` }));
+  }
+
+  /** Registers or changes a service; an agent that is not ready refuses, as it would in production. */
+  register(id: NodeId, port: number): void {
+    const process = this.#process;
+    if (process === undefined) return;
+    const node = {
+      address: `10.1.0.${this.#options.index}:${port}`,
+      metricsPort: 9_000,
+      nodeType: 'backend',
+      isLoadBalancer: false,
+      capabilities: capabilitiesOf('backend'),
+      lastUpdatedS: Math.floor(process.clock.now().wallMs / 1_000),
+    } as const;
+    process.driver.register({ action: 'register', id, node }).catch(() => {
+      // Refusals (a service hosted elsewhere, an agent still joining) are part of the workload.
+    });
+  }
+
+  deregister(id: NodeId): void {
+    this.#process?.driver.deregister(id).catch(() => {
+      // As above.
+    });
+  }
+
+  /** The process is gone between two instructions; what was not written is lost. */
+  crash(): void {
+    this.#process?.clock.stop();
+    this.#process = undefined;
+    this.#disk.crash();
+    this.#hub.crash(this.peer);
+  }
+
+  /** SIGTERM: announces departure and ends a little later. */
+  stop(): void {
+    const process = this.#process;
+    if (process === undefined) return;
+    this.#hub.scheduler.settled();
+    process.driver.depart(false).catch(() => {
+      // A crash while it was leaving: there is nobody left to tell.
+    });
+    this.#hub.scheduler.after(500, () => {
+      if (this.#process === process) this.crash();
+    });
+  }
+
+  #observer(): Observer {
+    return {
+      input: input => this.#trace.input(this.id, input),
+      effect: () => {},
+      rejected: () => {},
+      foreign: () => {},
+      log: () => {},
+    };
+  }
+}
+
+function simulatedKey(seed: number, index: number): AgentKey {
+  const random = seededRandom(seed, `key ${index}`);
+  return AgentKey.fromSeed(Uint8Array.from({ length: 32 }, () => Math.floor(random.next() * 256)));
+}

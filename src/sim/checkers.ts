@@ -1,0 +1,41 @@
+/** What must hold when the faults are over. Each answers with sentences; none means it holds. */
+import type { SimAgent } from './agent.ts';
+
+/** Agents that hold different records, list different nodes, or do not list everybody as alive. */
+export function disagreements(agents: readonly SimAgent[]): readonly string[] {
+  const [first, ...others] = agents.filter(agent => agent.isUp);
+  if (first === undefined) return ['nobody is up'];
+  const found: string[] = [];
+  const fingerprint = first.protocol.table.ledger.fingerprint;
+  const listed = listing(first);
+  for (const agent of others) {
+    const { ledger } = agent.protocol.table;
+    if (ledger.fingerprint !== fingerprint) found.push(`${agent.id} and ${first.id} hold different records`);
+    else if (listing(agent) !== listed) found.push(`${agent.id} and ${first.id} hold the same but list differently`);
+  }
+  for (const agent of agents.filter(({ isUp }) => isUp)) {
+    for (const { id } of agents) {
+      const status = agent.protocol.table.listing.get(id)?.status;
+      if (status !== 'alive') found.push(`${agent.id} lists ${id} as ${status ?? 'absent'}`);
+    }
+  }
+  return found;
+}
+
+/** Services that their own host believes to host, and that are not in its table. */
+export function lostWrites(agents: readonly SimAgent[]): readonly string[] {
+  return agents.flatMap(agent => {
+    if (!agent.isUp) return [`${agent.id} is down in the end`];
+    const { hosting, table } = agent.protocol;
+    return [...hosting.hostedIds()]
+      .filter(id => table.ledger.recordBy(agent.peer, id)?.body.type !== 'entry')
+      .map(id => `${agent.id} hosts ${id} but holds no entry of its own about it`);
+  });
+}
+
+function listing(agent: SimAgent): string {
+  return [...agent.protocol.table.listing.nodes()]
+    .map(({ id, address, status, authors }) => `${id} ${address} ${status} ${authors.join()}`)
+    .sort()
+    .join('\n');
+}

@@ -1,0 +1,149 @@
+/**
+ * A cluster through a bad day, replayable from one seed.
+ *
+ * Agents join; services come, change and go; agents crash, leave and come back; links lose and
+ * delay; the cluster is cut in two and healed. Then the faults end, and everybody has to agree.
+ */
+import { createHash } from 'node:crypto';
+import type { Input } from '../core/effects.ts';
+import type { ProtocolSettings } from '../core/protocol.ts';
+import { randomIndex, type Random } from '../core/random.ts';
+import { compareText } from '../core/record/record.ts';
+import { seededRandom } from '../runtime/seeded-random.ts';
+import { SimAgent } from './agent.ts';
+import { disagreements, lostWrites } from './checkers.ts';
+import { SimNetworkHub } from './network.ts';
+import { Scheduler } from './scheduler.ts';
+
+export interface SimulationOptions {
+  readonly seed: number;
+  readonly agentsCount: number;
+  /** Virtual minutes of faults; settling comes after. */
+  readonly minutes: number;
+  readonly settings?: Partial<ProtocolSettings>;
+}
+
+export interface SimulationResult {
+  readonly seed: number;
+  /** SHA-256 over every input of every agent, in order: the same seed gives the same hash. */
+  readonly traceHash: string;
+  readonly inputsCount: number;
+  /** Virtual time from the end of the faults until everybody agreed, ms. */
+  readonly settledAfterMs: number | undefined;
+  /** What is wrong in the end; empty when the run passed. */
+  readonly violations: readonly string[];
+  /** How often each kind of thing happened. */
+  readonly happened: Readonly<Record<string, number>>;
+}
+
+const settleMaxMs = 120_000;
+const checkEveryMs = 500;
+const stepMeanMs = 400;
+
+export async function simulate(options: SimulationOptions): Promise<SimulationResult> {
+  return new Simulation(options).run();
+}
+
+class Simulation {
+  readonly #options: SimulationOptions;
+  readonly #scheduler = new Scheduler();
+  readonly #hash = createHash('sha256');
+  readonly #chaos: Random;
+  readonly #hub: SimNetworkHub;
+  readonly #agents: readonly SimAgent[];
+  readonly #happened = new Map<string, number>();
+  #inputsCount = 0;
+
+  constructor(options: SimulationOptions) {
+    this.#options = options;
+    this.#chaos = seededRandom(options.seed, 'chaos');
+    this.#hub = new SimNetworkHub(
+      { loss: 0, delayMinMs: 0.5, delayMaxMs: 3 },
+      { scheduler: this.#scheduler, random: seededRandom(options.seed, 'network') },
+    );
+    const trace = { input: (agent: string, input: Input) => this.#record(agent, input) };
+    const agents: SimAgent[] = [];
+    for (let index = 1; index <= options.agentsCount; index++) {
+      const seeds = agents.slice(0, 2).map(agent => agent.peer);
+      const settings = options.settings ?? {};
+      agents.push(new SimAgent({ seed: options.seed, index, seeds, settings }, { hub: this.#hub, trace }));
+    }
+    this.#agents = agents;
+  }
+
+  async run(): Promise<SimulationResult> {
+    for (const agent of this.#agents) await agent.start();
+    await this.#scheduler.run(5_000);
+    const endMs = this.#scheduler.nowMs + this.#options.minutes * 60_000;
+    while (this.#scheduler.nowMs < endMs) {
+      await this.#somethingHappens();
+      await this.#scheduler.run(this.#scheduler.nowMs + 2 * stepMeanMs * this.#chaos.next());
+    }
+    await this.#calm();
+
+    const calmAtMs = this.#scheduler.nowMs;
+    let violations = disagreements(this.#agents);
+    while (violations.length > 0 && this.#scheduler.nowMs - calmAtMs < settleMaxMs) {
+      await this.#scheduler.run(this.#scheduler.nowMs + checkEveryMs);
+      violations = disagreements(this.#agents);
+    }
+    return {
+      seed: this.#options.seed,
+      traceHash: this.#hash.digest('hex'),
+      inputsCount: this.#inputsCount,
+      settledAfterMs: violations.length > 0 ? undefined : this.#scheduler.nowMs - calmAtMs,
+      violations: [...violations, ...lostWrites(this.#agents)],
+      happened: Object.fromEntries([...this.#happened].sort(([a], [b]) => compareText(a, b))),
+    };
+  }
+
+  async #somethingHappens(): Promise<void> {
+    const agent = this.#agents[randomIndex(this.#chaos, this.#agents.length)] as SimAgent;
+    // Few ids, so that agents get into each other's way.
+    const service = `service-${randomIndex(this.#chaos, this.#agents.length * 2)}`;
+    const dice = this.#chaos.next();
+    if (!agent.isUp) {
+      if (dice < 0.5) await this.#do('restart', () => agent.start());
+    } else if (dice < 0.6) {
+      await this.#do('register', () => agent.register(service, 8_000 + randomIndex(this.#chaos, 3)));
+    } else if (dice < 0.8) await this.#do('deregister', () => agent.deregister(service));
+    else if (dice < 0.85) await this.#do('crash', () => agent.crash());
+    else if (dice < 0.88) await this.#do('stop', () => agent.stop());
+    else if (dice < 0.9) await this.#do('partition', () => this.#partition());
+    else if (dice < 0.94) await this.#do('heal', () => this.#hub.heal());
+    else await this.#do('weather', () => this.#weather());
+  }
+
+  async #do(name: string, action: () => void | Promise<void>): Promise<void> {
+    this.#happened.set(name, (this.#happened.get(name) ?? 0) + 1);
+    this.#hash.update(`${this.#scheduler.nowMs} ${name}\n`);
+    await action();
+  }
+
+  #partition(): void {
+    const sides = new Map(this.#agents.map(agent => [agent.peer, randomIndex(this.#chaos, 2)]));
+    this.#hub.partition(peer => sides.get(peer) ?? 0);
+  }
+
+  #weather(): void {
+    const delayMinMs = this.#chaos.next() * 20;
+    const delayMaxMs = delayMinMs + this.#chaos.next() * 100;
+    this.#hub.conditions = { loss: this.#chaos.next() * 0.3, delayMinMs, delayMaxMs };
+  }
+
+  /** The faults end: the network is whole and fast, and everybody runs. */
+  async #calm(): Promise<void> {
+    this.#hub.heal();
+    this.#hub.conditions = { loss: 0, delayMinMs: 0.5, delayMaxMs: 3 };
+    await this.#scheduler.run(this.#scheduler.nowMs + 1_000);
+    for (const agent of this.#agents) if (!agent.isUp) await agent.start();
+  }
+
+  #record(agent: string, input: Input): void {
+    this.#inputsCount += 1;
+    this.#hash.update(`${this.#scheduler.nowMs} ${agent} ${input.type}`);
+    if (input.type === 'records-received') for (const record of input.records) this.#hash.update(record.digest);
+    if (input.type === 'sync-message') this.#hash.update(input.message.type);
+    this.#hash.update('\n');
+  }
+}

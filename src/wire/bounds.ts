@@ -1,0 +1,75 @@
+/** What a record may say. Holds for what is sealed here as for what arrives, so both are checked by one function. */
+import { type HybridTime, hybridCounterMax } from '../core/record/hybrid-time.ts';
+import { isAddress, isClusterName, isNodeId, nodeProblem } from '../core/record/node.ts';
+import {
+  type AgentContact,
+  type ContextEntry,
+  compareText,
+  contextMaxCount,
+  type Dot,
+  multiaddrMaxLength,
+  multiaddrsMaxCount,
+  type PeerId,
+  type RecordDraft,
+} from '../core/record/record.ts';
+import { publicKeyOf } from './peer-id.ts';
+
+const multiaddrPattern = /^\/[\x21-\x7e]+$/;
+const digestPattern = /^[0-9a-f]{64}$/;
+
+/** The first thing wrong with a claim, or `undefined`. */
+export function recordProblem(cluster: string, draft: RecordDraft): string | undefined {
+  if (!isClusterName(cluster)) return 'cluster is not a name';
+  if (!isNodeId(draft.subject)) return 'subject is not a node id';
+  if (publicKeyOf(draft.author) === undefined) return 'author is not an Ed25519 peer id';
+  if (!isDot(draft)) return 'epoch or sequence is out of range';
+  if (!isHybridTime(draft.time) || !isHybridTime(draft.claimedAt)) return 'a time is out of range';
+  if (!isCount(draft.leaseMs)) return 'lease is out of range';
+  return contextProblem(draft.context) ?? bodyProblem(draft);
+}
+
+function contextProblem(context: readonly ContextEntry[]): string | undefined {
+  if (context.length > contextMaxCount) return `context names more than ${contextMaxCount} authors`;
+  let before: PeerId = '';
+  for (const entry of context) {
+    if (compareText(before, entry.author) >= 0) return 'context is not sorted by author, one entry each';
+    if (publicKeyOf(entry.author) === undefined) return 'context names an author that is no peer id';
+    if (!isDot(entry) || !digestPattern.test(entry.digest)) return 'context names a record that cannot be';
+    before = entry.author;
+  }
+  return undefined;
+}
+
+function bodyProblem({ author, authority, body }: RecordDraft): string | undefined {
+  if (body.type === 'departure') return undefined;
+  const { agent } = body;
+  if ((agent !== undefined) !== (authority === 'self')) {
+    return 'agent contact belongs to entries of authority self, and to no others';
+  }
+  return nodeProblem(body.node)?.text ?? (agent && contactProblem(author, agent));
+}
+
+function contactProblem(author: PeerId, { multiaddrs, probe }: AgentContact): string | undefined {
+  if (multiaddrs.length > multiaddrsMaxCount) return `more than ${multiaddrsMaxCount} multiaddrs`;
+  if (!isAddress(probe)) return 'probe is not host:port';
+  // An agent speaks for its own addresses only, or it could send everybody to somebody else's door.
+  const ending = `/p2p/${author}`;
+  return multiaddrs.every(
+    each => each.length <= multiaddrMaxLength && multiaddrPattern.test(each) && each.endsWith(ending),
+  )
+    ? undefined
+    : 'a multiaddr is too long, malformed, or does not end in /p2p/ and the author';
+}
+
+function isDot({ epoch, sequence }: Dot): boolean {
+  return isCount(epoch) && isCount(sequence) && sequence >= 1;
+}
+
+function isHybridTime({ wallMs, counter }: HybridTime): boolean {
+  return isCount(wallMs) && isCount(counter) && counter <= hybridCounterMax;
+}
+
+/** An integer from 0 to 2^53 - 1. */
+export function isCount(value: number): boolean {
+  return Number.isSafeInteger(value) && value >= 0;
+}

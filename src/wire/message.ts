@@ -1,0 +1,214 @@
+/**
+ * What agents send each other: gossip messages and frames of the sync stream.
+ *
+ * Envelopes are copied into a message as they are. A message of n records takes at most 3 bytes per
+ * record beyond its `wire`, 10 per proof, and 8 in all.
+ */
+import protobuf from 'protobufjs';
+import type { VerifiedRecord } from '../core/record/record.ts';
+import {
+  digestsPerFrameMaxCount,
+  type ShortDigest,
+  type SyncMessage,
+  shortDigestLength,
+} from '../core/sync/message.ts';
+import { unreachable } from '../errors.ts';
+import {
+  frameMaxBytes,
+  type GossipMessage,
+  gossipMaxBytes,
+  type UnverifiedRecord,
+} from '../runtime/ports.ts';
+import { decodeMessage } from './bounded-reader.ts';
+import { isCount } from './bounds.ts';
+import type { SignedParts } from './envelope.ts';
+import { decodeSigned } from './record.ts';
+import { equivocationType, fieldTag, gossipType, recordsType, syncFrameType } from './schema.ts';
+
+/** The smallest record there can be takes 122 bytes of a message, so no message within its size holds more. */
+const recordsMaxCount = 600;
+
+/** Three for a record, two more for every second one in a proof, and some for later versions. */
+const fieldsMaxCount = recordsMaxCount * 4;
+
+const fingerprintBytes = 32;
+const shortDigestBytes = shortDigestLength / 2;
+
+type Pair<Record> = readonly [Record, Record];
+
+/** Only `uint32`, `bytes`, `fork` and `ldelim` of it are used here. */
+type Writer = protobuf.Writer;
+
+// --- gossip --------------------------------------------------------------------------------------
+
+const gossipRecordsTag = fieldTag(gossipType, 'records');
+const gossipPairsTag = fieldTag(gossipType, 'equivocations');
+const firstTag = fieldTag(equivocationType, 'first');
+const secondTag = fieldTag(equivocationType, 'second');
+
+/** @throws RangeError when the message would be larger than `gossipMaxBytes`. */
+export function encodeGossip(
+  records: readonly VerifiedRecord[],
+  proofs: readonly Pair<VerifiedRecord>[],
+): Uint8Array {
+  const writer = protobuf.Writer.create();
+  for (const record of records) writer.uint32(gossipRecordsTag).bytes(record.wire);
+  for (const [first, second] of proofs) {
+    writer.uint32(gossipPairsTag).fork();
+    writer.uint32(firstTag).bytes(first.wire).uint32(secondTag).bytes(second.wire).ldelim();
+  }
+  return finish(writer, gossipMaxBytes);
+}
+
+interface GossipFields {
+  readonly records: readonly SignedParts[];
+  readonly equivocations: readonly {
+    readonly first: SignedParts | null;
+    readonly second: SignedParts | null;
+  }[];
+}
+
+export function decodeGossip(bytes: Uint8Array): GossipMessage | undefined {
+  if (bytes.length > gossipMaxBytes) return undefined;
+  const message = decodeMessage<GossipFields>(gossipType, bytes, fieldsMaxCount);
+  if (message === undefined) return undefined;
+  if (message.records.length + message.equivocations.length > recordsMaxCount) return undefined;
+  const records = recordsOf(message.records);
+  if (records === undefined) return undefined;
+  const proofs: Pair<UnverifiedRecord>[] = [];
+  for (const { first, second } of message.equivocations) {
+    const proof = first && second && proofOf(decodeSigned(first), decodeSigned(second));
+    if (!proof) return undefined;
+    proofs.push(proof);
+  }
+  return { records, proofs };
+}
+
+/** A proof is two different records of one author for one dot; anything else proves nothing. */
+function proofOf(
+  first: UnverifiedRecord | undefined,
+  second: UnverifiedRecord | undefined,
+): Pair<UnverifiedRecord> | undefined {
+  if (first === undefined || second === undefined || first.digest === second.digest) return undefined;
+  const sameDot = first.epoch === second.epoch && first.sequence === second.sequence;
+  return sameDot && first.author === second.author ? [first, second] : undefined;
+}
+
+function recordsOf(all: readonly SignedParts[]): readonly UnverifiedRecord[] | undefined {
+  const records: UnverifiedRecord[] = [];
+  for (const parts of all) {
+    const record = decodeSigned(parts);
+    if (record === undefined) return undefined;
+    records.push(record);
+  }
+  return records;
+}
+
+// --- sync ----------------------------------------------------------------------------------------
+
+const frameRecordsTag = fieldTag(syncFrameType, 'records');
+const recordsTag = fieldTag(recordsType, 'records');
+const recordsLastTag = fieldTag(recordsType, 'last');
+
+/** @throws RangeError when the frame would be larger than `frameMaxBytes` or names something impossible. */
+export function encodeFrame(message: SyncMessage<VerifiedRecord>): Uint8Array {
+  if (message.type !== 'records') {
+    return finish(syncFrameType.encode(frameFields(message) as never), frameMaxBytes);
+  }
+  const writer = protobuf.Writer.create().uint32(frameRecordsTag).fork();
+  for (const record of message.records) writer.uint32(recordsTag).bytes(record.wire);
+  if (message.last) writer.uint32(recordsLastTag).bool(true);
+  return finish(writer.ldelim(), frameMaxBytes);
+}
+
+function frameFields(message: Exclude<SyncMessage<VerifiedRecord>, { type: 'records' }>): object {
+  switch (message.type) {
+    case 'summary': {
+      const { fingerprint, count } = message;
+      if (!isCount(count)) throw new RangeError(`a count of ${count}`);
+      return { summary: { fingerprint: bytesOf(fingerprint, fingerprintBytes), count } };
+    }
+    case 'have': {
+      const { digests, last, answer } = message;
+      return { have: { digests: joinDigests(digests), last, answer } };
+    }
+    case 'want':
+      return { want: { digests: joinDigests(message.digests) } };
+    default:
+      return unreachable(message);
+  }
+}
+
+/** As protobufjs returns it; bytes that were not sent are an empty array, not an empty buffer. */
+interface DigestsFields {
+  readonly digests: Buffer | readonly never[];
+}
+interface FrameFields {
+  readonly message?: 'summary' | 'have' | 'want' | 'records';
+  readonly summary: { readonly fingerprint: Buffer | readonly never[]; readonly count: unknown };
+  readonly have: DigestsFields & { readonly last: boolean; readonly answer: boolean };
+  readonly want: DigestsFields;
+  readonly records: { readonly records: readonly SignedParts[]; readonly last: boolean };
+}
+
+export function decodeFrame(bytes: Uint8Array): SyncMessage<UnverifiedRecord> | undefined {
+  if (bytes.length > frameMaxBytes) return undefined;
+  const frame = decodeMessage<FrameFields>(syncFrameType, bytes, fieldsMaxCount);
+  switch (frame?.message) {
+    case 'summary': {
+      const { fingerprint, count } = frame.summary;
+      if (!Buffer.isBuffer(fingerprint) || fingerprint.length !== fingerprintBytes) return undefined;
+      return {
+        type: 'summary',
+        fingerprint: fingerprint.toString('hex'),
+        count: typeof count === 'number' ? count : 0,
+      };
+    }
+    case 'have': {
+      const digests = splitDigests(frame.have.digests);
+      return digests && { type: 'have', digests, last: frame.have.last, answer: frame.have.answer };
+    }
+    case 'want': {
+      const digests = splitDigests(frame.want.digests);
+      return digests && { type: 'want', digests };
+    }
+    case 'records': {
+      if (frame.records.records.length > recordsMaxCount) return undefined;
+      const records = recordsOf(frame.records.records);
+      return records && { type: 'records', records, last: frame.records.last };
+    }
+    case undefined: // Malformed, or a message of a later version.
+      return undefined;
+  }
+}
+
+function joinDigests(digests: readonly ShortDigest[]): Buffer {
+  if (digests.length > digestsPerFrameMaxCount) {
+    throw new RangeError(`${digests.length} digests in one frame`);
+  }
+  return Buffer.concat(digests.map(digest => bytesOf(digest, shortDigestBytes)));
+}
+
+function splitDigests(bytes: DigestsFields['digests']): readonly ShortDigest[] | undefined {
+  if (!Buffer.isBuffer(bytes)) return [];
+  const count = bytes.length / shortDigestBytes;
+  if (!Number.isInteger(count) || count > digestsPerFrameMaxCount) return undefined;
+  return Array.from({ length: count }, (_, i) =>
+    bytes.toString('hex', i * shortDigestBytes, (i + 1) * shortDigestBytes),
+  );
+}
+
+function bytesOf(hex: string, bytesCount: number): Buffer {
+  const bytes = Buffer.from(hex, 'hex');
+  if (bytes.length !== bytesCount || hex.length !== bytesCount * 2) {
+    throw new RangeError(`${JSON.stringify(hex)} is not a digest of ${bytesCount} bytes`);
+  }
+  return bytes;
+}
+
+function finish(writer: Writer, maxBytes: number): Uint8Array {
+  const bytes = writer.finish();
+  if (bytes.length > maxBytes)
+    throw new RangeError(`a message of ${bytes.length} bytes, at most ${maxBytes}`);
+  return bytes;
+}

@@ -1,0 +1,221 @@
+/**
+ * Records to bytes and back.
+ *
+ * Encoding writes known fields in order of number and leaves defaults out, so one claim has one
+ * encoding. Decoding answers `undefined` for whatever is malformed or out of bounds, and never throws.
+ */
+import { hash } from 'node:crypto';
+import type { HybridTime } from '../core/record/hybrid-time.ts';
+import { capabilitiesOf, type NodeFields, nodeTypes } from '../core/record/node.ts';
+import {
+  type AgentContact,
+  type Body,
+  type ContextEntry,
+  type RecordDraft,
+  recordMaxBytes,
+} from '../core/record/record.ts';
+import { decodeMessage } from './bounded-reader.ts';
+import { recordProblem } from './bounds.ts';
+import { type SignedParts, sealEnvelope } from './envelope.ts';
+import { GenerationCache } from './generation-cache.ts';
+import { peerIdOf, publicKeyBytes, publicKeyOf } from './peer-id.ts';
+import { ReceivedRecord } from './received-record.ts';
+import { authorityNames, departureNames, nodeTypeNames, recordType, signedRecordType } from './schema.ts';
+
+/** The largest record that is within bounds has fewer than 130 fields; the rest is for later versions. */
+const recordFieldsMaxCount = 256;
+const envelopeFieldsMaxCount = 8;
+const digestBytes = 32;
+
+// What protobufjs returns. A field that was not sent is the default: 0, '', empty, or null for a message;
+// an absent uint64 is 0 as an object, because only the reader knows about plain numbers.
+interface TimeMessage {
+  readonly wallMs: unknown;
+  readonly counter: number;
+}
+interface ContextMessage {
+  readonly author: Uint8Array;
+  readonly epoch: unknown;
+  readonly sequence: unknown;
+  readonly digest: Uint8Array;
+}
+interface EntryMessage {
+  readonly address: string;
+  readonly metricsPort: number;
+  readonly nodeType: number;
+  readonly isLoadBalancer: boolean;
+  readonly capabilities: readonly string[];
+  readonly lastUpdatedS: unknown;
+  readonly agent: AgentContact | null;
+}
+interface RecordMessage {
+  readonly cluster: string;
+  readonly subject: string;
+  readonly author: Uint8Array;
+  readonly epoch: unknown;
+  readonly sequence: unknown;
+  readonly context: readonly ContextMessage[];
+  readonly time: TimeMessage | null;
+  readonly claimedAt: TimeMessage | null;
+  readonly leaseMs: unknown;
+  readonly authority: number;
+  readonly body?: 'entry' | 'departure';
+  readonly entry: EntryMessage | null;
+  readonly departure: { readonly reason: number } | null;
+}
+
+/**
+ * The bytes that are signed.
+ *
+ * @throws RangeError naming what is out of bounds: whoever drafts a record checks its parts first.
+ */
+export function encodeRecord(cluster: string, draft: RecordDraft): Uint8Array {
+  const problem = recordProblem(cluster, draft);
+  if (problem !== undefined) throw new RangeError(`this record cannot be sealed: ${problem}`);
+  return recordType
+    .encode({
+      cluster,
+      subject: draft.subject,
+      author: publicKeyOf(draft.author),
+      epoch: draft.epoch,
+      sequence: draft.sequence,
+      context: draft.context.map(entry => ({
+        author: publicKeyOf(entry.author),
+        epoch: entry.epoch,
+        sequence: entry.sequence,
+        digest: Buffer.from(entry.digest, 'hex'),
+      })),
+      time: draft.time,
+      ...(sameTime(draft.claimedAt, draft.time) ? {} : { claimedAt: draft.claimedAt }),
+      leaseMs: draft.leaseMs,
+      authority: authorityNames.numberOf(draft.authority),
+      ...bodyMessage(draft.body),
+    } as never)
+    .finish();
+}
+
+function bodyMessage(body: Body): object {
+  if (body.type === 'departure') return { departure: { reason: departureNames.numberOf(body.reason) } };
+  const { node, agent } = body;
+  return {
+    entry: { ...node, nodeType: nodeTypeNames.numberOf(node.nodeType), ...(agent ? { agent } : {}) },
+  };
+}
+
+function sameTime(a: HybridTime, b: HybridTime): boolean {
+  return a.wallMs === b.wallMs && a.counter === b.counter;
+}
+
+/** An envelope as it was stored or received. */
+export function decodeEnvelope(bytes: Uint8Array): ReceivedRecord | undefined {
+  if (bytes.length > recordMaxBytes) return undefined;
+  const parts = decodeMessage<SignedParts>(signedRecordType, bytes, envelopeFieldsMaxCount);
+  return parts && decodeSigned(parts);
+}
+
+/** The parts of an envelope; both may be views, nothing of them is kept. */
+export function decodeSigned(parts: SignedParts): ReceivedRecord | undefined {
+  const envelope = sealEnvelope(parts);
+  if (envelope === undefined) return undefined;
+  const message = decodeMessage<RecordMessage>(recordType, parts.record, recordFieldsMaxCount);
+  if (message === undefined) return undefined;
+  const draft = draftOf(message);
+  if (draft === undefined || recordProblem(message.cluster, draft) !== undefined) return undefined;
+  return new ReceivedRecord(sharedName(message.cluster), draft, hash('sha256', parts.record), envelope);
+}
+
+function draftOf(message: RecordMessage): RecordDraft | undefined {
+  const authority = authorityNames.nameOf(message.authority);
+  const context = contextOf(message.context);
+  const body = bodyOf(message);
+  if (authority === undefined || context === undefined || body === undefined || message.time === null) {
+    return undefined;
+  }
+  if (message.author.length !== publicKeyBytes) return undefined;
+  const time = timeOf(message.time);
+  return {
+    subject: message.subject,
+    author: peerIdOf(message.author),
+    epoch: countOf(message.epoch),
+    sequence: countOf(message.sequence),
+    authority,
+    context,
+    time,
+    claimedAt: message.claimedAt === null ? time : timeOf(message.claimedAt),
+    leaseMs: countOf(message.leaseMs),
+    body,
+  };
+}
+
+function countOf(value: unknown): number {
+  return typeof value === 'number' ? value : 0;
+}
+
+function timeOf({ wallMs, counter }: TimeMessage): HybridTime {
+  return { wallMs: countOf(wallMs), counter };
+}
+
+const noContext: readonly ContextEntry[] = Object.freeze([]);
+
+function contextOf(messages: readonly ContextMessage[]): readonly ContextEntry[] | undefined {
+  if (messages.length === 0) return noContext;
+  const context: ContextEntry[] = [];
+  for (const { author, epoch, sequence, digest } of messages) {
+    if (author.length !== publicKeyBytes || digest.length !== digestBytes) return undefined;
+    context.push({
+      author: peerIdOf(author),
+      epoch: countOf(epoch),
+      sequence: countOf(sequence),
+      digest: (digest as Buffer).toString('hex'),
+    });
+  }
+  return context;
+}
+
+function bodyOf({ body, entry, departure }: RecordMessage): Body | undefined {
+  if (body === 'departure' && departure !== null) {
+    const reason = departureNames.nameOf(departure.reason);
+    return reason && { type: 'departure', reason };
+  }
+  if (body !== 'entry' || entry === null) return undefined; // Of a later version, or none.
+  const node = nodeOf(entry);
+  if (node === undefined) return undefined;
+  if (entry.agent === null) return { type: 'entry', node };
+  const { multiaddrs, probe } = entry.agent;
+  return { type: 'entry', node, agent: { multiaddrs: [...multiaddrs], probe } };
+}
+
+function nodeOf(entry: EntryMessage): NodeFields | undefined {
+  const nodeType = nodeTypeNames.nameOf(entry.nodeType);
+  if (nodeType === undefined) return undefined;
+  return {
+    address: entry.address,
+    metricsPort: entry.metricsPort,
+    nodeType,
+    isLoadBalancer: entry.isLoadBalancer,
+    capabilities: sharedCapabilities(entry.capabilities),
+    lastUpdatedS: countOf(entry.lastUpdatedS),
+  };
+}
+
+// --- sharing: thousands of records say the same few things ----------------------------------------
+
+const sharedMaxCount = 256;
+const names = new GenerationCache<string, string>(sharedMaxCount);
+const lists = new GenerationCache<string, readonly string[]>(sharedMaxCount);
+const defaultLists = new Map(nodeTypes.map(type => [capabilitiesOf(type).join(), capabilitiesOf(type)]));
+
+function sharedName(name: string): string {
+  const known = names.get(name);
+  if (known === undefined) names.set(name, name);
+  return known ?? name;
+}
+
+function sharedCapabilities(list: readonly string[]): readonly string[] {
+  const text = list.join(); // A comma is in no capability that passes the bounds.
+  const known = defaultLists.get(text) ?? lists.get(text);
+  if (known !== undefined && known.length === list.length) return known;
+  const kept = Object.freeze([...list]);
+  lists.set(text, kept);
+  return kept;
+}

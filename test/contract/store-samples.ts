@@ -1,0 +1,27 @@
+/** What the suites of the store write. */
+import type { VerifiedRecord } from '../../src/core/record/record.ts';
+import type { Store, StoredState, StoreOperation } from '../../src/runtime/ports.ts';
+import { codec, draft, keyNumber } from '../unit/wire/sample-records.ts';
+
+export const author = keyNumber(1).peerId;
+export const otherAuthor = keyNumber(2).peerId;
+
+export function recordNumber(number: number, sequence = 1): VerifiedRecord {
+  return codec.seal({ ...draft, subject: `backend-${number}`, sequence });
+}
+
+export function putRecord(number: number, sequence = 1): StoreOperation {
+  return { type: 'put-record', record: recordNumber(number, sequence) };
+}
+
+/** Subjects and sequences of the records in a state, in its order. */
+export function recordsIn(state: StoredState): readonly (readonly [string, number])[] {
+  return state.records.map(wire => {
+    const record = codec.trust(wire);
+    return [record?.subject ?? '?', record?.sequence ?? 0];
+  });
+}
+
+export async function loadRecords(store: Store) {
+  return recordsIn(await store.load());
+}

@@ -1,0 +1,275 @@
+/** An agent without a cluster: enough of one for the HTTP shim to stand on. */
+import type { NodeFields, NodeId } from '../../../src/core/record/node.ts';
+import type { AgentEvent, NodeView, RecordView, SubjectView } from '../../../src/core/view.ts';
+import { FirsthandError } from '../../../src/errors.ts';
+import type {
+  AgentPort,
+  ClockView,
+  ComponentHealth,
+  EventEntry,
+  Listing,
+  MeshView,
+  Phase,
+  RegistrationOutcome,
+  RegistrationRequest,
+  StatusView,
+} from '../../../src/runtime/agent-port.ts';
+
+export const selfPeer = '12D3KooWSelf';
+const otherPeer = '12D3KooWOther';
+
+type ChangeListener = (id: NodeId, before: NodeView | undefined, after: NodeView | undefined) => void;
+
+class FakeListing implements Listing {
+  version = 0;
+  readonly #nodes = new Map<NodeId, NodeView>();
+  readonly #listeners = new Set<ChangeListener>();
+  #array: readonly NodeView[] | undefined;
+
+  nodes(): readonly NodeView[] {
+    this.#array ??= [...this.#nodes.values()];
+    return this.#array;
+  }
+
+  get(id: NodeId): NodeView | undefined {
+    return this.#nodes.get(id);
+  }
+
+  onChange(listener: ChangeListener): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  put(id: NodeId, after: NodeView | undefined): void {
+    const before = this.#nodes.get(id);
+    if (after === undefined) this.#nodes.delete(id);
+    else this.#nodes.set(id, after);
+    this.#array = undefined;
+    this.version += 1;
+    for (const listener of this.#listeners) listener(id, before, after);
+  }
+}
+
+export interface FakeAgentOptions {
+  /** Events that can still be resumed from. */
+  readonly keptEvents?: number;
+  readonly hostedMax?: number;
+}
+
+export class FakeAgent implements AgentPort {
+  readonly identity = {
+    id: 'agent-1',
+    peerId: selfPeer,
+    cluster: 'default',
+    epoch: 1,
+    nodeType: 'backend',
+    version: '0.1.0',
+  } as const;
+  phase: Phase = 'ready';
+  health: ComponentHealth[] = [
+    { name: 'store', ok: true, detail: 'open' },
+    { name: 'network', ok: true, detail: '2 of 2 agents reachable' },
+    { name: 'event_loop', ok: true, detail: 'on time' },
+  ];
+  readonly listing = new FakeListing();
+  readonly #options: Required<FakeAgentOptions>;
+  readonly #listeners = new Set<(entry: EventEntry) => void>();
+  readonly #records = new Map<NodeId, RecordView>();
+  #kept: EventEntry[] = [];
+  #eventCount = 0;
+  left = false;
+  /** Thrown by the next `register`. */
+  failure: unknown;
+  /** `register` waits for it: a slow disk. */
+  gate: Promise<void> | undefined;
+
+  constructor(options: FakeAgentOptions = {}) {
+    this.#options = { keptEvents: 100, hostedMax: 10_000, ...options };
+  }
+
+  readonly events = {
+    since: (lastId: string): readonly EventEntry[] | undefined => {
+      const index = this.#kept.findIndex(entry => entry.id === lastId);
+      return index === -1 ? undefined : this.#kept.slice(index + 1);
+    },
+    subscribe: (listener: (entry: EventEntry) => void): (() => void) => {
+      this.#listeners.add(listener);
+      return () => this.#listeners.delete(listener);
+    },
+  };
+
+  async register({ action, id, node }: RegistrationRequest): Promise<RegistrationOutcome> {
+    if (this.gate !== undefined) await this.gate;
+    if (this.failure !== undefined) throw this.failure;
+    const before = this.listing.get(id);
+    if (action === 'update' && before === undefined) throw new FirsthandError('UNKNOWN_NODE', { id });
+    if (before !== undefined && node.lastUpdatedS < before.lastUpdatedS) {
+      throw new FirsthandError('STALE_UPDATE', { last_updated: before.lastUpdatedS });
+    }
+    if (before === undefined && this.listing.nodes().length >= this.#options.hostedMax) {
+      throw new FirsthandError('REGISTRY_FULL');
+    }
+    const view: NodeView = { ...node, id, status: 'alive', authors: [selfPeer] };
+    const changed = before === undefined || JSON.stringify(before) !== JSON.stringify(view);
+    if (changed) this.#put(view, before === undefined ? 'added' : 'updated');
+    return { changed, node: view };
+  }
+
+  async deregister(id: NodeId): Promise<void> {
+    const before = this.listing.get(id);
+    if (before === undefined) throw new FirsthandError('UNKNOWN_NODE', { id });
+    if (!before.authors.includes(selfPeer)) throw new FirsthandError('NOT_OWNER', { id });
+    this.listing.put(id, undefined);
+    this.emitRecord(before, 'departed');
+  }
+
+  async leave(): Promise<void> {
+    this.left = true;
+    this.phase = 'stopping';
+  }
+
+  subject(id: NodeId): SubjectView | undefined {
+    const record = this.#records.get(id);
+    if (record === undefined) return undefined;
+    return { id, winner: record.digest, rule: 'only', conflict: false, records: [record], parked: 0 };
+  }
+
+  subjects(after: NodeId | undefined, limit: number): readonly SubjectView[] {
+    return [...this.#records.keys()]
+      .sort()
+      .filter(id => after === undefined || id > after)
+      .slice(0, limit)
+      .map(id => this.subject(id) as SubjectView);
+  }
+
+  clock(): ClockView {
+    return {
+      author: selfPeer,
+      epoch: 1,
+      sequence: this.#eventCount,
+      time: { wallMs: 1_765_000_000_000, counter: 2 },
+      seen: [{ author: otherPeer, id: 'agent-2', epoch: 4, sequence: 9 }],
+    };
+  }
+
+  mesh(): MeshView {
+    return {
+      topic: 'firsthand/default/records/1',
+      peers: [
+        {
+          peer: otherPeer,
+          id: 'agent-2',
+          state: 'connected',
+          liveness: 'alive',
+          link: {
+            peer: otherPeer,
+            address: '/ip4/127.0.0.1/tcp/7946',
+            outbound: true,
+            subscribed: true,
+            inMesh: true,
+            score: 1.5,
+          },
+          rttMs: 0.4,
+          sources: ['seed', 'record'],
+          failedDials: 0,
+        },
+        {
+          peer: '12D3KooWThird',
+          state: 'waiting',
+          sources: ['store'],
+          failedDials: 3,
+          nextDialInMs: 4_000,
+          lastError: 'refused',
+        },
+      ],
+      pendingSeeds: [{ seed: '/ip4/10.0.0.9/tcp/7946', failedDials: 1, lastError: 'no route' }],
+      foreignRefused: 1,
+    };
+  }
+
+  status(): StatusView {
+    return {
+      identity: this.identity,
+      phase: this.phase,
+      uptimeS: 12.5,
+      agentsKnown: 2,
+      agentsReachable: 2,
+      agents: [
+        { id: 'agent-1', peerId: selfPeer, state: 'alive', sinceS: 12.5 },
+        { id: 'agent-2', peerId: otherPeer, state: 'alive', sinceS: 10 },
+      ],
+      services: { total: this.listing.nodes().length, hosted: this.listing.nodes().length, suspect: 0 },
+      conflicts: 0,
+      quarantined: [],
+      components: this.health,
+      findings: [],
+    };
+  }
+
+  components(): readonly ComponentHealth[] {
+    return this.health;
+  }
+
+  /** As if it had come from another agent. */
+  put(view: Partial<NodeView> & { readonly id: NodeId }): NodeView {
+    const full = { ...nodeView(view.id), ...view };
+    this.#put(full, this.listing.get(view.id) === undefined ? 'added' : 'updated');
+    return full;
+  }
+
+  emitRecord(node: NodeView, change: 'added' | 'updated' | 'departed'): void {
+    const data = { at: at(), id: node.id, change, node, author: selfPeer, epoch: 1, sequence: this.#eventCount + 1 };
+    this.emit({ event: 'record', data });
+  }
+
+  emit(event: AgentEvent): void {
+    this.#eventCount += 1;
+    const entry = { id: `1-${this.#eventCount}`, event };
+    this.#kept = [...this.#kept, entry].slice(-this.#options.keptEvents);
+    for (const listener of this.#listeners) listener(entry);
+  }
+
+  #put(view: NodeView, change: 'added' | 'updated'): void {
+    this.listing.put(view.id, view);
+    this.#records.set(view.id, recordOf(view));
+    this.emitRecord(view, change);
+  }
+}
+
+export function nodeView(id: NodeId): NodeView {
+  return {
+    id,
+    address: '10.0.0.1:8080',
+    metricsPort: 9_090,
+    nodeType: 'backend',
+    isLoadBalancer: false,
+    capabilities: ['inference', 'model_serving', 'metrics_reporting'],
+    lastUpdatedS: 1_765_000_000,
+    status: 'alive',
+    authors: [selfPeer],
+  };
+}
+
+function recordOf({ id, status: _status, authors: _authors, ...node }: NodeView): RecordView {
+  const fields: NodeFields = node;
+  return {
+    subject: id,
+    author: selfPeer,
+    authority: 'host',
+    epoch: 1,
+    sequence: 1,
+    context: [{ author: otherPeer, epoch: 4, sequence: 9, digest: 'b'.repeat(64) }],
+    time: { wallMs: 1_765_000_000_000, counter: 0 },
+    claimedAt: { wallMs: 1_765_000_000_000, counter: 0 },
+    leaseMs: 900_000,
+    digest: 'a'.repeat(64),
+    kind: 'entry',
+    node: fields,
+    wire: 'AAEC',
+    vouches: false,
+  };
+}
+
+function at(): string {
+  return new Date().toISOString();
+}
