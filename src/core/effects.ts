@@ -23,7 +23,12 @@ export type Wake =
 
 export type Input =
   | Wake
-  | { readonly type: 'start'; readonly self: AgentContact; readonly seeds: readonly string[] }
+  | {
+      readonly type: 'start';
+      readonly node: NodeFields;
+      readonly self: AgentContact;
+      readonly seeds: readonly string[];
+    }
   | {
       readonly type: 'register';
       readonly ticket: Ticket;
@@ -111,7 +116,11 @@ export type Reply =
 
 export type Effect =
   /** Write, then carry out `then`: nothing is said before it is durable. */
-  | { readonly type: 'persist'; readonly operations: readonly StoreOperation[]; readonly then: readonly Effect[] }
+  | {
+      readonly type: 'persist';
+      readonly operations: readonly StoreOperation[];
+      readonly then: readonly Effect[];
+    }
   | { readonly type: 'publish'; readonly records: readonly VerifiedRecord[] }
   | { readonly type: 'publish-proof'; readonly proof: EquivocationProof }
   | { readonly type: 'send'; readonly to: PeerId; readonly message: SyncMessage<VerifiedRecord> }

@@ -76,7 +76,6 @@ export interface ProtocolOptions {
   readonly id: NodeId;
   readonly peer: PeerId;
   readonly epoch: number;
-  readonly node: NodeFields;
   readonly settings: Partial<ProtocolSettings>;
 }
 
@@ -85,7 +84,11 @@ export interface Restored {
   readonly records: readonly VerifiedRecord[];
   readonly floors: ReadonlyMap<NodeId, readonly FloorEntry[]>;
   readonly clocks: ReadonlyMap<PeerId, Dot>;
-  readonly contacts: readonly { readonly peer: PeerId; readonly multiaddrs: readonly string[]; readonly seenAtMs: number }[];
+  readonly contacts: readonly {
+    readonly peer: PeerId;
+    readonly multiaddrs: readonly string[];
+    readonly seenAtMs: number;
+  }[];
   readonly proofs: readonly { readonly first: VerifiedRecord; readonly second: VerifiedRecord }[];
   readonly aliveAtMs: number | undefined;
 }
@@ -113,7 +116,8 @@ export class Protocol {
   readonly #nodeIds = new Map<PeerId, NodeId>();
   readonly #dirtyClocks = new Set<PeerId>();
   readonly #synced = new Set<PeerId>();
-  #contact: AgentContact | undefined;
+  /** What our own entry says, once the agent has started. */
+  #own: { readonly node: NodeFields; readonly agent: AgentContact } | undefined;
   #phase: 'starting' | 'ready' | 'stopping' = 'starting';
   #storeIsWell = true;
   #ticks = 0;
@@ -198,7 +202,8 @@ export class Protocol {
     for (const { first, second } of restored.proofs) {
       this.table.quarantine({ author: first.author, first, second });
     }
-    for (const { peer, multiaddrs } of restored.contacts) this.peering.addPeer(peer, multiaddrs, 'store', now.monoMs);
+    for (const { peer, multiaddrs } of restored.contacts)
+      this.peering.addPeer(peer, multiaddrs, 'store', now.monoMs);
     for (const [author, dot] of restored.clocks) ledger.restoreClock(author, dot);
 
     const retentionMs = this.#settings.table.tombstoneRetentionMs ?? 24 * 3_600_000;
@@ -214,7 +219,8 @@ export class Protocol {
       this.author.observe(record.time);
     }
     this.table.restore(restored.records);
-    for (const record of restored.records) if (record.author === this.author.peer) this.hosting.adopt(record, now);
+    for (const record of restored.records)
+      if (record.author === this.author.peer) this.hosting.adopt(record, now);
     return [];
   }
 
@@ -222,7 +228,7 @@ export class Protocol {
   step(input: Input, now: Now): readonly Effect[] {
     switch (input.type) {
       case 'start':
-        return this.#start(input.self, input.seeds, now);
+        return this.#start(input, now);
       case 'register':
         return this.#unlessClosed(input.ticket) ?? this.hosting.register(input, now);
       case 'deregister':
@@ -264,16 +270,18 @@ export class Protocol {
     }
   }
 
-  #start(self: AgentContact, seeds: readonly string[], now: Now): readonly Effect[] {
-    this.#contact = self;
+  #start({ node, self, seeds }: Extract<Input, { readonly type: 'start' }>, now: Now): readonly Effect[] {
+    this.#own = { node, agent: self };
     for (const seed of seeds) this.peering.addSeed(seed, now.monoMs);
     const hasSomebodyToAsk = [...this.peering.contacts()].length > 0;
     return [
-      { type: 'persist', operations: this.#vitals(now), then: [] },
+      {
+        type: 'persist',
+        operations: [{ type: 'put-meta', name: 'epoch', value: this.#options.epoch }, ...this.#vitals(now)],
+        then: [],
+      },
       ...this.#announce([], now),
-      ...(hasSomebodyToAsk
-        ? [wake(this.#settings.joinTimeoutMs, { type: 'join-overdue' })]
-        : this.#ready()),
+      ...(hasSomebodyToAsk ? [wake(this.#settings.joinTimeoutMs, { type: 'join-overdue' })] : this.#ready()),
       wake(tickMs, { type: 'tick' }),
       ...this.#dialDue(now),
     ];
@@ -287,7 +295,7 @@ export class Protocol {
 
   /** Our own entry, said anew: at start, and when another key laid its hand on our name. */
   #announce(seen: readonly ContextEntry[], now: Now): readonly Effect[] {
-    if (this.#contact === undefined || this.table.ledger.isQuarantined(this.author.peer)) return [];
+    if (this.#own === undefined || this.table.ledger.isQuarantined(this.author.peer)) return [];
     const own = this.table.ledger.recordBy(this.author.peer, this.#options.id);
     const context = [...seen, ...this.table.ledger.contextFor(this.author.peer, this.#options.id)];
     const record = this.author.write(
@@ -297,7 +305,7 @@ export class Protocol {
         context: dedupe(context),
         claimedAt: own?.body.type === 'entry' ? own.claimedAt : undefined,
         leaseMs: 0,
-        body: { type: 'entry', node: this.#options.node, agent: this.#contact },
+        body: { type: 'entry', ...this.#own },
       },
       now.wallMs,
     );
@@ -306,7 +314,7 @@ export class Protocol {
 
   #depart(ticket: Ticket, forGood: boolean, now: Now): readonly Effect[] {
     const done: Effect = { type: 'reply', ticket, reply: { ok: true, changed: true } };
-    if (this.#phase === 'stopping' || this.#contact === undefined) return [done];
+    if (this.#phase === 'stopping' || this.#own === undefined) return [done];
     const withdrawn = forGood ? this.hosting.withdrawAll(now) : [];
     this.#phase = 'stopping';
     if (this.table.ledger.isQuarantined(this.author.peer)) return [...withdrawn, done];
@@ -328,12 +336,18 @@ export class Protocol {
       ...this.#vitals(now),
       ...this.#clockRows(),
     ];
-    return [{ type: 'persist', operations, then: [] }, ...withdrawn, ...this.hosting.say(record, now, [done])];
+    return [
+      { type: 'persist', operations, then: [] },
+      ...withdrawn,
+      ...this.hosting.say(record, now, [done]),
+    ];
   }
 
   #unlessClosed(ticket: Ticket): readonly Effect[] | undefined {
     if (this.#phase !== 'ready') return [refuse(ticket, 'NOT_READY', `the agent is ${this.#phase}`)];
-    return this.#storeIsWell ? undefined : [refuse(ticket, 'STORE_FAILED', 'the database refuses writes at the moment')];
+    return this.#storeIsWell
+      ? undefined
+      : [refuse(ticket, 'STORE_FAILED', 'the database refuses writes at the moment')];
   }
 
   #receive(input: Extract<Input, { readonly type: 'records-received' }>, now: Now): readonly Effect[] {
@@ -403,7 +417,10 @@ export class Protocol {
     const authors = [this.author.peer];
     return [
       { type: 'persist', operations: [{ type: 'put-meta', name: 'epoch', value: epoch }], then: [] },
-      { type: 'event', event: { event: 'conflict', data: { id: record.subject, kind: 'key-in-use-twice', authors } } },
+      {
+        type: 'event',
+        event: { event: 'conflict', data: { id: record.subject, kind: 'key-in-use-twice', authors } },
+      },
       log('key_in_use_twice', { id: record.subject, epoch: record.epoch, sequence: record.sequence }),
       ...this.#reannounce([], now),
     ];
@@ -430,7 +447,8 @@ export class Protocol {
     const { winner } = this.table.ledger.resolution(this.#options.id);
     const holder = winner?.author ?? '';
     const state = this.livenessOf(holder);
-    if (winner?.body.type === 'departure' || state === 'dead' || state === 'left') return this.#reannounce([], now);
+    if (winner?.body.type === 'departure' || state === 'dead' || state === 'left')
+      return this.#reannounce([], now);
     return [log('name_held_by_another_key', { id: this.#options.id, holder })];
   }
 
@@ -467,7 +485,10 @@ export class Protocol {
     this.sync.peerGone(peer);
     this.peering.linkDown(peer, now.monoMs);
     const isEvidence = !isLook && !this.#isPartialMesh();
-    return [...this.#noted(this.membership.linkDown(peer, isEvidence, now.monoMs), now), ...this.#dialDue(now)];
+    return [
+      ...this.#noted(this.membership.linkDown(peer, isEvidence, now.monoMs), now),
+      ...this.#dialDue(now),
+    ];
   }
 
   #beginSync(peer: PeerId): readonly Effect[] {
@@ -487,7 +508,8 @@ export class Protocol {
 
   #dialSucceeded(key: string, peer: PeerId, now: Now): readonly Effect[] {
     const wasLook = this.peering.dialSucceeded(key, peer);
-    const multiaddrs = this.peering.contact(peer)?.multiaddrs ?? (key.startsWith('seed:') ? [key.slice(5)] : []);
+    const multiaddrs =
+      this.peering.contact(peer)?.multiaddrs ?? (key.startsWith('seed:') ? [key.slice(5)] : []);
     if (key.startsWith('seed:')) this.peering.addPeer(peer, multiaddrs, 'inbound', now.monoMs);
     const contact = { peer, multiaddrs, seenAtMs: now.wallMs };
     const kept: Effect = { type: 'persist', operations: [{ type: 'put-contact', contact }], then: [] };
@@ -496,13 +518,20 @@ export class Protocol {
 
   #dialFailed(input: Extract<Input, { readonly type: 'dial-failed' }>, now: Now): readonly Effect[] {
     const contact = [...this.peering.contacts()].find(({ key }) => key === input.key);
-    const { lookUp } = this.peering.dialFailed(input.key, input.text, input.reason !== 'unreachable', now.monoMs);
+    const { lookUp } = this.peering.dialFailed(
+      input.key,
+      input.text,
+      input.reason !== 'unreachable',
+      now.monoMs,
+    );
     const peer = contact?.peer;
     const isGone = peer !== undefined && this.peering.contact(peer) === undefined;
     return [
       log('dial_failed', { target: input.key, reason: input.reason, text: input.text }),
       ...(peer === undefined ? [] : this.#noted(this.membership.unreachable(peer, now.monoMs), now)),
-      ...(isGone ? [{ type: 'persist', operations: [{ type: 'delete-contact', peer }], then: [] } as const] : []),
+      ...(isGone
+        ? [{ type: 'persist', operations: [{ type: 'delete-contact', peer }], then: [] } as const]
+        : []),
       ...(lookUp === undefined ? [] : [{ type: 'look-up', peer: lookUp } as const]),
     ];
   }
@@ -510,7 +539,9 @@ export class Protocol {
   #complainAboutSeeds(): readonly Effect[] {
     return [...this.peering.contacts()]
       .filter(contact => contact.sources.has('seed') && contact.failedDialsCount > 0)
-      .map(contact => log('seed_unreachable', { seed: contact.key.slice(5), error: contact.lastError ?? '' }));
+      .map(contact =>
+        log('seed_unreachable', { seed: contact.key.slice(5), error: contact.lastError ?? '' }),
+      );
   }
 
   #dialDue(now: Now): readonly Effect[] {
@@ -526,7 +557,8 @@ export class Protocol {
       effects.push(...this.table.livenessChanged(member.peer, member.state, by));
       if (member.state !== 'dead' && member.state !== 'left') continue;
       for (const subject of this.table.ledger.subjectsOf(member.peer)) {
-        for (const parked of this.table.parking.take(subject)) effects.push(...this.#take(parked, 'sync', [], now));
+        for (const parked of this.table.parking.take(subject))
+          effects.push(...this.#take(parked, 'sync', [], now));
       }
       if (member.id === this.#options.id) effects.push(...this.#reclaimName(now));
     }
@@ -543,7 +575,8 @@ export class Protocol {
     effects.push(...this.#noted(this.membership.tick(now.monoMs), now), ...this.hosting.expire(now));
     this.sync.tick(now.monoMs);
     if (this.table.parking.count > 0) {
-      for (const parked of this.table.parking.takeAll(now.monoMs)) effects.push(...this.#take(parked, 'sync', [], now));
+      for (const parked of this.table.parking.takeAll(now.monoMs))
+        effects.push(...this.#take(parked, 'sync', [], now));
     }
     if (now.monoMs >= this.#nextSyncMonoMs) effects.push(...this.#syncWithSomebody(now));
     if (this.#ticks % clockFlushEveryTicks === 0 && this.#dirtyClocks.size > 0) {

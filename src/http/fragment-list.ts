@@ -130,7 +130,7 @@ export class FragmentList {
     chunk.remove(index);
     this.#home.delete(key);
     if (chunk.keys.length === 0) this.#chunks.splice(this.#chunks.indexOf(chunk), 1);
-    else if (chunk.usedBytes < chunkBytes / 4) this.#mergeWithNext(chunk);
+    else if (chunk.usedBytes < chunkBytes / 4) this.#mergeWithNeighbours(chunk);
   }
 
   /** All elements but one. */
@@ -165,18 +165,24 @@ export class FragmentList {
   }
 
   /** Keeps a list that once was long from staying a row of nearly empty chunks. */
-  #mergeWithNext(chunk: Chunk): void {
-    const next = this.#chunks[this.#chunks.indexOf(chunk) + 1];
-    if (next === undefined || !chunk.hasRoomFor(next.usedBytes)) return;
-    const bytes = next.bytes();
+  #mergeWithNeighbours(chunk: Chunk): void {
+    const index = this.#chunks.indexOf(chunk);
+    this.#merge(chunk, this.#chunks[index + 1]);
+    this.#merge(this.#chunks[index - 1], chunk);
+  }
+
+  /** Moves everything from the right one of two neighbours into the left one, if it fits. */
+  #merge(left: Chunk | undefined, right: Chunk | undefined): void {
+    if (left === undefined || right === undefined || !left.hasRoomFor(right.usedBytes)) return;
+    const bytes = right.bytes();
     let start = 0;
-    for (const [index, key] of next.keys.entries()) {
-      const end = start + next.lengthOf(index);
-      chunk.append(key, bytes.subarray(start, end));
-      this.#home.set(key, chunk);
+    for (const [index, key] of right.keys.entries()) {
+      const end = start + right.lengthOf(index);
+      left.append(key, bytes.subarray(start, end));
+      this.#home.set(key, left);
       start = end;
     }
-    this.#chunks.splice(this.#chunks.indexOf(next), 1);
+    this.#chunks.splice(this.#chunks.indexOf(right), 1);
   }
 }
 

@@ -170,6 +170,8 @@ export class HttpServer {
     app.addContentTypeParser('*', bodyReader(options.bodyMaxBytes));
     app.addHook('onRequest', (request, reply, done) => {
       this.#account(request, reply);
+      // A body is JSON or it is refused, whatever it is said to be; Fastify would refuse a type it cannot read.
+      request.raw.headers['content-type'] = undefined;
       done(this.#gate.refusal(request));
     });
     app.setErrorHandler((error, request, reply) => this.#sendError(error, request, reply));

@@ -40,7 +40,7 @@ export interface Host {
 /** Per host name or address; the default of 5 resets most of 20 agents that start together. */
 const inboundConnectionsPerSecond = 100;
 /** Guess: leaves room for a second and third address when the first one swallows packets. */
-const addressDialTimeoutMs = 1_500;
+const addressDialTimeoutMs = 15_000;
 /**
  * A connection whose other end vanished without a word is closed after this time plus `pingTimeoutMs` at
  * the latest. The agent's own pings are quicker; this is the backstop for links that nobody pings.

@@ -37,7 +37,7 @@ export interface LinkEvents {
 }
 
 /** Guess: four round trips on the slowest network that is worth joining. */
-const identifyTimeoutMs = 5_000;
+const identifyTimeoutMs = 30_000;
 /** Guess: our identify has just succeeded, so the peer's takes about as long. */
 const foreignGraceMs = 500;
 /** Both ends dialling at once makes two; more are of no use to an honest peer. */

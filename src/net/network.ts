@@ -53,12 +53,14 @@ export interface Libp2pNetworkComponents {
 
 export const netDefaults = {
   connectionsMaxCount: 300, // Every agent up to 200, each perhaps twice for a moment.
-  dialTimeoutMs: 5_000, // Guess: three addresses that swallow packets, at 1.5 s each.
+  dialTimeoutMs: 30_000, // Guess: three addresses that swallow packets, at 1.5 s each.
 };
 
 /** By contract with the agent, which has 10 s for everything. */
 const stopDeadlineMs = 3_000;
 const peerSweepIntervalMs = 600_000;
+/** A foreign agent that keeps dialling must not fill the log; the counter has them all. */
+const foreignLogIntervalMs = 10_000;
 
 interface Running {
   readonly host: Host;
@@ -79,6 +81,7 @@ export class Libp2pNetwork implements Network {
   #running: Running | undefined;
   #started = false;
   #stopped = false;
+  #foreignLoggedAtMs = Number.NEGATIVE_INFINITY;
   #stopping: Promise<void> | undefined;
 
   constructor(options: Libp2pNetworkOptions, components: Libp2pNetworkComponents) {
@@ -287,7 +290,11 @@ export class Libp2pNetwork implements Network {
 
   #onForeign(running: Running, connection: Connection, cluster: string | undefined): void {
     const address = connection.remoteAddr.toString();
-    this.#parts.log('foreign_peer_refused', { address, cluster });
+    const nowMs = performance.now();
+    if (nowMs - this.#foreignLoggedAtMs >= foreignLogIntervalMs) {
+      this.#foreignLoggedAtMs = nowMs;
+      this.#parts.log('foreign_peer_refused', { address, cluster });
+    }
     running.handlers.onForeign(address);
   }
 
@@ -315,6 +322,7 @@ export class Libp2pNetwork implements Network {
   async #stop(): Promise<void> {
     this.#stopped = true;
     const running = this.#running;
+    this.#running = undefined;
     if (running === undefined) return;
     const { host, links, gossip, frames, dialer, pinger, discovery, sweep } = running;
     clearInterval(sweep);

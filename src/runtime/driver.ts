@@ -7,13 +7,13 @@
  */
 import type { CoreLogEvent, Effect, Input, Refusal, Reply, Ticket } from '../core/effects.ts';
 import type { Protocol } from '../core/protocol.ts';
-import type { NodeId } from '../core/record/node.ts';
+import type { NodeFields, NodeId } from '../core/record/node.ts';
 import type { AgentContact, PeerId } from '../core/record/record.ts';
 import { errorKind, FirsthandError, unreachable } from '../errors.ts';
+import type { RegistrationRequest } from './agent-port.ts';
 import type { RecentEvents } from './event-log.ts';
 import { Intake, type IntakeSettings, type Rejection } from './intake.ts';
-import type { RegistrationRequest } from './agent-port.ts';
-import type { Clock, LocalContact, Network, NetworkHandlers, RecordCodec, Store } from './ports.ts';
+import type { Clock, Network, NetworkHandlers, RecordCodec, Store, StoredState } from './ports.ts';
 import { Publisher } from './publisher.ts';
 import { WriteQueue } from './write-queue.ts';
 
@@ -23,7 +23,10 @@ export interface Observer {
   effect(effect: Effect): void;
   rejected(reason: Rejection | Refusal, via: 'gossip' | 'sync'): void;
   foreign(address: string): void;
-  log(event: CoreLogEvent | 'store_write_failed' | 'store_recovered', fields: Readonly<Record<string, unknown>>): void;
+  log(
+    event: CoreLogEvent | 'store_write_failed' | 'store_recovered',
+    fields: Readonly<Record<string, unknown>>,
+  ): void;
 }
 
 export interface DriverComponents {
@@ -54,6 +57,26 @@ export class Driver {
   readonly #waiting = new Map<Ticket, Waiting>();
   readonly #timers = new Set<() => void>();
   readonly #ready = Promise.withResolvers<void>();
+  /** What the network has to call. */
+  readonly handlers: NetworkHandlers = {
+    onGossip: (from, bytes) => (this.#isStopped ? 'ignore' : this.#intake.gossip(from, bytes)),
+    onFrame: (from, bytes) => {
+      if (!this.#isStopped) this.#intake.frame(from, bytes);
+    },
+    onLinkUp: (peer, address) => this.feed({ type: 'link-up', peer, address }),
+    onLinkDown: peer => this.feed({ type: 'link-down', peer }),
+    onSubscribed: peer => this.feed({ type: 'subscribed', peer }),
+    onDialEnded: (key, outcome) =>
+      outcome.ok
+        ? this.feed({ type: 'dial-succeeded', key, peer: outcome.peer })
+        : this.feed({ type: 'dial-failed', key, reason: outcome.reason, text: outcome.text }),
+    onPing: (peer: PeerId, rttMs) => this.feed({ type: 'pinged', peer, rttMs }),
+    onDiscovered: (peer, multiaddrs, source) => this.feed({ type: 'discovered', peer, multiaddrs, source }),
+    onForeign: address => {
+      this.#foreignCount += 1;
+      this.#components.observer.foreign(address);
+    },
+  };
   #isBusy = false;
   #isStopped = false;
   #lastTicket = 0;
@@ -87,26 +110,29 @@ export class Driver {
     return this.#foreignCount;
   }
 
-  /** Reads the store, starts the network, announces. @throws what `Store.load` and `Network.start` throw. */
-  async start(contactOf: (local: LocalContact) => AgentContact | Promise<AgentContact>): Promise<void> {
-    const { store, codec, protocol, clock, network } = this.#components;
-    const stored = await store.load();
-    const known = <T>(value: T | undefined): value is T => value !== undefined;
+  /** Takes up what an earlier run left in the store. Before `start`. */
+  restore(stored: StoredState): void {
+    const { codec, protocol, clock } = this.#components;
+    const isKnown = <T>(value: T | undefined): value is T => value !== undefined;
+    const proofs = stored.proofs.flatMap(proof => {
+      const first = codec.trust(proof.first);
+      const second = codec.trust(proof.second);
+      return first === undefined || second === undefined ? [] : [{ first, second }];
+    });
     const restored = {
-      records: stored.records.map(wire => codec.trust(wire)).filter(known),
+      records: stored.records.map(wire => codec.trust(wire)).filter(isKnown),
       floors: stored.floors,
       clocks: stored.clocks,
       contacts: stored.contacts,
-      proofs: stored.proofs
-        .map(({ first, second }) => ({ first: codec.trust(first), second: codec.trust(second) }))
-        .filter((proof): proof is { first: NonNullable<typeof proof.first>; second: NonNullable<typeof proof.second> } =>
-          known(proof.first) && known(proof.second),
-        ),
+      proofs,
       aliveAtMs: stored.meta['alive-at-ms'],
     };
     this.#run(protocol.restore(restored, clock.now()));
-    const local = await network.start(this.#handlers());
-    this.feed({ type: 'start', self: await contactOf(local), seeds: this.#options.seeds });
+  }
+
+  /** The network listens: announce this agent and look for the others. */
+  start(own: { readonly node: NodeFields; readonly agent: AgentContact }): void {
+    this.feed({ type: 'start', node: own.node, self: own.agent, seeds: this.#options.seeds });
   }
 
   /** Resolves once the agent has joined, or knows that it is alone. */
@@ -160,7 +186,8 @@ export class Driver {
   }
 
   #ask(inputFor: (ticket: Ticket) => Input): Promise<boolean> {
-    if (this.#isStopped) return Promise.reject(new FirsthandError('NOT_READY', { text: 'the agent has stopped' }));
+    if (this.#isStopped)
+      return Promise.reject(new FirsthandError('NOT_READY', { text: 'the agent has stopped' }));
     this.#lastTicket += 1;
     const ticket = this.#lastTicket;
     return new Promise((resolve, reject) => {
@@ -204,7 +231,9 @@ export class Driver {
       case 'event': {
         const at = new Date(clock.now().wallMs).toISOString();
         const { event } = effect;
-        return events.append({ ...event, data: { at, ...event.data } } as Parameters<RecentEvents['append']>[0]);
+        return events.append({ ...event, data: { at, ...event.data } } as Parameters<
+          RecentEvents['append']
+        >[0]);
       }
       case 'refused':
         return observer.rejected(effect.reason, effect.via);
@@ -240,27 +269,5 @@ export class Driver {
       this.#answer(effect.ticket, { ok: false, code: 'STORE_FAILED', details: { text } });
     }
     this.feed({ type: 'store-health', ok: false });
-  }
-
-  #handlers(): NetworkHandlers {
-    return {
-      onGossip: (from, bytes) => (this.#isStopped ? 'ignore' : this.#intake.gossip(from, bytes)),
-      onFrame: (from, bytes) => {
-        if (!this.#isStopped) this.#intake.frame(from, bytes);
-      },
-      onLinkUp: (peer, address) => this.feed({ type: 'link-up', peer, address }),
-      onLinkDown: peer => this.feed({ type: 'link-down', peer }),
-      onSubscribed: peer => this.feed({ type: 'subscribed', peer }),
-      onDialEnded: (key, outcome) =>
-        outcome.ok
-          ? this.feed({ type: 'dial-succeeded', key, peer: outcome.peer })
-          : this.feed({ type: 'dial-failed', key, reason: outcome.reason, text: outcome.text }),
-      onPing: (peer: PeerId, rttMs) => this.feed({ type: 'pinged', peer, rttMs }),
-      onDiscovered: (peer, multiaddrs, source) => this.feed({ type: 'discovered', peer, multiaddrs, source }),
-      onForeign: address => {
-        this.#foreignCount += 1;
-        this.#components.observer.foreign(address);
-      },
-    };
   }
 }

@@ -6,15 +6,22 @@
  * hold many records and wait their turn: a few milliseconds of signature checks, then the loop is
  * free for whatever else has come in. A blocked loop is how agents come to suspect healthy peers.
  */
-import { RateLimit } from '../core/gossip/rate-limit.ts';
+
 import type { Input, Refusal } from '../core/effects.ts';
+import { RateLimit } from '../core/gossip/rate-limit.ts';
 import type { Protocol } from '../core/protocol.ts';
 import { compareDots, type PeerId, type VerifiedRecord } from '../core/record/record.ts';
 import type { Clock, RecordCodec, UnverifiedRecord, Verdict } from './ports.ts';
 import { recordsPerMessageMaxCount } from './publisher.ts';
 
 /** Why bytes from a peer were thrown away before the core saw them. */
-export type Rejection = 'malformed' | 'wrong-cluster' | 'bad-signature' | 'bad-proof' | 'peer-rate' | 'queue-full';
+export type Rejection =
+  | 'malformed'
+  | 'wrong-cluster'
+  | 'bad-signature'
+  | 'bad-proof'
+  | 'peer-rate'
+  | 'queue-full';
 
 export interface IntakeHandlers {
   readonly feed: (input: Input) => void;
@@ -72,7 +79,8 @@ export class Intake {
   }
 
   gossip(from: PeerId, bytes: Uint8Array): Verdict {
-    if (!this.#peerRate.take(from, this.#clock.now().monoMs)) return this.#dismiss('peer-rate', 'gossip', from, 'ignore');
+    if (!this.#peerRate.take(from, this.#clock.now().monoMs))
+      return this.#dismiss('peer-rate', 'gossip', from, 'ignore');
     const message = this.#codec.decodeGossip(bytes);
     if (message === undefined || message.records.length > 2 * recordsPerMessageMaxCount) {
       return this.#dismiss('malformed', 'gossip', from, 'reject');
@@ -133,12 +141,22 @@ export class Intake {
       this.#frames.shift();
       this.#position = 0;
       this.#verified = [];
-      this.#handlers.feed({ type: 'records-received', from: frame.from, via: 'sync', records, last: frame.last });
+      this.#handlers.feed({
+        type: 'records-received',
+        from: frame.from,
+        via: 'sync',
+        records,
+        last: frame.last,
+      });
     }
     if (this.#frames.length > 0) this.#clock.soon(() => this.#work());
   }
 
-  #check(record: UnverifiedRecord, via: 'gossip' | 'sync', from: PeerId): VerifiedRecord | 'ignore' | 'reject' {
+  #check(
+    record: UnverifiedRecord,
+    via: 'gossip' | 'sync',
+    from: PeerId,
+  ): VerifiedRecord | 'ignore' | 'reject' {
     if (record.cluster !== this.#cluster) return this.#dismiss('wrong-cluster', via, from, 'reject');
     const screened = this.#protocol.screen(record, via, this.#clock.now());
     if (screened === 'known') return 'ignore';
@@ -146,7 +164,10 @@ export class Intake {
     return this.#codec.verify(record) ?? this.#dismiss('bad-signature', via, from, 'reject');
   }
 
-  #prove(first: UnverifiedRecord, second: UnverifiedRecord): readonly [VerifiedRecord, VerifiedRecord] | undefined {
+  #prove(
+    first: UnverifiedRecord,
+    second: UnverifiedRecord,
+  ): readonly [VerifiedRecord, VerifiedRecord] | undefined {
     const contradicts =
       first.author === second.author && compareDots(first, second) === 0 && first.digest !== second.digest;
     if (!contradicts) return undefined;
@@ -154,7 +175,12 @@ export class Intake {
     return halves[0] === undefined || halves[1] === undefined ? undefined : [halves[0], halves[1]];
   }
 
-  #dismiss<V extends Verdict>(rejection: Rejection | Refusal, via: 'gossip' | 'sync', from: PeerId, verdict: V): V {
+  #dismiss<V extends Verdict>(
+    rejection: Rejection | Refusal,
+    via: 'gossip' | 'sync',
+    from: PeerId,
+    verdict: V,
+  ): V {
     this.#handlers.onRejected(rejection, via, from);
     return verdict;
   }

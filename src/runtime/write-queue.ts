@@ -91,7 +91,10 @@ export class WriteQueue {
     this.#operations = latestOfEach([...operations, ...this.#operations]);
     this.#then = pending.filter(effect => effect.type !== 'reply');
     this.#cancelRetry = this.#clock.after(retryAfterMs, () => this.#write());
-    this.#handlers.onFailed(error, pending.filter(effect => effect.type === 'reply'));
+    this.#handlers.onFailed(
+      error,
+      pending.filter(effect => effect.type === 'reply'),
+    );
     for (const resolve of this.#idleWaiters.splice(0)) resolve();
   }
 }

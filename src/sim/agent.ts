@@ -1,7 +1,7 @@
 /** One simulated agent: the production core and driver on a virtual clock, network and disk. */
 import type { Input } from '../core/effects.ts';
 import { Protocol, type ProtocolSettings } from '../core/protocol.ts';
-import { capabilitiesOf, type NodeId } from '../core/record/node.ts';
+import { capabilitiesOf, type NodeFields, type NodeId } from '../core/record/node.ts';
 import type { PeerId } from '../core/record/record.ts';
 import { AgentKey } from '../identity/agent-key.ts';
 import { nextEpoch } from '../identity/epoch.ts';
@@ -72,21 +72,13 @@ export class SimAgent {
     const { scheduler } = this.#hub;
     const clock = new VirtualClock({ wallAtZeroMs }, { scheduler });
     const store = this.#disk.open();
-    const { meta } = await store.load();
-    const epoch = nextEpoch(meta.epoch, clock.now().wallMs);
+    const stored = await store.load();
+    const epoch = nextEpoch(stored.meta.epoch, clock.now().wallMs);
     const protocol = new Protocol(
       {
         id: this.id,
         peer: this.peer,
         epoch,
-        node: {
-          address: `10.0.0.${this.#options.index}:7000`,
-          metricsPort: 7980,
-          nodeType: 'backend',
-          isLoadBalancer: false,
-          capabilities: capabilitiesOf('backend'),
-          lastUpdatedS: Math.floor(clock.now().wallMs / 1_000),
-        },
         settings: this.#options.settings,
       },
       {
@@ -94,12 +86,13 @@ export class SimAgent {
         random: seededRandom(this.#options.seed, `${this.id} life ${this.#lives}`),
       },
     );
+    const network = this.#hub.host(this.peer);
     const driver = new Driver(
       { cluster, seeds: this.#options.seeds.map(addressOf), intake: {} },
       {
         protocol,
         codec: this.#codec,
-        network: this.#hub.host(this.peer),
+        network,
         store,
         clock,
         events: new RecentEvents({ epoch, keptMaxCount: 100 }),
@@ -107,21 +100,19 @@ export class SimAgent {
       },
     );
     this.#process = { protocol, driver, clock };
-    await driver.start(({ multiaddrs }) => ({ multiaddrs, probe: `10.0.0.${this.#options.index}:7946` }));
+    driver.restore(stored);
+    const { multiaddrs } = await network.start(driver.handlers);
+    driver.start({
+      node: this.#node(clock, `10.0.0.${this.#options.index}:7000`),
+      agent: { multiaddrs, probe: `10.0.0.${this.#options.index}:7946` },
+    });
   }
 
   /** Registers or changes a service; an agent that is not ready refuses, as it would in production. */
   register(id: NodeId, port: number): void {
     const process = this.#process;
     if (process === undefined) return;
-    const node = {
-      address: `10.1.0.${this.#options.index}:${port}`,
-      metricsPort: 9_000,
-      nodeType: 'backend',
-      isLoadBalancer: false,
-      capabilities: capabilitiesOf('backend'),
-      lastUpdatedS: Math.floor(process.clock.now().wallMs / 1_000),
-    } as const;
+    const node = this.#node(process.clock, `10.1.0.${this.#options.index}:${port}`);
     process.driver.register({ action: 'register', id, node }).catch(() => {
       // Refusals (a service hosted elsewhere, an agent still joining) are part of the workload.
     });
@@ -152,6 +143,17 @@ export class SimAgent {
     this.#hub.scheduler.after(500, () => {
       if (this.#process === process) this.crash();
     });
+  }
+
+  #node(clock: VirtualClock, address: string): NodeFields {
+    return {
+      address,
+      metricsPort: 9_000,
+      nodeType: 'backend',
+      isLoadBalancer: false,
+      capabilities: capabilitiesOf('backend'),
+      lastUpdatedS: Math.floor(clock.now().wallMs / 1_000),
+    };
   }
 
   #observer(): Observer {

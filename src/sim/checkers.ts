@@ -11,7 +11,8 @@ export function disagreements(agents: readonly SimAgent[]): readonly string[] {
   for (const agent of others) {
     const { ledger } = agent.protocol.table;
     if (ledger.fingerprint !== fingerprint) found.push(`${agent.id} and ${first.id} hold different records`);
-    else if (listing(agent) !== listed) found.push(`${agent.id} and ${first.id} hold the same but list differently`);
+    else if (listing(agent) !== listed)
+      found.push(`${agent.id} and ${first.id} hold the same but list differently`);
   }
   for (const agent of agents.filter(({ isUp }) => isUp)) {
     for (const { id } of agents) {

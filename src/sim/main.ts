@@ -26,7 +26,11 @@ const startedMs = performance.now();
 const result = await simulate({ seed, agentsCount, minutes });
 const wallS = (performance.now() - startedMs) / 1_000;
 
-console.log(Object.entries(result.happened).map(([name, count]) => `${name} ${count}`).join(', '));
+console.log(
+  Object.entries(result.happened)
+    .map(([name, count]) => `${name} ${count}`)
+    .join(', '),
+);
 console.log(`${result.inputsCount} inputs, trace ${result.traceHash}`);
 console.log(`${minutes} virtual minutes in ${wallS.toFixed(1)} s`);
 if (result.violations.length === 0) {

@@ -31,7 +31,10 @@ export class SimNetworkHub {
   #conditions: NetworkConditions;
   #sideOf: (peer: PeerId) => number = () => 0;
 
-  constructor(conditions: NetworkConditions, components: { readonly scheduler: Scheduler; readonly random: Random }) {
+  constructor(
+    conditions: NetworkConditions,
+    components: { readonly scheduler: Scheduler; readonly random: Random },
+  ) {
     this.#conditions = conditions;
     this.#scheduler = components.scheduler;
     this.#random = components.random;
@@ -129,7 +132,9 @@ export class SimHost implements Network {
     const peer = target.peer ?? peerAt(target.multiaddrs[0] ?? '');
     const { scheduler } = this.#hub;
     if (peer === this.peer) {
-      scheduler.after(1, () => this.#handlers?.onDialEnded(target.key, { ok: false, reason: 'self', text: 'own address' }));
+      scheduler.after(1, () =>
+        this.#handlers?.onDialEnded(target.key, { ok: false, reason: 'self', text: 'own address' }),
+      );
       return;
     }
     const isThere = this.#hub.canReach(this.peer, peer);

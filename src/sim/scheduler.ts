@@ -25,7 +25,12 @@ export class Scheduler {
 
   at(atMs: number, callback: () => void): () => void {
     this.#order += 1;
-    const task: Task = { atMs: Math.max(atMs, this.#nowMs), order: this.#order, callback, isCancelled: false };
+    const task: Task = {
+      atMs: Math.max(atMs, this.#nowMs),
+      order: this.#order,
+      callback,
+      isCancelled: false,
+    };
     this.#push(task);
     return () => {
       task.isCancelled = true;

@@ -7,7 +7,7 @@
 import { createHash } from 'node:crypto';
 import type { Input } from '../core/effects.ts';
 import type { ProtocolSettings } from '../core/protocol.ts';
-import { randomIndex, type Random } from '../core/random.ts';
+import { type Random, randomIndex } from '../core/random.ts';
 import { compareText } from '../core/record/record.ts';
 import { seededRandom } from '../runtime/seeded-random.ts';
 import { SimAgent } from './agent.ts';
@@ -142,7 +142,8 @@ class Simulation {
   #record(agent: string, input: Input): void {
     this.#inputsCount += 1;
     this.#hash.update(`${this.#scheduler.nowMs} ${agent} ${input.type}`);
-    if (input.type === 'records-received') for (const record of input.records) this.#hash.update(record.digest);
+    if (input.type === 'records-received')
+      for (const record of input.records) this.#hash.update(record.digest);
     if (input.type === 'sync-message') this.#hash.update(input.message.type);
     this.#hash.update('\n');
   }

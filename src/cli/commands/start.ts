@@ -27,7 +27,7 @@ export interface RunningAgent {
 }
 
 export interface AgentModule {
-  createAgent(options: { readonly settings: Settings; readonly log: Log }): Promise<RunningAgent>;
+  startAgent(options: { readonly settings: Settings; readonly log: Log }): Promise<RunningAgent>;
 }
 
 /** The contract promises 10 s; the rest is for the process itself to end. */
@@ -67,8 +67,8 @@ async function runAgent(
 ): Promise<void> {
   const stopping = stopOnSignal(options.log, io);
   try {
-    const { createAgent } = await loadAgent();
-    const agent = await createAgent(options);
+    const { startAgent } = await loadAgent();
+    const agent = await startAgent(options);
     // Nobody may be reading: a supervisor that closed the pipe still wants the agent.
     if (!stopping.requested) await io.out(`${jsonText({ event: 'ready', ...agent.ready })}\n`);
     await Promise.race([agent.closed, stopping.signal]);

@@ -46,7 +46,8 @@ export class RateLimit {
   #forgetFullest(monoMs: number): void {
     const { perSecond, burstCount } = this.#options;
     const byFullness = [...this.#buckets].sort(
-      ([, a], [, b]) => this.#tokensAt(b, monoMs, perSecond, burstCount) - this.#tokensAt(a, monoMs, perSecond, burstCount),
+      ([, a], [, b]) =>
+        this.#tokensAt(b, monoMs, perSecond, burstCount) - this.#tokensAt(a, monoMs, perSecond, burstCount),
     );
     for (const [name] of byFullness.slice(0, Math.ceil(byFullness.length / 2))) this.#buckets.delete(name);
   }

@@ -112,9 +112,12 @@ export class Hosting {
   /** Takes our own record in, writes it, and only then tells others. */
   say(record: VerifiedRecord, now: Now, then: readonly Effect[]): readonly Effect[] {
     const taken = this.#components.table.take(record, now);
-    if (taken.type !== 'admitted') throw new TypeError(`our own record was not admitted: ${JSON.stringify(taken)}`);
+    if (taken.type !== 'admitted')
+      throw new TypeError(`our own record was not admitted: ${JSON.stringify(taken)}`);
     return taken.effects.map(effect =>
-      effect.type === 'persist' ? { ...effect, then: [{ type: 'publish', records: [record] }, ...then] } : effect,
+      effect.type === 'persist'
+        ? { ...effect, then: [{ type: 'publish', records: [record] }, ...then] }
+        : effect,
     );
   }
 
@@ -143,7 +146,11 @@ export class Hosting {
     const { ledger } = this.#components.table;
     return context.filter(entry => {
       const other = ledger.recordBy(entry.author, own.subject);
-      return own.context.some(seen => seen.author === entry.author) && other !== undefined && saying(other) !== saying(own);
+      return (
+        own.context.some(seen => seen.author === entry.author) &&
+        other !== undefined &&
+        saying(other) !== saying(own)
+      );
     });
   }
 
@@ -164,7 +171,11 @@ export class Hosting {
     if (winner?.body.type === 'entry' && node.lastUpdatedS < winner.body.node.lastUpdatedS) {
       const { lastUpdatedS } = winner.body.node;
       const text = `${id} was last updated at ${lastUpdatedS}, after the ${node.lastUpdatedS} of this registration`;
-      return { ok: false, code: 'STALE_UPDATE', details: { text, field: 'last_updated', last_updated: lastUpdatedS } };
+      return {
+        ok: false,
+        code: 'STALE_UPDATE',
+        details: { text, field: 'last_updated', last_updated: lastUpdatedS },
+      };
     }
     if (!isHosted && this.#leases.count >= this.#settings.hostedMaxCount) {
       const text = `this agent hosts ${this.#settings.hostedMaxCount} entries, as many as it may`;

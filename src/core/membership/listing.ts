@@ -26,7 +26,10 @@ export class Listing {
   #version = 0;
   #array: readonly NodeView[] | undefined;
 
-  constructor(components: { readonly ledger: Ledger; readonly livenessOf: (author: PeerId) => LivenessState }) {
+  constructor(components: {
+    readonly ledger: Ledger;
+    readonly livenessOf: (author: PeerId) => LivenessState;
+  }) {
     this.#ledger = components.ledger;
     this.#livenessOf = components.livenessOf;
   }

@@ -91,7 +91,12 @@ export class Membership {
       const state = isFresh || this.isLinked(peer) ? 'alive' : 'suspect';
       return this.#move({ peer, id, state, sinceMonoMs: monoMs });
     }
-    const state = isFresh || (member.state === 'left' && this.isLinked(peer)) ? 'alive' : member.state === 'left' ? 'suspect' : member.state;
+    const state =
+      isFresh || (member.state === 'left' && this.isLinked(peer))
+        ? 'alive'
+        : member.state === 'left'
+          ? 'suspect'
+          : member.state;
     if (state === member.state && id === member.id) return nothing;
     return this.#move({ peer, id, state, sinceMonoMs: monoMs });
   }

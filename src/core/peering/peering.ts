@@ -86,7 +86,11 @@ export class Peering {
 
   constructor(
     settings: Partial<PeeringSettings>,
-    components: { readonly self: PeerId; readonly random: Random; readonly isLinked: (peer: PeerId) => boolean },
+    components: {
+      readonly self: PeerId;
+      readonly random: Random;
+      readonly isLinked: (peer: PeerId) => boolean;
+    },
   ) {
     this.#settings = { ...defaultPeeringSettings, ...settings };
     this.#self = components.self;
@@ -142,7 +146,8 @@ export class Peering {
     for (const [key, seedPeer] of this.#seedPeers) {
       if (seedPeer !== peer) continue;
       const seed = this.#contacts.get(key);
-      if (seed !== undefined) seed.nextDialMonoMs = monoMs + fullJitterMs(this.#random, this.#settings.backoffMinMs);
+      if (seed !== undefined)
+        seed.nextDialMonoMs = monoMs + fullJitterMs(this.#random, this.#settings.backoffMinMs);
     }
   }
 
@@ -161,7 +166,12 @@ export class Peering {
   }
 
   /** @param forGood - It answered, but it is not for us: another cluster, or ourselves. */
-  dialFailed(key: string, text: string, forGood: boolean, monoMs: number): { readonly lookUp: PeerId | undefined } {
+  dialFailed(
+    key: string,
+    text: string,
+    forGood: boolean,
+    monoMs: number,
+  ): { readonly lookUp: PeerId | undefined } {
     const contact = this.#contacts.get(key);
     if (contact === undefined) return { lookUp: undefined };
     contact.isDialing = false;
@@ -176,7 +186,10 @@ export class Peering {
     }
     const capMs = forGood
       ? this.#settings.backoffMaxMs
-      : Math.min(this.#settings.backoffMaxMs, this.#settings.backoffMinMs * 2 ** Math.min(contact.failedDialsCount, 20));
+      : Math.min(
+          this.#settings.backoffMaxMs,
+          this.#settings.backoffMinMs * 2 ** Math.min(contact.failedDialsCount, 20),
+        );
     contact.nextDialMonoMs = monoMs + this.#settings.backoffMinMs / 2 + fullJitterMs(this.#random, capMs);
     const asks = contact.peer !== undefined && contact.failedDialsCount % lookUpEveryFailures === 0;
     return { lookUp: asks ? contact.peer : undefined };

@@ -20,7 +20,10 @@ export class Author {
   #sequence = 0;
   #time: HybridTime = { wallMs: 0, counter: 0 };
 
-  constructor(options: { readonly peer: PeerId; readonly epoch: number }, components: { readonly seal: Seal }) {
+  constructor(
+    options: { readonly peer: PeerId; readonly epoch: number },
+    components: { readonly seal: Seal },
+  ) {
     this.peer = options.peer;
     this.#epoch = options.epoch;
     this.#seal = components.seal;
@@ -52,6 +55,13 @@ export class Author {
     const time = this.#time;
     const claimedAt =
       claim.claimedAt !== undefined && compareHybrid(claim.claimedAt, time) <= 0 ? claim.claimedAt : time;
-    return this.#seal({ ...claim, claimedAt, author: this.peer, epoch: this.#epoch, sequence: this.#sequence, time });
+    return this.#seal({
+      ...claim,
+      claimedAt,
+      author: this.peer,
+      epoch: this.#epoch,
+      sequence: this.#sequence,
+      time,
+    });
   }
 }

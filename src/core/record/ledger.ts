@@ -5,8 +5,10 @@
  * follow a context whose records it is given. Nothing here knows of time, except that hybrid times
  * far ahead of the local clock have to wait (see `parking.ts`, which decides what waits and why).
  */
-import type { FloorEntry } from './floor.ts';
+
 import { Fingerprint } from './fingerprint.ts';
+import type { FloorEntry } from './floor.ts';
+import { compareHybrid } from './hybrid-time.ts';
 import type { NodeId } from './node.ts';
 import {
   type ContextEntry,
@@ -20,7 +22,6 @@ import {
   siblingsMaxCount,
   type VerifiedRecord,
 } from './record.ts';
-import { compareHybrid } from './hybrid-time.ts';
 import { covers, type Resolution, resolve } from './resolution.ts';
 
 export interface LedgerLimits {
@@ -45,7 +46,12 @@ export const defaultLedgerLimits: LedgerLimits = {
 };
 
 export type Admission =
-  | { readonly type: 'admitted'; readonly before: Resolution; readonly after: Resolution; readonly evicted: readonly VerifiedRecord[] }
+  | {
+      readonly type: 'admitted';
+      readonly before: Resolution;
+      readonly after: Resolution;
+      readonly evicted: readonly VerifiedRecord[];
+    }
   /** Held already. */
   | { readonly type: 'known' }
   /** Its author has said something newer, or it lies below the subject's floor. */
@@ -137,7 +143,9 @@ export class Ledger {
   }
 
   /** Whether a record is worth the cost of checking its signature. */
-  wants(record: Dot & { readonly author: PeerId; readonly subject: NodeId; readonly digest: Digest }): boolean {
+  wants(
+    record: Dot & { readonly author: PeerId; readonly subject: NodeId; readonly digest: Digest },
+  ): boolean {
     if (this.isQuarantined(record.author)) return false;
     const held = this.recordBy(record.author, record.subject);
     if (held === undefined) return this.#isAboveFloor(record.subject, record);
@@ -168,7 +176,8 @@ export class Ledger {
     if (record.context.length === 0) return [];
     return record.context.filter(entry => {
       if (this.isQuarantined(entry.author)) return false;
-      const isReached = (other: VerifiedRecord) => other.author === entry.author && compareDots(other, entry) >= 0;
+      const isReached = (other: VerifiedRecord) =>
+        other.author === entry.author && compareDots(other, entry) >= 0;
       if (this.recordsOf(record.subject).some(isReached) || alsoHere.some(isReached)) return false;
       return this.#isAboveFloor(record.subject, entry);
     });
@@ -345,7 +354,11 @@ function proofOf(a: VerifiedRecord, b: VerifiedRecord): EquivocationProof {
 /** The highest dot per author over an old floor, the records themselves, and what they had seen. */
 function floorOf(floor: readonly FloorEntry[], records: readonly VerifiedRecord[]): readonly FloorEntry[] {
   const highest = new Map<PeerId, FloorEntry>();
-  for (const { author, epoch, sequence } of [...floor, ...records, ...records.flatMap(record => record.context)]) {
+  for (const { author, epoch, sequence } of [
+    ...floor,
+    ...records,
+    ...records.flatMap(record => record.context),
+  ]) {
     const known = highest.get(author);
     if (known === undefined || compareDots({ epoch, sequence }, known) > 0) {
       highest.set(author, { author, epoch, sequence });
@@ -360,7 +373,8 @@ function floorOf(floor: readonly FloorEntry[], records: readonly VerifiedRecord[
  */
 function overflow(records: readonly VerifiedRecord[]): readonly VerifiedRecord[] {
   if (records.length <= siblingsMaxCount) return [];
-  const isCovered = (record: VerifiedRecord) => records.some(other => other !== record && covers(other, record));
+  const isCovered = (record: VerifiedRecord) =>
+    records.some(other => other !== record && covers(other, record));
   return [...records]
     .sort(
       (a, b) =>

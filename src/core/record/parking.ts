@@ -46,7 +46,8 @@ export class Parking {
   park(record: VerifiedRecord, reason: ParkingReason, monoMs: number): boolean {
     if (this.#parked.has(record.digest)) return true;
     const ofAuthor = this.#countBy.get(record.author) ?? 0;
-    if (ofAuthor >= this.#limits.perAuthorMaxCount || this.#parked.size >= this.#limits.totalMaxCount) return false;
+    if (ofAuthor >= this.#limits.perAuthorMaxCount || this.#parked.size >= this.#limits.totalMaxCount)
+      return false;
     this.#parked.set(record.digest, { record, reason, untilMonoMs: monoMs + this.#limits.parkedMaxMs });
     this.#countBy.set(record.author, ofAuthor + 1);
     return true;

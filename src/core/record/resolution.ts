@@ -18,6 +18,8 @@
  * Last-writer-wins by clock alone was rejected: it silently drops concurrent claims and lets the
  * fastest clock rule.
  */
+
+import type { LossReason, Rule } from '../view.ts';
 import { compareHybrid } from './hybrid-time.ts';
 import { contentKey } from './node.ts';
 import {
@@ -28,7 +30,6 @@ import {
   type Digest,
   type VerifiedRecord,
 } from './record.ts';
-import type { LossReason, Rule } from '../view.ts';
 
 export interface Resolution {
   /** Absent only when there is no record. */
@@ -42,7 +43,13 @@ export interface Resolution {
 }
 
 const noLosses: ReadonlyMap<Digest, LossReason> = new Map();
-const nobody: Resolution = { winner: undefined, rule: 'only', vouchers: [], conflict: false, losses: noLosses };
+const nobody: Resolution = {
+  winner: undefined,
+  rule: 'only',
+  vouchers: [],
+  conflict: false,
+  losses: noLosses,
+};
 
 /** @param records - About one subject, at most one an author; any order. */
 export function resolve(records: readonly VerifiedRecord[]): Resolution {
@@ -60,7 +67,8 @@ export function resolve(records: readonly VerifiedRecord[]): Resolution {
   const current = dropOutlived(records, lose);
   const [ranking, outranked] = split(current, record => record.authority === highestAuthority(current));
   lose('authority', outranked);
-  let rule: Rule = outranked.length > 0 ? 'authority' : records.length > current.length ? 'happened-before' : 'only';
+  let rule: Rule =
+    outranked.length > 0 ? 'authority' : records.length > current.length ? 'happened-before' : 'only';
 
   const [uncovered, covered] = split(ranking, record => !ranking.some(other => overrules(other, record)));
   lose('covered', covered);
@@ -81,7 +89,8 @@ type Decision = Omit<Resolution, 'losses'>;
 function dropOutlived(records: readonly VerifiedRecord[], lose: Lose) {
   const [lasting, outlived] = split(
     records,
-    record => record.body.type === 'entry' || !records.some(other => other !== record && covers(other, record)),
+    record =>
+      record.body.type === 'entry' || !records.some(other => other !== record && covers(other, record)),
   );
   lose('covered', outlived);
   const [speaking, withdrawn] = split(lasting, record => !isWithdrawal(record));
@@ -154,7 +163,9 @@ export function covers(later: VerifiedRecord, earlier: VerifiedRecord): boolean 
 /** Two keys never vouch for each other's claim to be one agent, so there agreement does not count. */
 function overrules(later: VerifiedRecord, earlier: VerifiedRecord): boolean {
   return (
-    later !== earlier && covers(later, earlier) && (earlier.authority === 'self' || saying(later) !== saying(earlier))
+    later !== earlier &&
+    covers(later, earlier) &&
+    (earlier.authority === 'self' || saying(later) !== saying(earlier))
   );
 }
 

@@ -27,7 +27,11 @@ export const defaultTableSettings: TableSettings = {
 
 export type Taken =
   /** With others that had been waiting for it, as `records` says. */
-  | { readonly type: 'admitted'; readonly records: readonly VerifiedRecord[]; readonly effects: readonly Effect[] }
+  | {
+      readonly type: 'admitted';
+      readonly records: readonly VerifiedRecord[];
+      readonly effects: readonly Effect[];
+    }
   | { readonly type: 'equivocation'; readonly proof: EquivocationProof }
   | { readonly type: 'parked'; readonly reason: ParkingReason }
   | { readonly type: 'known' }
@@ -162,7 +166,11 @@ export class Table {
       if (this.ledger.resolution(id).winner?.body.type !== 'departure') this.#departed.delete(id);
       else if (records.every(record => compareHybrid(record.time, bound) < 0)) {
         this.#departed.delete(id);
-        operations.push(...records.map(deletion), { type: 'put-floor', subject: id, floor: this.ledger.reap(id) });
+        operations.push(...records.map(deletion), {
+          type: 'put-floor',
+          subject: id,
+          floor: this.ledger.reap(id),
+        });
       }
     }
     return [...operations, ...this.#droppedFloors()];
@@ -176,7 +184,11 @@ export class Table {
       const record = this.ledger.recordBy(author, id);
       if (record === undefined) continue;
       const before = this.ledger.resolution(id);
-      operations.push(deletion(record), { type: 'put-floor', subject: id, floor: this.ledger.reapRecord(record) });
+      operations.push(deletion(record), {
+        type: 'put-floor',
+        subject: id,
+        floor: this.ledger.reapRecord(record),
+      });
       reports.push(...this.#report(id, before, this.ledger.resolution(id)));
     }
     return [persist([...operations, ...this.#droppedFloors()]), ...reports];
@@ -187,7 +199,8 @@ export class Table {
   }
 
   #park(record: VerifiedRecord, reason: ParkingReason, now: Now): Taken {
-    if (this.ledger.recordBy(record.author, record.subject)?.digest === record.digest) return { type: 'known' };
+    if (this.ledger.recordBy(record.author, record.subject)?.digest === record.digest)
+      return { type: 'known' };
     return this.parking.park(record, reason, now.monoMs)
       ? { type: 'parked', reason }
       : { type: 'refused', reason: 'no-room-to-park' };
@@ -197,7 +210,8 @@ export class Table {
   #usurps(record: VerifiedRecord): boolean {
     if (record.authority !== 'self') return false;
     const { winner } = this.ledger.resolution(record.subject);
-    if (winner?.authority !== 'self' || winner.author === record.author || winner.body.type !== 'entry') return false;
+    if (winner?.authority !== 'self' || winner.author === record.author || winner.body.type !== 'entry')
+      return false;
     if (!covers(record, winner) || compareHybrid(record.claimedAt, winner.claimedAt) < 0) return false;
     const state = this.#livenessOf(winner.author);
     return state === 'alive' || state === 'suspect';
@@ -214,17 +228,16 @@ export class Table {
     const node = listed.after ?? listed.before ?? unlistedView(change === 'departed' ? before : after);
     if (change !== undefined && author !== undefined && node !== undefined) {
       const { author: peer, epoch, sequence } = author;
-      effects.push(
-        event({ event: 'record', data: { id, change, node, author: peer, epoch, sequence } }),
-      );
+      effects.push(event({ event: 'record', data: { id, change, node, author: peer, epoch, sequence } }));
     }
     if (after.conflict && !before.conflict) {
       const authors = this.ledger.recordsOf(id).map(record => record.author);
       const kind = after.winner?.authority === 'self' ? 'name-held-by-another-key' : 'concurrent';
-      effects.push(
-        event({ event: 'conflict', data: { id, kind, authors } }),
-        { type: 'log', event: 'record_conflict', fields: { id, kind, authors } },
-      );
+      effects.push(event({ event: 'conflict', data: { id, kind, authors } }), {
+        type: 'log',
+        event: 'record_conflict',
+        fields: { id, kind, authors },
+      });
     }
     return effects;
   }
@@ -244,7 +257,11 @@ function changeBetween(
 /** For events about entries whose agents are all gone: they have no place in the listing. */
 function unlistedView({ winner, vouchers }: Resolution): NodeView | undefined {
   if (winner?.body.type !== 'entry') return undefined;
-  return viewOf(winner, 'suspect', vouchers.map(record => record.author));
+  return viewOf(
+    winner,
+    'suspect',
+    vouchers.map(record => record.author),
+  );
 }
 
 function deletion({ subject, author }: VerifiedRecord): StoreOperation {

@@ -17,7 +17,7 @@
  */
 import type { Ledger } from '../record/ledger.ts';
 import { compareText, type PeerId, type VerifiedRecord } from '../record/record.ts';
-import { digestsPerFrameMaxCount, type ShortDigest, shortDigest, type SyncMessage } from './message.ts';
+import { digestsPerFrameMaxCount, type ShortDigest, type SyncMessage, shortDigest } from './message.ts';
 
 export interface SyncSettings {
   /** Time between two exchanges with a random peer, ms. */
@@ -64,9 +64,14 @@ export class SyncExchange {
   readonly #ledger: Ledger;
   readonly #sessions = new Map<PeerId, Session>();
   /** Short digests to records, made when first asked for and dropped when the table changes. */
-  #index: { readonly fingerprint: string; readonly records: ReadonlyMap<ShortDigest, VerifiedRecord> } | undefined;
+  #index:
+    | { readonly fingerprint: string; readonly records: ReadonlyMap<ShortDigest, VerifiedRecord> }
+    | undefined;
 
-  constructor(settings: Partial<SyncSettings>, components: { readonly self: PeerId; readonly ledger: Ledger }) {
+  constructor(
+    settings: Partial<SyncSettings>,
+    components: { readonly self: PeerId; readonly ledger: Ledger },
+  ) {
     this.#settings = { ...defaultSyncSettings, ...settings };
     this.#self = components.self;
     this.#ledger = components.ledger;
@@ -92,7 +97,11 @@ export class SyncExchange {
     if (this.#sessions.size === 0) this.#index = undefined;
   }
 
-  receive(from: PeerId, message: Exclude<SyncMessage<unknown>, { type: 'records' }>, monoMs: number): SyncStep {
+  receive(
+    from: PeerId,
+    message: Exclude<SyncMessage<unknown>, { type: 'records' }>,
+    monoMs: number,
+  ): SyncStep {
     switch (message.type) {
       case 'summary':
         return this.#compare(from, message.fingerprint);
@@ -131,7 +140,12 @@ export class SyncExchange {
     session.listed = new Set();
     const own = this.#records();
     session.wanted = [...listed].filter(digest => !own.has(digest));
-    const answer = message.answer ? lists([...own.keys()].filter(digest => !listed.has(digest)), false) : [];
+    const answer = message.answer
+      ? lists(
+          [...own.keys()].filter(digest => !listed.has(digest)),
+          false,
+        )
+      : [];
     const next = this.#askNext(from, session);
     return { send: [...answer, ...next.send], inStep: next.inStep };
   }

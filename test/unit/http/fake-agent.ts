@@ -218,7 +218,15 @@ export class FakeAgent implements AgentPort {
   }
 
   emitRecord(node: NodeView, change: 'added' | 'updated' | 'departed'): void {
-    const data = { at: at(), id: node.id, change, node, author: selfPeer, epoch: 1, sequence: this.#eventCount + 1 };
+    const data = {
+      at: at(),
+      id: node.id,
+      change,
+      node,
+      author: selfPeer,
+      epoch: 1,
+      sequence: this.#eventCount + 1,
+    };
     this.emit({ event: 'record', data });
   }
 

@@ -10,7 +10,9 @@ const text = ({ parts, byteLength }: Pieces) => {
 
 const key = fc.integer({ min: 0, max: 40 }).map(n => `k${n}`);
 /** Up to 6 KiB, so that a few elements fill a chunk. */
-const value = fc.oneof(fc.integer({ min: 0, max: 20 }), fc.integer({ min: 0, max: 6_000 })).map(n => 'é'.repeat(n));
+const value = fc
+  .oneof(fc.integer({ min: 0, max: 20 }), fc.integer({ min: 0, max: 6_000 }))
+  .map(n => 'é'.repeat(n));
 const step = fc.oneof(
   { weight: 3, arbitrary: fc.tuple(fc.constant('set' as const), key, value) },
   { weight: 1, arbitrary: fc.tuple(fc.constant('delete' as const), key, fc.constant('')) },

@@ -1,6 +1,6 @@
 import { assert, describe, it } from 'vitest';
-import { PeerList } from '../../../src/http/peer-list.ts';
 import type { Pieces } from '../../../src/http/fragment-list.ts';
+import { PeerList } from '../../../src/http/peer-list.ts';
 import { FakeAgent } from './fake-agent.ts';
 
 const parse = ({ parts }: Pieces) => JSON.parse(`[${Buffer.concat(parts).toString('utf8')}]`);
@@ -31,7 +31,8 @@ describe('http/peer-list', () => {
     const agent = new FakeAgent();
     const list = new PeerList(agent.listing);
     agent.put({ id: 'a' });
-    const ids = () => parse(list.peers()).map((peer: { id: string; status: string }) => `${peer.id} ${peer.status}`);
+    const ids = () =>
+      parse(list.peers()).map((peer: { id: string; status: string }) => `${peer.id} ${peer.status}`);
     assert.deepEqual(ids(), ['a alive']);
 
     agent.put({ id: 'b' });

@@ -51,7 +51,12 @@ describe('http/registration-body', () => {
   });
 
   it('takes the envelope form and ignores the flat fields beside it', () => {
-    const request = parse({ action: 'update', node: { ...legacy, id: ' inner ' }, id: 'outer', node_type: 'proxy' });
+    const request = parse({
+      action: 'update',
+      node: { ...legacy, id: ' inner ' },
+      id: 'outer',
+      node_type: 'proxy',
+    });
 
     assert.equal(request.id, 'inner');
     assert.equal(request.action, 'update');
@@ -86,13 +91,22 @@ describe('http/registration-body', () => {
   });
 
   it('takes null for a field left out', () => {
-    const request = parse({ ...legacy, node_type: null, capabilities: null, last_updated: null, action: null });
+    const request = parse({
+      ...legacy,
+      node_type: null,
+      capabilities: null,
+      last_updated: null,
+      action: null,
+    });
 
     assert.deepEqual(request, parse(legacy));
   });
 
   it('prefers last_updated to timestamp', () => {
-    assert.equal(parse({ ...legacy, last_updated: 5, timestamp: '2025-12-06T05:46:40Z' }).node.lastUpdatedS, 5);
+    assert.equal(
+      parse({ ...legacy, last_updated: 5, timestamp: '2025-12-06T05:46:40Z' }).node.lastUpdatedS,
+      5,
+    );
   });
 
   it('accepts a time 60 s ahead and refuses 61 s', () => {
@@ -154,7 +168,14 @@ describe('http/registration-body', () => {
   }
 
   it('refuses what is not JSON, and keys that pollute prototypes, with the same sentence', () => {
-    const bodies = ['', '{', 'null,', '{"id":"a"', `{"__proto__":{"id":"x"}}`, `{"node":{"\\u005f_proto__":1}}`];
+    const bodies = [
+      '',
+      '{',
+      'null,',
+      '{"id":"a"',
+      `{"__proto__":{"id":"x"}}`,
+      `{"node":{"\\u005f_proto__":1}}`,
+    ];
 
     for (const body of bodies) {
       assert.equal(refusal(body).message, 'Invalid JSON format', body);

@@ -74,16 +74,19 @@ describe('identity/key-file', () => {
     });
   }
 
-  for (const [what, text] of [
-    ['empty', ''],
-    ['no PEM', 'hello'],
-    ['cut off', '-----BEGIN PRIVATE KEY-----\nMC4CAQ'],
-    ['far too large', 'x'.repeat(100_000)],
+  for (const [what, text, said] of [
+    ['empty', '', 'PEM'],
+    ['no PEM', 'hello', 'PEM'],
+    ['cut off', '-----BEGIN PRIVATE KEY-----\nMC4CAQ', 'PEM'],
+    ['far too large', 'x'.repeat(100_000), '100000 bytes'],
   ] as const) {
     it(`refuses a key file that is ${what}, and leaves it as it is`, async () => {
       await writeFile(path, text, { mode: 0o600 });
 
-      assert.include((await refusal()).message, path);
+      const { message } = await refusal();
+
+      assert.include(message, path);
+      assert.include(message, said);
       assert.equal(await readFile(path, 'utf8'), text);
     });
   }

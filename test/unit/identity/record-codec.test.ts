@@ -48,6 +48,13 @@ describe('identity/record-codec', () => {
     assert.equal(codec.verify(received(sealEnvelope({ record, signature }) as Buffer)), undefined);
   });
 
+  it('does not verify a record that names another cluster but was signed for this one', () => {
+    const record = encodeRecord('other', draft);
+    const signature = key.sign(Buffer.concat([Buffer.from(`firsthand/record/1\0${cluster}\0`), record]));
+
+    assert.equal(codec.verify(received(sealEnvelope({ record, signature }) as Buffer)), undefined);
+  });
+
   it('does not verify a record signed by another key than the author it names', () => {
     const record = encodeRecord(cluster, draft);
     const signature = keyNumber(2).sign(

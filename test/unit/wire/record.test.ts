@@ -1,7 +1,7 @@
 import protobuf from 'protobufjs';
 import { assert, describe, it } from 'vitest';
 import { capabilitiesOf } from '../../../src/core/record/node.ts';
-import type { RecordDraft } from '../../../src/core/record/record.ts';
+import type { ContextEntry, RecordDraft } from '../../../src/core/record/record.ts';
 import { recordMaxBytes } from '../../../src/core/record/record.ts';
 import { openEnvelope, sealEnvelope } from '../../../src/wire/envelope.ts';
 import { decodeEnvelope, decodeSigned, encodeRecord } from '../../../src/wire/record.ts';
@@ -150,7 +150,22 @@ describe('wire/record', () => {
     assert.throws(() => codec.seal({ ...draft, epoch: 1.5 }), RangeError, 'epoch');
     assert.throws(() => codec.seal({ ...draft, leaseMs: Number.NaN }), RangeError, 'lease');
     assert.throws(() => codec.seal({ ...draft, author: keyNumber(2).peerId }), RangeError, 'cannot sign');
+    assert.throws(() => encodeRecord(cluster, { ...draft, author: 'somebody' }), RangeError, 'author');
   });
+
+  const seen = contextOf([keyNumber(2).peerId])[0] as ContextEntry;
+  for (const [what, entry] of [
+    ['an author who is none', { ...seen, author: 'somebody' }],
+    ['a sequence of 0', { ...seen, sequence: 0 }],
+    ['half an epoch', { ...seen, epoch: 0.5 }],
+    ['a short digest', { ...seen, digest: 'ab' }],
+    ['a digest in capitals', { ...seen, digest: seen.digest.toUpperCase() }],
+  ] as const) {
+    it(`does not seal a context with ${what}`, () => {
+      assert.isDefined(codec.seal({ ...draft, context: [seen] }));
+      assert.throws(() => codec.seal({ ...draft, context: [entry] }), RangeError, 'context names');
+    });
+  }
 
   it('reads the last of two bodies, as protobuf has it', () => {
     const departure = recordType.encode({ departure: { reason: 1 } } as never).finish();

@@ -1,0 +1,303 @@
+/**
+ * The composition root: builds the rooms of one agent, starts them in order, stops them in reverse.
+ *
+ * What is slow to load (libp2p, fastify) is loaded while the disk is read.
+ */
+import { hostname, networkInterfaces } from 'node:os';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import type { Settings } from './config/settings.ts';
+import { Protocol, type ProtocolSettings } from './core/protocol.ts';
+import { capabilitiesOf, type NodeFields } from './core/record/node.ts';
+import type { AgentContact, PeerId } from './core/record/record.ts';
+import { FirsthandError } from './errors.ts';
+import { nextEpoch } from './identity/epoch.ts';
+import { openKeyFile } from './identity/key-file.ts';
+import { SignedRecordCodec } from './identity/record-codec.ts';
+import type { AgentPort } from './runtime/agent-port.ts';
+import { Driver } from './runtime/driver.ts';
+import { RecentEvents } from './runtime/event-log.ts';
+import { LocalAgent } from './runtime/local-agent.ts';
+import type { Network } from './runtime/ports.ts';
+import { systemClock, systemRandom } from './runtime/system.ts';
+import type { Log } from './telemetry/log.ts';
+import { registerNetMetrics } from './telemetry/metrics/net.ts';
+import { registerProtocolMetrics } from './telemetry/metrics/protocol.ts';
+import { observer } from './telemetry/observe.ts';
+import { MetricRegistry } from './telemetry/registry.ts';
+import { version } from './version.ts';
+
+/** What the one line on standard output says. */
+export interface ReadyLine {
+  readonly id: string;
+  readonly peer_id: PeerId;
+  readonly multiaddrs: readonly string[];
+  /** `host:port` of the failure detector's datagrams. */
+  readonly probe: string;
+  /** Base URL of the HTTP shim. */
+  readonly http: string;
+}
+
+export interface RunningAgent extends AgentPort {
+  readonly ready: ReadyLine;
+  /** Announces departure, drains and flushes. Safe to call twice; hosted services come back with the agent. */
+  stop(): Promise<void>;
+  /** Settles when the agent has ended: it was stopped, or it left for good and should be stopped. */
+  readonly closed: Promise<'left' | 'stopped'>;
+}
+
+export interface AgentOptions {
+  readonly settings: Settings;
+  readonly log: Log;
+}
+
+/**
+ * Starts an agent; resolves when it has joined its cluster or knows that it is alone.
+ *
+ * @throws FirsthandError: DATA_DIR_UNUSABLE, KEY_UNUSABLE, STORE_LOCKED, STORE_CORRUPT, STORE_TOO_NEW,
+ *   ADDRESS_IN_USE, ADDRESS_UNAVAILABLE, CONFIG_INVALID. Nothing is left running then.
+ */
+export async function startAgent({ settings, log }: AgentOptions): Promise<RunningAgent> {
+  const stops: (() => Promise<void> | void)[] = [];
+  const stopAll = async () => {
+    for (const stop of stops.splice(0).reverse()) await stop();
+  };
+  try {
+    return await assemble(settings, log, stops, stopAll);
+  } catch (error) {
+    await stopAll();
+    throw error;
+  }
+}
+
+async function assemble(
+  settings: Settings,
+  log: Log,
+  stops: (() => Promise<void> | void)[],
+  stopAll: () => Promise<void>,
+): Promise<RunningAgent> {
+  log('agent_starting', { version, cluster: settings.identity.cluster, data_dir: settings.identity.dataDir });
+  const libraries = Promise.all([
+    import('./net/network.ts'),
+    import('./net/probe-socket.ts'),
+    import('./http/server.ts'),
+    import('./http/options.ts'),
+  ]);
+  // Awaited below; until then a failure of the disk comes first.
+  libraries.catch(() => {});
+
+  const { LevelStore } = await import('./store/level-store.ts');
+  const directory = settings.identity.dataDir;
+  const store = await LevelStore.open({ directory, durability: settings.store.durability }, { log });
+  stops.push(() => store.close());
+  const key = await openKeyFile({ directory });
+  const stored = await store.load();
+  if (stored.damagedRows > 0) log('store_rows_damaged', { rows: stored.damagedRows });
+
+  const metrics = new MetricRegistry();
+  const netMetrics = registerNetMetrics(metrics);
+  const { cluster } = settings.identity;
+  const id = settings.identity.id ?? defaultId(key.peerId);
+  const epoch = nextEpoch(stored.meta.epoch, Date.now());
+  const codec = new SignedRecordCodec({ cluster }, { key });
+  const events = new RecentEvents({ epoch });
+  const protocol = new Protocol(
+    { id, peer: key.peerId, epoch, settings: protocolSettings(settings) },
+    { seal: draft => codec.seal(draft), random: systemRandom },
+  );
+  const loopDelay = monitorEventLoopDelay({ resolution: 50 });
+  loopDelay.enable();
+  stops.push(() => {
+    loopDelay.disable();
+  });
+
+  const [{ Libp2pNetwork }, { ProbeSocket }, { HttpServer }, { httpDefaults }] = await libraries;
+  const network: Network = new Libp2pNetwork(
+    { cluster, privateKeyRaw: key.rawPrivateKey(), listen: settings.net.listen },
+    {
+      log,
+      metrics: netMetrics,
+      mdns: settings.net.mdns
+        ? async (...args) => (await import('./discovery/mdns.ts')).startMdns(...args)
+        : undefined,
+      dht: settings.net.dht
+        ? async (...args) => (await import('./discovery/dht.ts')).startDht(...args)
+        : undefined,
+    },
+  );
+  const driver = new Driver(
+    { cluster, seeds: settings.net.seeds, intake: intakeSettings(settings) },
+    {
+      protocol,
+      codec,
+      network,
+      store,
+      clock: systemClock,
+      events,
+      observer: observer({ log, metrics: registerProtocolMetrics(metrics) }),
+    },
+  );
+  stops.push(() => driver.stop());
+  driver.restore(stored);
+  const agent = new LocalAgent(
+    {
+      identity: { id, peerId: key.peerId, cluster, epoch, nodeType: settings.node.type, version },
+      topic: `firsthand/${cluster}/records/1`,
+    },
+    {
+      protocol,
+      driver,
+      network,
+      clock: systemClock,
+      events,
+      loopDelayMs: () => loopDelay.percentile(99) / 1e6,
+    },
+  );
+
+  const http = new HttpServer(httpOptions(settings, httpDefaults), { agent, log, metrics });
+  stops.push(() => http.stop());
+  const { url } = await http.start();
+  stops.push(() => network.stop());
+  const local = await network.start(driver.handlers);
+  const probe = new ProbeSocket(probeOptions(settings, local.multiaddrs), { metrics: netMetrics });
+  stops.push(() => probe.stop());
+  const probeAddress = reachable(await probe.start());
+
+  const contact: AgentContact = { multiaddrs: local.multiaddrs, probe: probeAddress };
+  driver.start({ node: ownNode(settings, Number(new URL(url).port)), agent: contact });
+  await driver.ready;
+
+  const ready: ReadyLine = {
+    id,
+    peer_id: key.peerId,
+    multiaddrs: local.multiaddrs,
+    probe: probeAddress,
+    http: url,
+  };
+  log('agent_ready', { ...ready });
+  return runningAgent(agent, driver, ready, log, stopAll);
+}
+
+function runningAgent(
+  agent: LocalAgent,
+  driver: Driver,
+  ready: ReadyLine,
+  log: Log,
+  stopAll: () => Promise<void>,
+): RunningAgent {
+  const stopped = Promise.withResolvers<'stopped'>();
+  let stopping: Promise<void> | undefined;
+  const stop = async () => {
+    log('agent_stopping');
+    await driver.depart(false);
+    await stopAll();
+    log('agent_stopped');
+    stopped.resolve('stopped');
+  };
+  return Object.assign(agent, {
+    ready,
+    closed: Promise.race([agent.left.then(() => 'left' as const), stopped.promise]),
+    stop: () => {
+      stopping ??= stop();
+      return stopping;
+    },
+  });
+}
+
+function defaultId(peer: PeerId): string {
+  const host = hostname()
+    .replace(/[^A-Za-z0-9._-]/g, '-')
+    .slice(0, 100);
+  return `${host}-${peer.slice(-6)}`;
+}
+
+/** The entry that this agent gossips about itself. */
+function ownNode(settings: Settings, httpPort: number): NodeFields {
+  const { type, loadBalancer, address, metricsPort, capabilities } = settings.node;
+  const port = metricsPort ?? httpPort;
+  if (port < 1_024) {
+    throw new FirsthandError('CONFIG_INVALID', {
+      text: `--metrics-port (FIRSTHAND_METRICS_PORT, metrics_port): must be given, because the HTTP port ${port} is below 1024`,
+    });
+  }
+  return {
+    address: address ?? `${firstAddress()}:${httpPort}`,
+    metricsPort: port,
+    nodeType: type,
+    isLoadBalancer: loadBalancer ?? type === 'proxy',
+    capabilities: capabilities ?? capabilitiesOf(type),
+    lastUpdatedS: Math.floor(Date.now() / 1_000),
+  };
+}
+
+function firstAddress(): string {
+  const addresses = Object.values(networkInterfaces()).flatMap(each => each ?? []);
+  const chosen = addresses.find(({ internal, family }) => !internal && family === 'IPv4');
+  return chosen?.address ?? '127.0.0.1';
+}
+
+function probeOptions(settings: Settings, multiaddrs: readonly string[]) {
+  const asked = settings.net.probeListen;
+  if (asked !== undefined) return { ...asked, explicit: true };
+  // /ip4/<host>/tcp/<port>: the configured host, and the port that was really bound.
+  const host = settings.net.listen[0]?.split('/')[2] ?? '0.0.0.0';
+  const port = Number(multiaddrs[0]?.split('/')[4] ?? 0);
+  return { host, port, explicit: false };
+}
+
+/** A wildcard is where we listen, not where others find us. */
+function reachable({ host, port }: { readonly host: string; readonly port: number }): string {
+  if (host === '0.0.0.0' || host === '::') return `${firstAddress()}:${port}`;
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+function protocolSettings(settings: Settings): Partial<ProtocolSettings> {
+  const { peering, membership, records, gossip } = settings;
+  return {
+    peering: {
+      fullMeshMaxCount: peering.fullMeshMaxCount,
+      partialMeshCount: peering.partialMeshCount,
+      backoffMaxMs: peering.redialMaxMs,
+    },
+    membership: { suspectMs: membership.suspectMs, pingIntervalMs: membership.pingIntervalMs },
+    hosting: { leaseMs: records.leaseMs, hostedMaxCount: records.hostedMaxCount },
+    table: {
+      subjectsPerAuthorMaxCount: records.subjectsPerAuthorMaxCount,
+      tombstoneRetentionMs: records.tombstoneRetentionMs,
+      driftMaxMs: records.driftMaxMs,
+    },
+    sync: { intervalMs: gossip.syncIntervalMs },
+    gossip: {
+      authorRecordsPerSecond: gossip.authorRecordsPerSecond,
+      authorBurstCount: gossip.authorBurstCount,
+    },
+    joinTimeoutMs: gossip.joinTimeoutMs,
+    deadRetentionMs: membership.deadRetentionMs,
+  };
+}
+
+function intakeSettings({ gossip }: Settings) {
+  return { peerMessagesPerSecond: gossip.peerMessagesPerSecond, peerBurstCount: gossip.peerBurstCount };
+}
+
+function httpOptions<Defaults extends object>({ shim, health }: Settings, defaults: Defaults) {
+  const auth =
+    shim.auth === 'shared_secret' && shim.secret !== undefined
+      ? ({ mode: 'shared_secret', secret: shim.secret.reveal() } as const)
+      : ({ mode: 'open' } as const);
+  const host = shim.http.host.includes(':') ? `[${shim.http.host}]` : shim.http.host;
+  return {
+    ...defaults,
+    listen: `${host}:${shim.http.port}`,
+    auth,
+    protectVitals: !shim.publicVitals,
+    callerRequestsPerSecond: shim.callerRequestsPerSecond,
+    totalRequestsPerSecond: shim.totalRequestsPerSecond,
+    authFailuresPerSecond: shim.authFailuresPerSecond,
+    healthCheck: {
+      intervalMs: health.healthCheckIntervalMs,
+      timeoutMs: health.healthCheckTimeoutMs,
+      failureThreshold: health.failureThreshold,
+      recoveryThreshold: health.recoveryThreshold,
+    },
+  };
+}

@@ -1,0 +1,292 @@
+/** A running agent as its callers see it: commands go to the driver, questions to the protocol's tables. */
+import type { Protocol } from '../core/protocol.ts';
+import type { NodeId } from '../core/record/node.ts';
+import { compareText, type PeerId, type VerifiedRecord } from '../core/record/record.ts';
+import type { RecordView, SubjectView } from '../core/view.ts';
+import { FirsthandError } from '../errors.ts';
+import type {
+  AgentIdentity,
+  AgentPort,
+  ClockView,
+  ComponentHealth,
+  EventLog,
+  Listing,
+  MeshPeer,
+  MeshView,
+  Phase,
+  RegistrationOutcome,
+  RegistrationRequest,
+  StatusView,
+} from './agent-port.ts';
+import type { Driver } from './driver.ts';
+import type { Clock, Network } from './ports.ts';
+
+export interface LocalAgentComponents {
+  readonly protocol: Protocol;
+  readonly driver: Driver;
+  readonly network: Network;
+  readonly clock: Clock;
+  readonly events: EventLog;
+  /** 99th percentile of the event loop's delay, ms. */
+  readonly loopDelayMs: () => number;
+}
+
+/** Above this, timers and answers come noticeably late. Source: reliability study, §1c. */
+const loopDelayMaxMs = 100;
+
+export class LocalAgent implements AgentPort {
+  readonly identity: AgentIdentity;
+  readonly listing: Listing;
+  readonly events: EventLog;
+  readonly #topic: string;
+  readonly #components: LocalAgentComponents;
+  readonly #startedMonoMs: number;
+  readonly #left = Promise.withResolvers<void>();
+
+  constructor(
+    options: { readonly identity: AgentIdentity; readonly topic: string },
+    components: LocalAgentComponents,
+  ) {
+    this.identity = options.identity;
+    this.#topic = options.topic;
+    this.#components = components;
+    this.#startedMonoMs = components.clock.now().monoMs;
+    this.listing = components.protocol.table.listing;
+    this.events = components.events;
+  }
+
+  get phase(): Phase {
+    return this.#components.protocol.phase;
+  }
+
+  /** Resolves when somebody asked this agent to leave for good, and it has said so. */
+  get left(): Promise<void> {
+    return this.#left.promise;
+  }
+
+  async register(request: RegistrationRequest): Promise<RegistrationOutcome> {
+    const changed = await this.#components.driver.register(request);
+    const node = this.listing.get(request.id);
+    if (node === undefined) {
+      // Taken out again by somebody else between the write and this answer.
+      throw new FirsthandError('UNKNOWN_NODE', {
+        text: `${request.id} was registered and has departed again`,
+      });
+    }
+    return { changed, node };
+  }
+
+  deregister(id: NodeId): Promise<void> {
+    return this.#components.driver.deregister(id);
+  }
+
+  async leave(): Promise<void> {
+    await this.#components.driver.depart(true);
+    this.#left.resolve();
+  }
+
+  subject(id: NodeId): SubjectView | undefined {
+    const { ledger, parking } = this.#components.protocol.table;
+    const records = ledger.recordsOf(id);
+    const parked = parking.countOf(id);
+    if (records.length === 0 && parked === 0) return undefined;
+    const { winner, rule, vouchers, conflict, losses } = ledger.resolution(id);
+    const view = (record: VerifiedRecord): RecordView => {
+      const lost = losses.get(record.digest);
+      return {
+        ...recordView(record),
+        vouches: vouchers.includes(record),
+        ...(lost === undefined ? {} : { lost }),
+      };
+    };
+    return {
+      id,
+      ...(winner === undefined ? {} : { winner: winner.digest, rule }),
+      conflict,
+      records: [...records].sort((a, b) => compareText(a.author, b.author)).map(view),
+      parked,
+    };
+  }
+
+  subjects(after: NodeId | undefined, limit: number): readonly SubjectView[] {
+    const ids = [...this.#components.protocol.table.ledger.subjects()].sort(compareText);
+    const from = after === undefined ? 0 : ids.findIndex(id => id > after);
+    const page = from < 0 ? [] : ids.slice(from, from + limit);
+    return page.map(id => this.subject(id)).filter(view => view !== undefined);
+  }
+
+  clock(): ClockView {
+    const { author, table } = this.#components.protocol;
+    const seen = [...table.ledger.clock]
+      .sort(([a], [b]) => compareText(a, b))
+      .map(([peer, dot]) => {
+        const id = this.#components.protocol.nodeIdOf(peer);
+        return { author: peer, ...dot, ...(id === undefined ? {} : { id }) };
+      });
+    return { author: author.peer, ...author.dot, time: author.time, seen };
+  }
+
+  mesh(): MeshView {
+    const { protocol, network, driver } = this.#components;
+    const links = new Map(network.links().map(link => [link.peer, link]));
+    const contacts = [...protocol.peering.contacts()];
+    const known = new Set(contacts.map(({ peer }) => peer));
+    const strangers = [...links.keys()].filter(peer => !known.has(peer));
+    const seeds = contacts.filter(({ peer, sources }) => peer === undefined && sources.has('seed'));
+    return {
+      topic: this.#topic,
+      peers: [...contacts.flatMap(({ peer }) => (peer === undefined ? [] : [peer])), ...strangers]
+        .sort(compareText)
+        .map(peer => this.#meshPeer(peer, links.get(peer))),
+      pendingSeeds: seeds
+        .filter(({ failedDialsCount }) => failedDialsCount > 0)
+        .map(({ key, failedDialsCount, lastError }) => ({
+          seed: key.slice('seed:'.length),
+          failedDials: failedDialsCount,
+          ...(lastError === undefined ? {} : { lastError }),
+        })),
+      foreignRefused: driver.foreignCount,
+    };
+  }
+
+  status(): StatusView {
+    const { protocol, clock } = this.#components;
+    const { monoMs } = clock.now();
+    const members = [...protocol.membership.members()].sort((a, b) => compareText(a.id, b.id));
+    const present = members.filter(({ state }) => state !== 'left');
+    const nodes = this.listing.nodes();
+    const services = nodes.filter(node => node.peerId === undefined);
+    return {
+      identity: this.identity,
+      phase: this.phase,
+      uptimeS: Math.floor((monoMs - this.#startedMonoMs) / 1_000),
+      agentsKnown: present.length + 1,
+      agentsReachable: present.filter(({ state }) => state === 'alive').length + 1,
+      agents: members.map(({ id, peer, state, sinceMonoMs }) => ({
+        id,
+        peerId: peer,
+        state,
+        sinceS: Math.floor((monoMs - sinceMonoMs) / 1_000),
+      })),
+      services: {
+        total: services.length,
+        hosted: protocol.hosting.hostedCount,
+        suspect: services.filter(({ status }) => status === 'suspect').length,
+      },
+      conflicts: protocol.table.ledger.conflictsCount,
+      quarantined: [...protocol.table.ledger.proofs.keys()].sort(compareText),
+      components: this.components(),
+      findings: this.#findings(),
+    };
+  }
+
+  components(): readonly ComponentHealth[] {
+    const { protocol, network, loopDelayMs } = this.#components;
+    const linksCount = network.links().length;
+    const delayMs = Math.round(loopDelayMs());
+    const isSynced = this.phase !== 'starting';
+    return [
+      {
+        name: 'store',
+        ok: protocol.storeIsWell,
+        detail: protocol.storeIsWell
+          ? 'writes succeed'
+          : 'the database refuses writes; they are tried again every second',
+      },
+      {
+        name: 'network',
+        ok: true,
+        detail: linksCount === 0 ? 'no agent connected' : `${linksCount} connected`,
+      },
+      { name: 'sync', ok: isSynced, detail: isSynced ? 'joined' : 'looking for a peer to learn from' },
+      {
+        name: 'event_loop',
+        ok: delayMs <= loopDelayMaxMs,
+        detail: `99 % of delays are below ${delayMs} ms`,
+      },
+    ];
+  }
+
+  #meshPeer(peer: PeerId, link: ReturnType<Network['links']>[number] | undefined): MeshPeer {
+    const { protocol, clock } = this.#components;
+    const contact = protocol.peering.contact(peer);
+    const id = protocol.nodeIdOf(peer);
+    const member = protocol.membership.member(peer);
+    const rttMs = protocol.membership.rttMs(peer);
+    const isWaiting = link === undefined && contact !== undefined && !contact.isDialing;
+    return {
+      peer,
+      ...(id === undefined ? {} : { id }),
+      state: link !== undefined ? 'connected' : contact?.isDialing ? 'dialing' : 'waiting',
+      ...(member === undefined ? {} : { liveness: member.state }),
+      ...(link === undefined ? {} : { link }),
+      ...(rttMs === undefined ? {} : { rttMs }),
+      sources: contact === undefined ? ['inbound'] : [...contact.sources].sort(compareText),
+      failedDials: contact?.failedDialsCount ?? 0,
+      ...(isWaiting
+        ? { nextDialInMs: Math.max(0, Math.round(contact.nextDialMonoMs - clock.now().monoMs)) }
+        : {}),
+      ...(contact?.lastError === undefined ? {} : { lastError: contact.lastError }),
+    };
+  }
+
+  #findings(): readonly string[] {
+    const { protocol } = this.#components;
+    const members = [...protocol.membership.members()].filter(({ state }) => state !== 'left');
+    const named = (state: 'suspect' | 'dead') =>
+      members
+        .filter(member => member.state === state)
+        .map(({ id }) => id)
+        .sort(compareText);
+    const suspect = named('suspect');
+    const dead = named('dead');
+    const findings: string[] = [];
+    if (protocol.isNameLost) {
+      findings.push(
+        `the name ${this.identity.id} is held by another key: start this agent with another --id`,
+      );
+    }
+    if (protocol.table.ledger.isQuarantined(this.identity.peerId)) {
+      findings.push(
+        'this agent’s key is proved to have signed contradictory records: start it with a new data directory',
+      );
+    }
+    if (members.length > 0 && suspect.length + dead.length === members.length) {
+      findings.push(`cut off: none of the ${members.length} other known agents can be reached`);
+    } else {
+      if (suspect.length > 0) findings.push(`not reachable at the moment: ${suspect.join(', ')}`);
+      if (dead.length > 0) findings.push(`dead: ${dead.join(', ')}`);
+    }
+    for (const { seed, lastError } of this.mesh().pendingSeeds) {
+      findings.push(`seed ${seed} does not answer${lastError === undefined ? '' : `: ${lastError}`}`);
+    }
+    const conflicts = protocol.table.ledger.conflictsCount;
+    if (conflicts > 0) {
+      findings.push(
+        `${conflicts} ${conflicts === 1 ? 'id is' : 'ids are'} in conflict; 'firsthand inspect records' shows which`,
+      );
+    }
+    for (const { ok, name, detail } of this.components()) if (!ok) findings.push(`${name}: ${detail}`);
+    return findings;
+  }
+}
+
+function recordView(record: VerifiedRecord): Omit<RecordView, 'vouches' | 'lost'> {
+  const { subject, author, authority, epoch, sequence, context, time, claimedAt, leaseMs, digest, body } =
+    record;
+  return {
+    subject,
+    author,
+    authority,
+    epoch,
+    sequence,
+    context,
+    time,
+    claimedAt,
+    leaseMs,
+    digest,
+    kind: body.type === 'entry' ? 'entry' : body.reason,
+    ...(body.type === 'entry' ? { node: body.node } : {}),
+    wire: Buffer.from(record.wire).toString('base64'),
+  };
+}

@@ -1,0 +1,394 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { assert, describe, it } from 'vitest';
+import { FakeIo, run } from '../unit/cli/fake-io.ts';
+import { temporaryFile } from '../unit/config/temporary-file.ts';
+import { type Answer, cliAgent } from './cli-agent.ts';
+import { clock, mesh, peers, records, status, subject } from './cli-documents.ts';
+
+const registered = { status: 'registered', message: 'ok', peers };
+
+const everything: Readonly<Record<string, Answer>> = {
+  'GET /peers': { json: peers },
+  'GET /status': { json: status },
+  'GET /clock': { json: clock },
+  'GET /mesh': { json: mesh },
+  'GET /records': { json: records },
+  'GET /records/backend-1': { json: subject },
+  'POST /registration': { json: registered },
+  'DELETE /registration/backend-1': { json: { status: 'deregistered', id: 'backend-1' } },
+};
+
+describe('cli commands against an agent', () => {
+  it('peers: prints a table in order of id, with ages', async () => {
+    const agent = await cliAgent(everything);
+
+    const { code, stdout, stderr } = await run(`peers --agent ${agent.url}`);
+
+    assert.deepEqual({ code, stderr }, { code: 0, stderr: '' });
+    assert.equal(
+      stdout,
+      [
+        'ID         TYPE     ADDRESS        METRICS  STATUS   LB   CAPABILITIES                    UPDATED',
+        'backend-1  backend  10.0.0.2:8080     9100  suspect  no   inference,model_serving  2 h 20 min ago',
+        'web-1      proxy    10.0.0.1:7980     7980  alive    yes  load_balancing                 12 s ago',
+        '',
+      ].join('\n'),
+    );
+  });
+
+  it('peers: hands filters to the agent', async () => {
+    const agent = await cliAgent({ 'GET /peers': { json: [] } });
+
+    const { stdout } = await run(
+      `--agent ${agent.url} peers --type Backend --capability a --capability b --status alive`,
+    );
+
+    assert.equal(agent.asked[0]?.what, 'GET /peers?type=backend&capability=a&capability=b&status=alive');
+    assert.equal(stdout, 'no such node\n');
+  });
+
+  it('peers: has colour on a terminal only', async () => {
+    const agent = await cliAgent(everything);
+    const line = `peers --agent ${agent.url}`;
+
+    const plain = await run(line, new FakeIo());
+    const coloured = await run(line, new FakeIo({ colour: true }));
+    const json = await run(`${line} --json`, new FakeIo({ colour: true }));
+
+    assert.notInclude(plain.stdout, '\u001b');
+    assert.include(coloured.stdout, '\u001b[32malive\u001b[0m');
+    assert.notInclude(json.stdout, '\u001b');
+  });
+
+  it('peers: lets no control character of a peer reach the terminal', async () => {
+    const evil = [{ ...peers[0], id: 'a\u001b]0;owned\u0007', address: 'b\u009b2J' }];
+    const agent = await cliAgent({ 'GET /peers': { json: evil } });
+
+    const text = await run(`peers --agent ${agent.url}`);
+    const json = await run(`peers --json --agent ${agent.url}`);
+
+    assert.notMatch(text.stdout.replaceAll('\n', ''), /\p{Cc}/u);
+    assert.notMatch(json.stdout.replaceAll('\n', ''), /\p{Cc}/u);
+    assert.equal(JSON.parse(json.stdout)[0].id, evil[0]?.id);
+  });
+
+  it('status: says first that the cluster is well, then shows everything', async () => {
+    const agent = await cliAgent(everything);
+
+    const { code, stdout } = await run(`status --agent ${agent.url}`);
+
+    assert.equal(code, 0);
+    const [first = ''] = stdout.split('\n');
+    assert.equal(first, 'cluster prod: well');
+    for (const fact of [
+      'web-1 (proxy), 12D3…Alice1, version 0.1.0',
+      'ready, up 3 h 20 min, epoch 4',
+      '2 of 2 reachable',
+      '3 listed, 1 hosted here, 0 suspect',
+      'store        writes are durable',
+      'web-2  alive       1 min',
+    ]) {
+      assert.include(stdout, fact);
+    }
+  });
+
+  it.each([
+    [['one agent is suspect'], [], 'cluster prod: one agent is suspect'],
+    [['a', 'b'], [], 'cluster prod: 2 things are not well'],
+    [[], [{ name: 'store', ok: false, detail: 'the disk is full' }], 'cluster prod: store: the disk is full'],
+  ] as const)('status: says first what is not well: %j %j', async (findings, components, expected) => {
+    const agent = await cliAgent({ 'GET /status': { json: { ...status, findings, components } } });
+
+    const { code, stdout } = await run(`status --agent ${agent.url}`);
+
+    assert.equal(code, 0);
+    assert.equal(stdout.split('\n')[0], expected);
+    for (const finding of findings) assert.include(stdout, finding);
+  });
+
+  it('inspect records: follows the pages to the end and shows what decided', async () => {
+    const agent = await cliAgent({
+      'GET /records?limit=500': { json: { records: [{ ...subject, id: 'b/2' }], next: 'b/2' } },
+      'GET /records?limit=500&after=b%2F2': { json: { records: [{ ...subject, id: 'a' }], next: null } },
+    });
+
+    const { code, stdout } = await run(`inspect records --agent ${agent.url}`);
+
+    assert.equal(code, 0);
+    assert.deepEqual(
+      stdout.split('\n').map(line => line.replace(/ {2,}/g, '|')),
+      [
+        'ID|STATE|AUTHOR|AUTHORITY|VERSION|DECIDED BY|RECORDS|CONFLICT',
+        'a|entry|12D3…Alice1|host|4/2|only|1|no',
+        'b/2|entry|12D3…Alice1|host|4/2|only|1|no',
+        '',
+      ],
+    );
+  });
+
+  it('inspect record: explains it, with the names of the authors', async () => {
+    const agent = await cliAgent(everything);
+
+    const { code, stdout } = await run(`inspect record backend-1 --agent ${agent.url}`);
+
+    assert.equal(code, 0);
+    assert.match(stdout, /^backend-1: what web-1 \(12D3…Alice1\) says counts, because it is the only record/);
+  });
+
+  it('inspect clock: shows its own time and the latest of every author by name', async () => {
+    const agent = await cliAgent(everything);
+
+    const { code, stdout } = await run(`inspect clock --agent ${agent.url}`);
+
+    assert.equal(code, 0);
+    assert.match(
+      stdout,
+      /^author {3}12D3KooWa+Alice1\nversion {2}4\/2\ntime {5}2025-11-2\d \d\d:\d\d:20\.000 \+1\n\n/,
+    );
+    assert.match(stdout, /\nweb-1 +4 +2 {2}12D3KooWa+Alice1\nweb-2 +1 +9 {2}12D3KooWb+Bobby2\n$/);
+  });
+
+  it('inspect mesh: shows links, seeds without an answer, and strangers', async () => {
+    const agent = await cliAgent(everything);
+
+    const { code, stdout } = await run(`inspect mesh --agent ${agent.url}`);
+
+    assert.equal(code, 0);
+    assert.include(stdout, 'topic firsthand/prod/records/1\nagents of other clusters refused: 3\n');
+    assert.include(stdout, 'seed without an answer: /dns4/nowhere/tcp/7946, 2 tries, no such host\n');
+    assert.match(
+      stdout,
+      /\nweb-2 +connected +alive +0\.4 ms +in +1\.3 +to \/ip4\/10\.0\.0\.3\/tcp\/7946 +seed,record +- +12D3KooWb+Bobby2\n$/,
+    );
+  });
+
+  it('register: sends the envelope and says what happened', async () => {
+    const agent = await cliAgent(everything);
+
+    const { code, stdout } = await run(
+      `register --id backend-1 --address 10.0.0.2:8080 --metrics-port 9100 --type Backend --no-load-balancer --capability a --capability b --agent ${agent.url}`,
+    );
+
+    assert.equal(code, 0);
+    assert.equal(
+      stdout,
+      `registered backend-1 at 10.0.0.2:8080 with the agent at ${agent.url}; it knows 2 other nodes\n`,
+    );
+    assert.deepEqual(agent.asked[0]?.body, {
+      action: 'register',
+      node: {
+        id: 'backend-1',
+        address: '10.0.0.2:8080',
+        metrics_port: 9100,
+        node_type: 'backend',
+        is_load_balancer: false,
+        capabilities: ['a', 'b'],
+      },
+    });
+  });
+
+  it('register: leaves out what was not given, so that the agent fills in its defaults', async () => {
+    const agent = await cliAgent(everything);
+
+    await run(`register --id x --address h:1 --metrics-port 9100 --agent ${agent.url}`);
+
+    assert.deepEqual(agent.asked[0]?.body, {
+      action: 'register',
+      node: { id: 'x', address: 'h:1', metrics_port: 9100 },
+    });
+  });
+
+  it('update: changes what was given and keeps the rest', async () => {
+    const agent = await cliAgent({
+      ...everything,
+      'POST /registration': { json: { ...registered, status: 'updated' } },
+    });
+
+    const { code, stdout } = await run(
+      `update --id backend-1 --metrics-port 9200 --load-balancer --agent ${agent.url}`,
+    );
+
+    assert.equal(code, 0);
+    assert.equal(stdout, 'updated backend-1: metrics_port, is_load_balancer\n');
+    assert.deepEqual(agent.asked[1]?.body, {
+      action: 'update',
+      node: {
+        id: 'backend-1',
+        address: '10.0.0.2:8080',
+        metrics_port: 9200,
+        node_type: 'backend',
+        is_load_balancer: true,
+        capabilities: ['inference', 'model_serving'],
+      },
+    });
+  });
+
+  it('update: does not find what nobody registered', async () => {
+    const agent = await cliAgent(everything);
+
+    const { code, stdout, stderr } = await run(`update --id nobody --address h:1 --agent ${agent.url}`);
+
+    assert.deepEqual(
+      { code, stdout, stderr },
+      { code: 4, stdout: '', stderr: 'firsthand: nobody registered nobody\n' },
+    );
+  });
+
+  it('deregister: takes the service out', async () => {
+    const agent = await cliAgent(everything);
+
+    const { code, stdout } = await run(`deregister --id backend-1 --agent ${agent.url}`);
+
+    assert.deepEqual({ code, stdout }, { code: 0, stdout: 'deregistered backend-1\n' });
+    assert.equal(agent.asked[0]?.what, 'DELETE /registration/backend-1');
+  });
+
+  it('leave: is done when the agent is gone', async () => {
+    let looksCount = 0;
+    const agent = await cliAgent({
+      ...everything,
+      'POST /admin/leave': { status: 202, json: {} },
+      'GET /health/live': (_request, response) => {
+        looksCount += 1;
+        if (looksCount === 2) agent.close();
+        else response.writeHead(503).end('{}');
+      },
+    });
+
+    const { code, stdout } = await run(`leave --agent ${agent.url}`);
+
+    assert.deepEqual({ code, stdout }, { code: 0, stdout: 'web-1 has left the cluster prod and stopped\n' });
+    assert.isAtLeast(looksCount, 2);
+  });
+
+  const verbs: readonly (readonly [line: string, document: unknown])[] = [
+    ['peers', [...peers].reverse()],
+    ['status', status],
+    ['inspect records', { records: records.records }],
+    ['inspect record backend-1', subject],
+    ['inspect clock', clock],
+    ['inspect mesh', mesh],
+    ['register --id backend-1 --address h:1 --metrics-port 9100', registered],
+    ['update --id backend-1 --address h:1', registered],
+    ['deregister --id backend-1', { status: 'deregistered', id: 'backend-1' }],
+  ];
+
+  it.each(verbs)('%s --json prints one document and nothing else', async (line, document) => {
+    const agent = await cliAgent(everything);
+
+    const { code, stdout, stderr } = await run(`${line} --json --agent ${agent.url}`);
+
+    assert.deepEqual({ code, stderr }, { code: 0, stderr: '' });
+    assert.deepEqual(JSON.parse(stdout), document);
+  });
+
+  it.each(verbs)('%s ends with 3 when nobody listens', async line => {
+    const agent = await cliAgent({});
+    agent.close();
+
+    const { code, stdout, stderr } = await run(`${line} --agent ${agent.url}`);
+
+    assert.deepEqual({ code, stdout }, { code: 3, stdout: '' });
+    assert.equal(
+      stderr,
+      `firsthand: cannot reach the agent at ${agent.url} (connection refused); is it running there? --agent or FIRSTHAND_AGENT names another one\n`,
+    );
+  });
+
+  it.each([
+    [400, 'INVALID_ADDRESS', 2],
+    [400, 'A_CODE_OF_A_LATER_VERSION', 2],
+    [401, 'AUTHENTICATION_REQUIRED', 6],
+    [403, 'NOT_OWNER', 6],
+    [404, 'UNKNOWN_NODE', 4],
+    [409, 'STALE_UPDATE', 1],
+    [413, 'PAYLOAD_TOO_LARGE', 2],
+    [429, 'RATE_LIMITED', 1],
+    [500, 'INTERNAL', 1],
+    [503, 'NOT_READY', 1],
+    [507, 'REGISTRY_FULL', 1],
+  ])('tells the sentence of an answer %d %s and ends with %d', async (httpStatus, errorCode, expected) => {
+    const json = { error: 'what the agent says', code: errorCode, request_id: 'r' };
+    const agent = await cliAgent({ 'POST /registration': { status: httpStatus, json } });
+
+    const { code, stdout, stderr } = await run(
+      `register --id x --address h:1 --metrics-port 9100 --agent ${agent.url}`,
+    );
+
+    assert.deepEqual({ code, stdout }, { code: expected, stdout: '' });
+    assert.match(stderr, /^firsthand: what the agent says.*\n$/);
+  });
+
+  it('ends with 5 when a gateway gave up waiting', async () => {
+    const agent = await cliAgent({
+      'GET /peers': (_request, response) => response.writeHead(504).end('<html>'),
+    });
+
+    const { code, stderr } = await run(`peers --agent ${agent.url}`);
+
+    assert.equal(code, 5);
+    assert.equal(stderr, `firsthand: ${agent.url} answered 504; is it an agent?\n`);
+  });
+
+  it.each([
+    ['is not JSON', (body: string) => body, '<html>'],
+    ['is cut off', (body: string) => body, '[{"id":'],
+  ])('ends with 1 when the answer %s', async (_what, make, body) => {
+    const agent = await cliAgent({ 'GET /peers': (_request, response) => response.end(make(body)) });
+
+    const { code, stderr } = await run(`peers --agent ${agent.url}`);
+
+    assert.equal(code, 1);
+    assert.equal(stderr, `firsthand: ${agent.url} did not answer with JSON; is it an agent?\n`);
+  });
+
+  it('does not follow a redirect, which could carry the secret away', async () => {
+    const other = await cliAgent(everything);
+    const agent = await cliAgent({
+      'GET /peers': (_request, response) => response.writeHead(307, { location: `${other.url}/peers` }).end(),
+    });
+    const io = new FakeIo({ env: { FIRSTHAND_SECRET: 'x'.repeat(16) } });
+
+    const { code } = await run(`peers --agent ${agent.url}`, io);
+
+    assert.equal(code, 1);
+    assert.deepEqual(other.asked, []);
+  });
+
+  it('tells a closed connection from one that was refused', async () => {
+    const server = createServer((_request, response) => response.destroy()).listen(0, '127.0.0.1');
+    await new Promise(resolve => server.once('listening', resolve));
+
+    const { code, stderr } = await run(
+      `peers --agent http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    );
+    server.close();
+
+    assert.equal(code, 3);
+    assert.include(stderr, '(it closed the connection)');
+  });
+
+  it('sends the secret of the flag, else of a variable, and nothing without one', async () => {
+    const agent = await cliAgent(everything);
+    const secretFile = temporaryFile('secret', 'secret-from-the-flag\n');
+    const env = { FIRSTHAND_AGENT: agent.url, FIRSTHAND_SECRET: 'secret-from-variable' };
+
+    await run('peers', new FakeIo({ env: { FIRSTHAND_AGENT: agent.url } }));
+    await run('peers', new FakeIo({ env }));
+    await run(`peers --secret-file ${secretFile}`, new FakeIo({ env }));
+
+    assert.deepEqual(
+      agent.asked.map(({ headers }) => headers.authorization),
+      [undefined, 'Bearer secret-from-variable', 'Bearer secret-from-the-flag'],
+    );
+  });
+
+  it('keeps a path in the URL of the agent', async () => {
+    const agent = await cliAgent({ 'GET /agents/1/peers': { json: peers } });
+
+    const { code } = await run(`peers --agent ${agent.url}/agents/1/`);
+
+    assert.equal(code, 0);
+  });
+});
