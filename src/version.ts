@@ -1,10 +1,7 @@
-/** The version of this package, read from its package.json, which lies one level above `src` and `dist`. */
+/** The version of this package. */
 import { readFileSync } from 'node:fs';
+import { packageRoot } from './package-root.ts';
 
-const { version: declared } = JSON.parse(
-  readFileSync(new URL('../package.json', import.meta.url), 'utf8'),
-) as {
-  readonly version: string;
-};
+const declared = JSON.parse(readFileSync(new URL('package.json', packageRoot), 'utf8')) as { readonly version: string };
 
-export const version = declared;
+export const version = declared.version;

@@ -2,9 +2,9 @@
  * The command line as a whole: finds the command that is asked for and loads only that one, so that
  * `peers` does not pay for `start`, nor `start` for `peers`.
  */
-import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { FirsthandError } from '../errors.ts';
+import { version } from '../version.ts';
 import type { AgentModule } from './commands/start.ts';
 import type { Context, GlobalOptions } from './context.ts';
 import { safe } from './display.ts';
@@ -82,7 +82,7 @@ async function build(
   const { io } = context;
   program
     .description('Service discovery without a server.')
-    .version(readVersion(), '-V, --version', 'print the version')
+    .version(version, '-V, --version', 'print the version')
     .helpOption('-h, --help', 'show this help')
     .option('--agent <url>', 'the agent to ask (FIRSTHAND_AGENT; default http://127.0.0.1:7980)')
     .option('--secret-file <path>', 'file with the cluster secret (FIRSTHAND_SECRET_FILE, FIRSTHAND_SECRET)')
@@ -146,9 +146,4 @@ function printError(io: Io, text: string): void {
       .map(line => `firsthand: ${safe(line)}\n`)
       .join(''),
   );
-}
-
-function readVersion(): string {
-  const manifest: unknown = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
-  return String((manifest as { readonly version: string }).version);
 }

@@ -47,6 +47,7 @@ export interface DiscoveryOptions {
   readonly cluster: string;
   readonly kadProtocol: string;
   readonly self: PeerId;
+  readonly dhtDelayMaxMs: number;
 }
 
 export interface DiscoveryComponents {
@@ -59,9 +60,6 @@ export interface DiscoveryComponents {
   readonly onDiscovered: (peer: PeerId, multiaddrs: readonly string[], source: DiscoverySource) => void;
 }
 
-/** Spread over ten seconds, so that agents that start together do not walk together. */
-const dhtDelayMinMs = 5_000;
-const dhtDelaySpreadMs = 10_000;
 const lookUpTimeoutMs = 10_000;
 const lookUpsAtOnceMaxCount = 4;
 const lookUpsWaitingMaxCount = 64;
@@ -98,7 +96,8 @@ export class Discovery {
       this.#mdns = this.#guard('mdns', mdns({ cluster, self, addressesAt }, { log, metrics, onPeer }));
     }
     if (dht !== undefined) {
-      const delayMs = dhtDelayMinMs + Math.random() * dhtDelaySpreadMs;
+      // Spread, so that agents that start together do not walk together.
+      const delayMs = this.#options.dhtDelayMaxMs * (1 / 3 + (Math.random() * 2) / 3);
       this.#dhtTimer = setTimeout(() => void this.#startDht(), delayMs);
     }
   }

@@ -36,8 +36,8 @@ export interface LinkEvents {
   foreign(connection: Connection, cluster: string | undefined): void;
 }
 
-/** Guess: four round trips on the slowest network that is worth joining. */
-const identifyTimeoutMs = 30_000;
+/** Guess: a peer that is busy with a whole cluster's handshakes still answers within this. */
+const identifyTimeoutMs = 10_000;
 /** Guess: our identify has just succeeded, so the peer's takes about as long. */
 const foreignGraceMs = 500;
 /** Both ends dialling at once makes two; more are of no use to an honest peer. */

@@ -40,6 +40,8 @@ export interface Libp2pNetworkOptions {
   readonly connectionsMaxCount?: number;
   /** From the call to the end of a dial, identification included, ms. */
   readonly dialTimeoutMs?: number;
+  /** The DHT starts after a third to the whole of this time, ms, or with the first look-up. */
+  readonly dhtDelayMaxMs?: number;
 }
 
 export interface Libp2pNetworkComponents {
@@ -53,7 +55,8 @@ export interface Libp2pNetworkComponents {
 
 export const netDefaults = {
   connectionsMaxCount: 300, // Every agent up to 200, each perhaps twice for a moment.
-  dialTimeoutMs: 30_000, // Guess: three addresses that swallow packets, at 1.5 s each.
+  dialTimeoutMs: 10_000, // Guess: four addresses that swallow packets, or one very busy agent.
+  dhtDelayMaxMs: 15_000, // Guess: by then a cluster that starts as a whole has met.
 };
 
 /** By contract with the agent, which has 10 s for everything. */
@@ -222,7 +225,12 @@ export class Libp2pNetwork implements Network {
         onPing: (peer, rttMs) => handlers.onPing(peer, rttMs),
       }),
       discovery: new Discovery(
-        { cluster, kadProtocol: this.#names.kad, self },
+        {
+          cluster,
+          kadProtocol: this.#names.kad,
+          self,
+          dhtDelayMaxMs: this.#options.dhtDelayMaxMs ?? netDefaults.dhtDelayMaxMs,
+        },
         {
           host,
           links,

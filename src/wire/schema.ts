@@ -3,9 +3,9 @@ import { readFileSync } from 'node:fs';
 import protobuf from 'protobufjs';
 import { type NodeType, nodeTypes } from '../core/record/node.ts';
 import { type Authority, authorities, type DepartureReason } from '../core/record/record.ts';
+import { packageRoot } from '../package-root.ts';
 
-// Two levels below the package root, both as src/wire and as dist/wire.
-const source = readFileSync(new URL('../../proto/firsthand.proto', import.meta.url), 'utf8');
+const source = readFileSync(new URL('proto/firsthand.proto', packageRoot), 'utf8');
 const root = protobuf.parse(source).root.resolveAll();
 
 function type(name: string) {

@@ -188,7 +188,10 @@ export function networkContract(name: string, open: () => NetworkWorld | Promise
 
         a.network.dial({ key: 'x', multiaddrs: b.multiaddrs });
         await world.until(() => a.heard.outcomes.size === 1, 'the dial to end');
-        await world.until(() => a.heard.foreign.length > 0 && b.heard.foreign.length > 0, 'both ends to tell');
+        await world.until(
+          () => a.heard.foreign.length > 0 && b.heard.foreign.length > 0,
+          'both ends to tell',
+        );
 
         assert.deepEqual(reasons(a, 'x'), ['foreign']);
         assert.match(a.heard.failureText('x'), /cluster "blue"/);

@@ -38,7 +38,7 @@ export class Libp2pWorld implements NetworkWorld {
 
   create(cluster: string, listen: readonly string[] = ['/ip4/127.0.0.1/tcp/0']): Libp2pNetwork {
     const network = new Libp2pNetwork(
-      { cluster, privateKeyRaw: newKey(), listen },
+      { cluster, privateKeyRaw: newKey(), listen, dhtDelayMaxMs: 100 },
       { log: silentLog, metrics: this.metrics, ...this.#discovery },
     );
     this.#networks.push(network);

@@ -1,5 +1,6 @@
 /** `firsthand start`: an agent in the foreground until a signal or its departure ends it. */
 import type { Command } from 'commander';
+import type { ReadyLine } from '../../agent.ts';
 import { loadSettings } from '../../config/load.ts';
 import type { Settings } from '../../config/settings.ts';
 import type { Log } from '../../telemetry/log.ts';
@@ -7,15 +8,6 @@ import { type Context, jsonText, usageError } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
 import type { Io } from '../io.ts';
 import { addSettingFlags } from './setting-flags.ts';
-
-/** What the one line on standard output says. */
-export interface ReadyLine {
-  readonly id: string;
-  readonly peer_id: string;
-  readonly multiaddrs: readonly string[];
-  readonly probe: string;
-  readonly http: string;
-}
 
 /** An agent as this command needs it. */
 export interface RunningAgent {

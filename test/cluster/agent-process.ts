@@ -1,0 +1,210 @@
+/** A real agent in a process of its own, on loopback and free ports, for tests, benchmarks and the demo. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import type { ReadyLine } from '../../src/agent.ts';
+
+const executable = fileURLToPath(new URL('../../scripts/firsthand', import.meta.url));
+const readyDeadlineMs = 60_000;
+
+export interface AgentProcessOptions {
+  readonly id: string;
+  readonly dataDir: string;
+  /** Further flags of `firsthand start`; they come last, so they win. */
+  readonly flags?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  /** Put before the command, for instance to enter a network namespace. */
+  readonly wrapper?: readonly string[];
+}
+
+export interface Peer {
+  readonly id: string;
+  readonly address: string;
+  readonly status: string;
+  readonly last_updated: number;
+}
+
+export class AgentProcess {
+  readonly ready: ReadyLine;
+  /** From spawning to the ready line, ms. */
+  readonly readyMs: number;
+  readonly #child: ChildProcess;
+  readonly #log: readonly string[];
+
+  private constructor(ready: ReadyLine, readyMs: number, child: ChildProcess, log: readonly string[]) {
+    this.ready = ready;
+    this.readyMs = readyMs;
+    this.#child = child;
+    this.#log = log;
+  }
+
+  /** Resolves with the ready line. @throws Error with what the process wrote, when it ends before that. */
+  static async start(options: AgentProcessOptions): Promise<AgentProcess> {
+    const startedMs = performance.now();
+    const { child, log } = launch(options);
+    const lines = createInterface({ input: child.stdout as NodeJS.ReadableStream });
+    const deadline = setTimeout(() => child.kill('SIGKILL'), readyDeadlineMs);
+    try {
+      const first = await Promise.race([once(lines, 'line'), once(child, 'exit').then(() => undefined)]);
+      if (first === undefined) throw new Error(`${options.id} ended before it was ready:\n${log.join('')}`);
+      const ready = JSON.parse(String(first[0])) as ReadyLine;
+      return new AgentProcess(ready, performance.now() - startedMs, child, log);
+    } finally {
+      clearTimeout(deadline);
+    }
+  }
+
+  /** Runs until the process ends by itself, which it is expected to do. */
+  static async fail(
+    options: AgentProcessOptions,
+  ): Promise<{ readonly code: number | null; readonly errors: string }> {
+    const { child, log } = launch(options);
+    const deadline = setTimeout(() => child.kill('SIGKILL'), readyDeadlineMs);
+    const [code] = (await once(child, 'close')) as [number | null];
+    clearTimeout(deadline);
+    return { code, errors: log.join('') };
+  }
+
+  get pid(): number {
+    return this.#child.pid as number;
+  }
+
+  /** What it wrote to standard error so far. */
+  get log(): string {
+    return this.#log.join('');
+  }
+
+  get seed(): string {
+    const [first] = this.ready.multiaddrs;
+    if (first === undefined) throw new Error(`${this.ready.id} has no address`);
+    return first;
+  }
+
+  async get<Body>(path: string): Promise<Body> {
+    const answer = await fetch(this.ready.http + path);
+    return (await answer.json()) as Body;
+  }
+
+  peers(): Promise<readonly Peer[]> {
+    return this.get('/peers');
+  }
+
+  async register(id: string, address: string): Promise<Response> {
+    return fetch(`${this.ready.http}/registration`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ id, address, metrics_port: 9_100 }),
+    });
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.#child.kill(signal);
+  }
+
+  /** Resolves with the exit code, or `null` after a signal. */
+  async ended(): Promise<number | null> {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return this.#child.exitCode;
+    const [code] = (await once(this.#child, 'exit')) as [number | null];
+    return code;
+  }
+
+  async stop(): Promise<number | null> {
+    if (this.#child.exitCode === null && this.#child.signalCode === null) this.signal('SIGTERM');
+    return this.ended();
+  }
+
+  async kill(): Promise<void> {
+    this.signal('SIGKILL');
+    await this.ended();
+  }
+}
+
+/** A folder for agents of one test, and everything that was started in it: one call ends it all. */
+export class Playground {
+  readonly directory: string;
+  readonly #agents: AgentProcess[] = [];
+
+  private constructor(directory: string) {
+    this.directory = directory;
+  }
+
+  static async open(): Promise<Playground> {
+    return new Playground(await mkdtemp(join(tmpdir(), 'firsthand-')));
+  }
+
+  options(id: string, flags: readonly string[] = []): AgentProcessOptions {
+    return { id, dataDir: join(this.directory, id), flags };
+  }
+
+  async start(
+    id: string,
+    flags: readonly string[] = [],
+    extra: Partial<AgentProcessOptions> = {},
+  ): Promise<AgentProcess> {
+    const agent = await AgentProcess.start({ ...this.options(id, flags), ...extra });
+    this.#agents.push(agent);
+    return agent;
+  }
+
+  /** One agent, and then the others at once through it. */
+  async cluster(ids: readonly string[], flags: readonly string[] = []): Promise<readonly AgentProcess[]> {
+    const [first, ...others] = ids;
+    if (first === undefined) return [];
+    const seed = await this.start(first, flags);
+    return [seed, ...(await Promise.all(others.map(id => this.start(id, ['--seed', seed.seed, ...flags]))))];
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#agents.map(agent => agent.kill()));
+    await rm(this.directory, { recursive: true, force: true });
+  }
+}
+
+/** Asks again until it holds. @throws Error with the last answer when it does not within the deadline. */
+export async function eventually<T>(
+  what: string,
+  ask: () => Promise<T> | T,
+  holds: (answer: T) => boolean,
+  deadlineMs = 60_000,
+): Promise<T> {
+  const untilMs = performance.now() + deadlineMs;
+  for (;;) {
+    const answer = await ask();
+    if (holds(answer)) return answer;
+    if (performance.now() > untilMs)
+      throw new Error(`not within ${deadlineMs} ms: ${what}; last: ${JSON.stringify(answer)}`);
+    await new Promise(resolve => setTimeout(resolve, 10));
+  }
+}
+
+export function aliveIds(peers: readonly Peer[]): readonly string[] {
+  return peers
+    .filter(({ status }) => status === 'alive')
+    .map(({ id }) => id)
+    .sort();
+}
+
+function launch({ id, dataDir, flags = [], env = {}, wrapper = [] }: AgentProcessOptions) {
+  const command = [
+    ...wrapper,
+    executable,
+    'start',
+    ...['--id', id],
+    ...['--data-dir', dataDir],
+    ...['--listen', '/ip4/127.0.0.1/tcp/0'],
+    ...['--http', '127.0.0.1:0'],
+    '--no-mdns',
+    ...flags,
+  ];
+  const child = spawn(command[0] as string, command.slice(1), {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { PATH: process.env.PATH, HOME: process.env.HOME, FIRSTHAND_LOG_FORMAT: 'json', ...env },
+  });
+  const log: string[] = [];
+  child.stderr?.on('data', chunk => log.push(String(chunk)));
+  return { child, log };
+}
