@@ -7,9 +7,9 @@
  */
 import type { Effect, Input, Reply, Ticket } from '../effects.ts';
 import type { Author } from '../record/author.ts';
-import { contentKey, type NodeId } from '../record/node.ts';
+import { isSameContent, type NodeId } from '../record/node.ts';
 import type { ContextEntry, DepartureReason, PeerId, VerifiedRecord } from '../record/record.ts';
-import { saying } from '../record/resolution.ts';
+import { saysTheSame } from '../record/resolution.ts';
 import type { Table } from '../record/table.ts';
 import type { Now } from '../time.ts';
 import type { LivenessState } from '../view.ts';
@@ -65,7 +65,7 @@ export class Hosting {
     const own = table.ledger.recordBy(author.peer, id);
     const isRepeated =
       own?.body.type === 'entry' &&
-      contentKey(own.body.node) === contentKey(node) &&
+      isSameContent(own.body.node, node) &&
       table.ledger.resolution(id).vouchers.includes(own);
     if (isRepeated) {
       this.#leases.renew(id, now.monoMs);
@@ -149,7 +149,7 @@ export class Hosting {
       return (
         own.context.some(seen => seen.author === entry.author) &&
         other !== undefined &&
-        saying(other) !== saying(own)
+        !saysTheSame(other, own)
       );
     });
   }
@@ -164,7 +164,7 @@ export class Hosting {
       const refusal = this.#refusalToChange(id);
       if (refusal !== undefined) return refusal;
     } else if (!isHosted && winner?.body.type === 'entry') {
-      const agrees = winner.authority !== 'self' && contentKey(winner.body.node) === contentKey(node);
+      const agrees = winner.authority !== 'self' && isSameContent(winner.body.node, node);
       const hosts = this.#hostsOf(id);
       if (!agrees && hosts.length > 0) return notOwner(id, hosts, winner.authority === 'self');
     }

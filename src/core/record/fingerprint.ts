@@ -13,12 +13,19 @@ export class Fingerprint {
 
   /** Adds a digest that is not in the set, or removes one that is. */
   toggle(digest: Digest): void {
-    for (let i = 0; i < wordsCount; i++) {
-      this.#words[i] = (this.#words[i] as number) ^ Number.parseInt(digest.slice(i * 8, i * 8 + 8), 16);
+    for (let word = 0; word < wordsCount; word++) {
+      let value = 0;
+      for (let i = word * 8; i < word * 8 + 8; i++) value = (value << 4) | hexValue(digest.charCodeAt(i));
+      this.#words[word] = (this.#words[word] as number) ^ value;
     }
   }
 
   get value(): Digest {
     return Array.from(this.#words, word => word.toString(16).padStart(8, '0')).join('');
   }
+}
+
+/** Of a lower-case hexadecimal digit, by its character code. */
+function hexValue(code: number): number {
+  return code < 58 ? code - 48 : code - 87;
 }

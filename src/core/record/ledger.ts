@@ -63,7 +63,8 @@ export type Admission =
   | { readonly type: 'full' };
 
 interface Subject {
-  readonly records: VerifiedRecord[];
+  /** Replaced, never changed: readers may keep it, and it is no longer than it has to be. */
+  records: readonly VerifiedRecord[];
   /** Kept only where several records compete; one record decides alone. */
   resolution: Resolution | undefined;
 }
@@ -252,12 +253,12 @@ export class Ledger {
     const before = this.resolution(record.subject);
     let subject = this.#subjects.get(record.subject);
     if (subject === undefined) {
-      subject = { records: [], resolution: undefined };
+      subject = { records: [record], resolution: undefined };
       this.#subjects.set(record.subject, subject);
+    } else {
+      subject.records = [...subject.records.filter(other => other !== held), record];
     }
-    if (held !== undefined) subject.records.splice(subject.records.indexOf(held), 1);
-    else this.#index(record);
-    subject.records.push(record);
+    if (held === undefined) this.#index(record);
     this.#recordsCount += held === undefined ? 1 : 0;
     this.#fingerprint.toggle(record.digest);
     if (held !== undefined) this.#fingerprint.toggle(held.digest);
@@ -272,9 +273,8 @@ export class Ledger {
 
   #remove(record: VerifiedRecord): void {
     const subject = this.#subjects.get(record.subject);
-    const at = subject?.records.indexOf(record) ?? -1;
-    if (subject === undefined || at < 0) return;
-    subject.records.splice(at, 1);
+    if (!subject?.records.includes(record)) return;
+    subject.records = subject.records.filter(other => other !== record);
     this.#recordsCount -= 1;
     this.#fingerprint.toggle(record.digest);
     const subjects = this.#subjectsOf.get(record.author);

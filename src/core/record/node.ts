@@ -155,15 +155,20 @@ export function nodeProblem(node: NodeFields): FieldProblem | undefined {
 }
 
 /**
- * Two nodes that say the same give the same text; the time of the registration is not part of it,
- * because two hosts of one service never receive its registration in the same second.
+ * Whether two say the same of a node. The time of the registration is not part of it, because two
+ * hosts of one service never receive its registration in the same second.
  */
-export function contentKey(node: NodeFields): string {
-  return [
-    node.address,
-    node.metricsPort,
-    node.nodeType,
-    node.isLoadBalancer ? 'lb' : '-',
-    [...node.capabilities].sort().join(','),
-  ].join(' ');
+export function isSameContent(a: NodeFields, b: NodeFields): boolean {
+  return (
+    a.address === b.address &&
+    a.metricsPort === b.metricsPort &&
+    a.nodeType === b.nodeType &&
+    a.isLoadBalancer === b.isLoadBalancer &&
+    isSameSet(a.capabilities, b.capabilities)
+  );
+}
+
+/** Both without duplicates. */
+function isSameSet(a: readonly string[], b: readonly string[]): boolean {
+  return a === b || (a.length === b.length && a.every(name => b.includes(name)));
 }

@@ -21,7 +21,7 @@
 
 import type { LossReason, Rule } from '../view.ts';
 import { compareHybrid } from './hybrid-time.ts';
-import { contentKey } from './node.ts';
+import { isSameContent } from './node.ts';
 import {
   type Authority,
   authorities,
@@ -56,7 +56,7 @@ export function resolve(records: readonly VerifiedRecord[]): Resolution {
   const only = records[0];
   if (only === undefined) return nobody;
   if (records.length === 1) {
-    return { winner: only, rule: 'only', vouchers: records, conflict: false, losses: noLosses };
+    return { winner: only, rule: 'only', vouchers: [only], conflict: false, losses: noLosses };
   }
 
   const losses = new Map<Digest, LossReason>();
@@ -115,37 +115,41 @@ function byClaim(claims: readonly VerifiedRecord[], lose: Lose): Decision {
   };
 }
 
-function byAgreement(candidates: readonly VerifiedRecord[], rule: Rule, lose: Lose): Decision {
-  const groups = new Map<string, VerifiedRecord[]>();
-  for (const record of [...candidates].sort(latestFirst)) {
-    const said = saying(record);
-    const group = groups.get(said);
-    if (group === undefined) groups.set(said, [record]);
-    else group.push(record);
-  }
-  const [first, ...rest] = [...groups.values()].sort(
-    (a, b) => b.length - a.length || latestFirst(a[0] as VerifiedRecord, b[0] as VerifiedRecord),
-  ) as [VerifiedRecord[], ...VerifiedRecord[][]];
-  const winner = first[0] as VerifiedRecord;
-  for (const group of rest) lose(lossAgainst(winner, first.length, group), group);
+/** Authors that say the same, and the latest of their records. */
+interface Group {
+  readonly members: VerifiedRecord[];
+  latest: VerifiedRecord;
+}
 
-  const runnerUp = rest[0]?.[0];
+function byAgreement(candidates: readonly VerifiedRecord[], rule: Rule, lose: Lose): Decision {
+  const groups: Group[] = [];
+  for (const record of candidates) {
+    const group = groups.find(({ latest }) => saysTheSame(latest, record));
+    if (group === undefined) groups.push({ members: [record], latest: record });
+    else {
+      group.members.push(record);
+      if (latestFirst(record, group.latest) < 0) group.latest = record;
+    }
+  }
+  const [first, ...rest] = groups.sort(
+    (a, b) => b.members.length - a.members.length || latestFirst(a.latest, b.latest),
+  ) as [Group, ...Group[]];
+  for (const group of rest) lose(lossOf[ruleBetween(first, group)], group.members);
+
+  const runnerUp = rest[0];
   return {
-    winner,
-    rule: runnerUp === undefined ? rule : ruleBetween(winner, first.length, runnerUp, rest[0]?.length ?? 0),
-    vouchers: [...first].sort((a, b) => compareText(a.author, b.author)),
-    conflict: rest.length > 0,
+    winner: first.latest,
+    rule: runnerUp === undefined ? rule : ruleBetween(first, runnerUp),
+    vouchers: first.members.sort((a, b) => compareText(a.author, b.author)),
+    conflict: runnerUp !== undefined,
   };
 }
 
-function ruleBetween(winner: VerifiedRecord, votes: number, other: VerifiedRecord, otherVotes: number): Rule {
-  if (votes > otherVotes) return 'majority';
-  return compareHybrid(winner.time, other.time) === 0 ? 'digest' : 'latest';
-}
+const lossOf = { majority: 'minority', latest: 'earlier', digest: 'digest' } as const;
 
-function lossAgainst(winner: VerifiedRecord, votes: number, group: readonly VerifiedRecord[]): LossReason {
-  const rule = ruleBetween(winner, votes, group[0] as VerifiedRecord, group.length);
-  return rule === 'majority' ? 'minority' : rule === 'latest' ? 'earlier' : 'digest';
+function ruleBetween(winner: Group, other: Group): keyof typeof lossOf {
+  if (winner.members.length > other.members.length) return 'majority';
+  return compareHybrid(winner.latest.time, other.latest.time) === 0 ? 'digest' : 'latest';
 }
 
 function latestFirst(a: VerifiedRecord, b: VerifiedRecord): number {
@@ -169,9 +173,10 @@ function overrules(later: VerifiedRecord, earlier: VerifiedRecord): boolean {
   );
 }
 
-/** What a record says, for telling agreement from disagreement. */
-export function saying(record: VerifiedRecord): string {
-  return record.body.type === 'entry' ? contentKey(record.body.node) : 'departed';
+/** All departures say the same. */
+export function saysTheSame(a: VerifiedRecord, b: VerifiedRecord): boolean {
+  if (a.body.type !== 'entry' || b.body.type !== 'entry') return a.body.type === b.body.type;
+  return isSameContent(a.body.node, b.body.node);
 }
 
 function isWithdrawal(record: VerifiedRecord): boolean {

@@ -101,7 +101,8 @@ describe('config problems', () => {
     });
 
     const flag = flagOf(key, definition);
-    it.skipIf(flag === undefined)(`refuses ${JSON.stringify(bad)} from its flag and names it`, async () => {
+    if (flag === undefined) return;
+    it(`refuses ${JSON.stringify(bad)} from its flag and names it`, async () => {
       const value = definition.kind.form === 'list' ? [bad] : bad;
 
       const [problem = '', ...more] = await problemsOf({ flags: { [key]: value } });

@@ -1,0 +1,135 @@
+/**
+ * Records for tests.
+ *
+ * `record` makes claims that nobody signed, cheap enough for properties over thousands of them; what
+ * the digest covers is what a real one covers. `Speaker` signs with a real key, for whatever verifies.
+ */
+import { createHash } from 'node:crypto';
+import { capabilitiesOf, type NodeFields, type NodeId } from '../src/core/record/node.ts';
+import {
+  type Body,
+  type ContextEntry,
+  compareText,
+  type DepartureReason,
+  type RecordDraft,
+  type VerifiedRecord,
+} from '../src/core/record/record.ts';
+import type { Now } from '../src/core/time.ts';
+import { AgentKey } from '../src/identity/agent-key.ts';
+import { SignedRecordCodec } from '../src/identity/record-codec.ts';
+
+/** 2025-11-24, when every test begins. */
+export const startWallMs = 1_763_942_400_000;
+export const testCluster = 'test';
+
+export function at(monoMs: number): Now {
+  return { monoMs, wallMs: startWallMs + monoMs };
+}
+
+export function nodeFields(fields: Partial<NodeFields> = {}): NodeFields {
+  return {
+    address: '10.0.0.1:8080',
+    metricsPort: 9_090,
+    nodeType: 'backend',
+    isLoadBalancer: false,
+    capabilities: capabilitiesOf('backend'),
+    lastUpdatedS: startWallMs / 1_000,
+    ...fields,
+  };
+}
+
+export function entryAt(address: string): Body {
+  return { type: 'entry', node: nodeFields({ address }) };
+}
+
+export function departure(reason: DepartureReason): Body {
+  return { type: 'departure', reason };
+}
+
+/** An agent's entry about itself. */
+export function agentEntry(address = '10.0.0.1:7000', multiaddrs: readonly string[] = []): Body {
+  return { type: 'entry', node: nodeFields({ address }), agent: { multiaddrs, probe: '10.0.0.1:7946' } };
+}
+
+export function record(fields: Partial<RecordDraft> = {}): VerifiedRecord {
+  const time = fields.time ?? { wallMs: startWallMs, counter: 0 };
+  const draft: RecordDraft = {
+    subject: 'svc',
+    author: 'a',
+    authority: 'host',
+    epoch: 1,
+    sequence: 1,
+    context: [],
+    claimedAt: time,
+    leaseMs: 0,
+    body: { type: 'entry', node: nodeFields() },
+    ...fields,
+    time,
+  };
+  const bytes = Buffer.from(JSON.stringify(draft));
+  const digest = createHash('sha256').update(bytes).digest('hex');
+  return { ...draft, digest, wire: bytes } as RecordDraft as VerifiedRecord;
+}
+
+/** The context of somebody who had seen these. */
+export function seen(...records: readonly VerifiedRecord[]): readonly ContextEntry[] {
+  return records
+    .map(({ author, epoch, sequence, digest }) => ({ author, epoch, sequence, digest }))
+    .sort((a, b) => compareText(a.author, b.author));
+}
+
+export function time(offsetMs: number, counter = 0) {
+  return { wallMs: startWallMs + offsetMs, counter };
+}
+
+export function keyNumber(number: number): AgentKey {
+  return AgentKey.fromSeed(Buffer.alloc(32, number));
+}
+
+/** An agent that signs; counts its own sequence. */
+export class Speaker {
+  readonly key: AgentKey;
+  readonly codec: SignedRecordCodec;
+  #sequence = 0;
+
+  constructor(number: number, cluster = testCluster) {
+    this.key = keyNumber(number);
+    this.codec = new SignedRecordCodec({ cluster }, { key: this.key });
+  }
+
+  get peer(): string {
+    return this.key.peerId;
+  }
+
+  get multiaddr(): string {
+    return `/ip4/10.0.0.1/tcp/7946/p2p/${this.peer}`;
+  }
+
+  say(fields: Partial<RecordDraft> = {}): VerifiedRecord {
+    this.#sequence += 1;
+    const time = fields.time ?? { wallMs: startWallMs, counter: 0 };
+    return this.codec.seal({
+      subject: 'svc',
+      author: this.peer,
+      authority: 'host',
+      epoch: 1,
+      sequence: this.#sequence,
+      context: [],
+      claimedAt: time,
+      leaseMs: 0,
+      body: { type: 'entry', node: nodeFields() },
+      ...fields,
+      time,
+    });
+  }
+
+  /** Its entry about itself. */
+  introduce(id: NodeId, fields: Partial<RecordDraft> = {}): VerifiedRecord {
+    return this.say({
+      subject: id,
+      authority: 'self',
+      body: agentEntry('10.0.0.1:7000', [this.multiaddr]),
+      ...fields,
+    });
+  }
+}
