@@ -81,6 +81,7 @@ export type Refusal =
   | 'quarantined'
   | 'full'
   | 'no-room-to-park'
+  | 'ungranted'
   | 'author-rate';
 
 /** Where a peer was last reached. */

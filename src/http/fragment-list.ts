@@ -10,7 +10,8 @@
  */
 
 const chunkBytes = 16 * 1_024;
-const comma = Buffer.from(',');
+const nothing = Buffer.alloc(0);
+const commaByte = 0x2c;
 
 /** Bytes that together are the elements of the array, separated by commas, without the brackets. */
 export interface Pieces {
@@ -43,7 +44,15 @@ class Chunk {
     return this.#used + byteLength <= this.#bytes.length;
   }
 
-  append(key: string, element: Buffer): void {
+  appendJson(key: string, json: string): void {
+    this.#bytes[this.#used] = commaByte;
+    this.#used += 1 + this.#bytes.write(json, this.#used + 1);
+    this.keys.push(key);
+    this.#ends.push(this.#used);
+  }
+
+  /** What another chunk holds already. */
+  appendElement(key: string, element: Buffer): void {
     element.copy(this.#bytes, this.#used);
     this.#used += element.length;
     this.keys.push(key);
@@ -62,7 +71,7 @@ class Chunk {
 
   remove(index: number): void {
     const length = this.lengthOf(index);
-    this.#splice(index, Buffer.alloc(0), -length);
+    this.#splice(index, nothing, -length);
     this.keys.splice(index, 1);
     this.#ends.splice(index, 1);
     for (let i = index; i < this.#ends.length; i++) this.#ends[i] = (this.#ends[i] as number) - length;
@@ -111,12 +120,12 @@ export class FragmentList {
 
   /** Adds at the end, or replaces in place. `json` is one element, serialised. */
   set(key: string, json: string): void {
-    const element = Buffer.from(`,${json}`);
     const chunk = this.#home.get(key);
     if (chunk === undefined) {
-      this.#append(key, element);
+      this.#append(key, json);
       return;
     }
+    const element = Buffer.from(`,${json}`);
     const index = chunk.keys.indexOf(key);
     this.#usedBytes += element.length - chunk.lengthOf(index);
     chunk.replace(index, element);
@@ -153,15 +162,16 @@ export class FragmentList {
     return this.#usedBytes;
   }
 
-  #append(key: string, element: Buffer): void {
+  #append(key: string, json: string): void {
+    const byteLength = 1 + Buffer.byteLength(json);
     let last = this.#chunks.at(-1);
-    if (last === undefined || !last.hasRoomFor(element.length)) {
-      last = new Chunk(element.length);
+    if (last === undefined || !last.hasRoomFor(byteLength)) {
+      last = new Chunk(byteLength);
       this.#chunks.push(last);
     }
-    last.append(key, element);
+    last.appendJson(key, json);
     this.#home.set(key, last);
-    this.#usedBytes += element.length;
+    this.#usedBytes += byteLength;
   }
 
   /** Keeps a list that once was long from staying a row of nearly empty chunks. */
@@ -178,7 +188,7 @@ export class FragmentList {
     let start = 0;
     for (const [index, key] of right.keys.entries()) {
       const end = start + right.lengthOf(index);
-      left.append(key, bytes.subarray(start, end));
+      left.appendElement(key, bytes.subarray(start, end));
       this.#home.set(key, left);
       start = end;
     }
@@ -189,6 +199,6 @@ export class FragmentList {
 function withoutFirstComma(parts: readonly Buffer[]): Pieces {
   const [first, ...rest] = parts;
   if (first === undefined) return { parts: [], byteLength: 0 };
-  const all = [first.subarray(comma.length), ...rest];
+  const all = [first.subarray(1), ...rest];
   return { parts: all, byteLength: all.reduce((sum, part) => sum + part.length, 0) };
 }

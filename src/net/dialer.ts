@@ -76,7 +76,7 @@ export class Dialer {
       const connection = await this.#parts.node.dial(parse(order, peer), { signal });
       return this.#outcomeOf(connection, await this.#parts.links.admit(connection));
     } catch (error) {
-      
+      if (peer === undefined && isSelfDial(error)) return self(plan.addresses);
       const why = timeout.aborted
         ? `no answer within ${this.#options.timeoutMs / 1_000} s`
         : dialFailureText(error);

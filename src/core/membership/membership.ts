@@ -102,8 +102,11 @@ export class Membership {
   }
 
   /** The agent said that it goes. */
-  left(peer: PeerId, monoMs: number): MembershipChanges {
-    return this.#become(peer, 'left', monoMs);
+  left(peer: PeerId, id: NodeId, monoMs: number): MembershipChanges {
+    // Also one never met: what it hosted is not to be listed as if it might be there.
+    return this.#members.has(peer)
+      ? this.#become(peer, 'left', monoMs)
+      : this.#move({ peer, id, state: 'left', sinceMonoMs: monoMs });
   }
 
   forget(peer: PeerId): void {

@@ -156,6 +156,20 @@ export class Ledger {
 
   /** @param alsoHere - Records about to be admitted together with this one; contexts may name them. */
   admit(record: VerifiedRecord, alsoHere: readonly VerifiedRecord[] = []): Admission {
+    const refusal = this.#refusal(record);
+    if (refusal !== undefined) return refusal;
+    const missing = this.missingContext(record, alsoHere);
+    return missing.length > 0 ? { type: 'unknown-context', missing } : this.#put(record);
+  }
+
+  /** For records that were admitted in an earlier run, or whose context has been waited for long enough. */
+  admitAnyway(record: VerifiedRecord): Exclude<Admission, { type: 'unknown-context' }> {
+    return this.#refusal(record) ?? this.#put(record);
+  }
+
+  #refusal(
+    record: VerifiedRecord,
+  ): Exclude<Admission, { type: 'unknown-context' | 'admitted' }> | undefined {
     if (this.isQuarantined(record.author)) return { type: 'quarantined' };
     const other = this.#sameDot(record);
     if (other !== undefined && other.digest !== record.digest) {
@@ -166,10 +180,7 @@ export class Ledger {
     if (held !== undefined ? compareDots(record, held) < 0 : !this.#isAboveFloor(record.subject, record)) {
       return { type: 'stale' };
     }
-    const missing = this.missingContext(record, alsoHere);
-    if (missing.length > 0) return { type: 'unknown-context', missing };
-    if (held === undefined && this.isFullFor(record.author, record.subject)) return { type: 'full' };
-    return this.#put(record, held);
+    return this.isFullFor(record.author, record.subject) ? { type: 'full' } : undefined;
   }
 
   /** What a record says it had seen and nobody here has: neither that record nor a later one of its author. */
@@ -213,7 +224,10 @@ export class Ledger {
   /** Forgets a departed subject but keeps its floor, so that nothing older comes back. */
   reap(subject: NodeId): readonly FloorEntry[] {
     const records = [...this.recordsOf(subject)];
-    const floor = floorOf(this.#floors.get(subject) ?? [], records);
+    const floor = floorOf(this.#floors.get(subject) ?? [], [
+      ...records,
+      ...records.flatMap(record => record.context.filter(entry => this.#hasSpoken(entry))),
+    ]);
     for (const record of records) this.#remove(record);
     this.setFloor(subject, floor);
     return floor;
@@ -221,7 +235,7 @@ export class Ledger {
 
   /** Forgets what one author said about one subject, but not how far it had come. */
   reapRecord(record: VerifiedRecord): readonly FloorEntry[] {
-    const floor = floorOf(this.#floors.get(record.subject) ?? [], [{ ...record, context: [] }]);
+    const floor = floorOf(this.#floors.get(record.subject) ?? [], [record]);
     this.#remove(record);
     this.#resolveAgain(record.subject);
     this.setFloor(record.subject, floor);
@@ -249,7 +263,8 @@ export class Ledger {
     this.#advanceClock(author, dot);
   }
 
-  #put(record: VerifiedRecord, held: VerifiedRecord | undefined): Admission {
+  #put(record: VerifiedRecord): Extract<Admission, { type: 'admitted' }> {
+    const held = this.recordBy(record.author, record.subject);
     const before = this.resolution(record.subject);
     let subject = this.#subjects.get(record.subject);
     if (subject === undefined) {
@@ -311,6 +326,12 @@ export class Ledger {
     return floor === undefined || compareDots(record, floor) > 0;
   }
 
+  /** A context that runs ahead of its author must not become a floor under which he can say nothing. */
+  #hasSpoken(entry: ContextEntry): boolean {
+    const known = this.#clock.get(entry.author);
+    return known !== undefined && compareDots(entry, known) <= 0;
+  }
+
   #sameDot(record: VerifiedRecord): VerifiedRecord | undefined {
     const held = this.recordBy(record.author, record.subject);
     if (held !== undefined && compareDots(held, record) === 0) return held;
@@ -351,14 +372,10 @@ function proofOf(a: VerifiedRecord, b: VerifiedRecord): EquivocationProof {
   return { author: a.author, first, second };
 }
 
-/** The highest dot per author over an old floor, the records themselves, and what they had seen. */
-function floorOf(floor: readonly FloorEntry[], records: readonly VerifiedRecord[]): readonly FloorEntry[] {
+/** The highest dot per author. */
+function floorOf(floor: readonly FloorEntry[], risen: readonly FloorEntry[]): readonly FloorEntry[] {
   const highest = new Map<PeerId, FloorEntry>();
-  for (const { author, epoch, sequence } of [
-    ...floor,
-    ...records,
-    ...records.flatMap(record => record.context),
-  ]) {
+  for (const { author, epoch, sequence } of [...floor, ...risen]) {
     const known = highest.get(author);
     if (known === undefined || compareDots({ epoch, sequence }, known) > 0) {
       highest.set(author, { author, epoch, sequence });

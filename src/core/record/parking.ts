@@ -2,8 +2,8 @@
  * Records that may become admissible soon: their time lies ahead of our clock, they name records
  * that are on their way, or they follow an agent that we do not see as gone yet.
  *
- * Bounded in number per author and in all, and in time; what does not fit or ripen is dropped and
- * comes again with the next sync.
+ * Bounded in number per author and in all, and in time. A record stays in its place while it is
+ * tried again, so trying does not lengthen its stay.
  */
 import type { NodeId } from './node.ts';
 import type { PeerId, VerifiedRecord } from './record.ts';
@@ -22,6 +22,9 @@ export const defaultParkingLimits: ParkingLimits = {
   perAuthorMaxCount: 64, // reliability study, §3b.
   totalMaxCount: 1_024, // Guess: 4 MiB of records of the largest size.
 };
+
+/** `overdue`: it has waited as long as it may. `no-room`: it was not parked. */
+export type ParkingTicket = 'parked' | 'waiting' | 'overdue' | 'no-room';
 
 interface Parked {
   readonly record: VerifiedRecord;
@@ -42,15 +45,18 @@ export class Parking {
     return this.#parked.size;
   }
 
-  /** False when there is no room. */
-  park(record: VerifiedRecord, reason: ParkingReason, monoMs: number): boolean {
-    if (this.#parked.has(record.digest)) return true;
+  park(record: VerifiedRecord, reason: ParkingReason, monoMs: number): ParkingTicket {
+    const parked = this.#parked.get(record.digest);
+    if (parked !== undefined) {
+      if (parked.reason !== reason) this.#parked.set(record.digest, { ...parked, reason });
+      return parked.untilMonoMs <= monoMs ? 'overdue' : 'waiting';
+    }
     const ofAuthor = this.#countBy.get(record.author) ?? 0;
     if (ofAuthor >= this.#limits.perAuthorMaxCount || this.#parked.size >= this.#limits.totalMaxCount)
-      return false;
+      return 'no-room';
     this.#parked.set(record.digest, { record, reason, untilMonoMs: monoMs + this.#limits.parkedMaxMs });
     this.#countBy.set(record.author, ofAuthor + 1);
-    return true;
+    return 'parked';
   }
 
   countOf(subject: NodeId): number {
@@ -68,32 +74,24 @@ export class Parking {
     return found;
   }
 
-  remove(records: readonly VerifiedRecord[]): void {
-    const digests = new Set(records.map(record => record.digest));
-    this.#takeWhere(({ record }) => digests.has(record.digest));
-  }
-
-  /** Takes out what waits for news about this subject. */
-  take(subject: NodeId): readonly VerifiedRecord[] {
-    return this.#takeWhere(({ record, reason }) => record.subject === subject && reason !== 'future');
-  }
-
-  /** Takes out everything, to be tried again; what has waited too long is dropped for good. */
-  takeAll(monoMs: number): readonly VerifiedRecord[] {
-    this.#takeWhere(parked => parked.untilMonoMs <= monoMs);
-    return this.#takeWhere(() => true);
-  }
-
-  #takeWhere(matches: (parked: Parked) => boolean): readonly VerifiedRecord[] {
-    const taken: VerifiedRecord[] = [];
-    for (const [digest, parked] of this.#parked) {
-      if (!matches(parked)) continue;
-      this.#parked.delete(digest);
-      const left = (this.#countBy.get(parked.record.author) ?? 1) - 1;
-      if (left > 0) this.#countBy.set(parked.record.author, left);
-      else this.#countBy.delete(parked.record.author);
-      taken.push(parked.record);
+  /** What waits for news about this subject. */
+  waitingFor(subject: NodeId): readonly VerifiedRecord[] {
+    const found: VerifiedRecord[] = [];
+    for (const { record, reason } of this.#parked.values()) {
+      if (record.subject === subject && reason !== 'future') found.push(record);
     }
-    return taken;
+    return found;
+  }
+
+  /** Everything that waits, the longest first. */
+  records(): readonly VerifiedRecord[] {
+    return [...this.#parked.values()].map(({ record }) => record);
+  }
+
+  remove(record: VerifiedRecord): void {
+    if (!this.#parked.delete(record.digest)) return;
+    const left = (this.#countBy.get(record.author) ?? 1) - 1;
+    if (left > 0) this.#countBy.set(record.author, left);
+    else this.#countBy.delete(record.author);
   }
 }

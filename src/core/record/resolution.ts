@@ -156,12 +156,16 @@ function latestFirst(a: VerifiedRecord, b: VerifiedRecord): number {
   return compareHybrid(b.time, a.time) || compareText(a.digest, b.digest);
 }
 
-/** `later` had seen `earlier` when it was written. A context entry whose digest does not fit covers nothing. */
+/**
+ * `later` had seen exactly `earlier` when it was written. Naming a later dot of that author covers
+ * nothing: whoever holds the named record holds no earlier one, so only a liar would gain by it. And
+ * since a digest cannot name itself, no two records cover each other.
+ */
 export function covers(later: VerifiedRecord, earlier: VerifiedRecord): boolean {
-  const seen = later.context.find(entry => entry.author === earlier.author);
-  if (seen === undefined) return false;
-  const order = compareDots(seen, earlier);
-  return order > 0 || (order === 0 && seen.digest === earlier.digest);
+  return later.context.some(
+    seen =>
+      seen.author === earlier.author && seen.digest === earlier.digest && compareDots(seen, earlier) === 0,
+  );
 }
 
 /** Two keys never vouch for each other's claim to be one agent, so there agreement does not count. */
@@ -169,7 +173,7 @@ function overrules(later: VerifiedRecord, earlier: VerifiedRecord): boolean {
   return (
     later !== earlier &&
     covers(later, earlier) &&
-    (earlier.authority === 'self' || saying(later) !== saying(earlier))
+    (earlier.authority === 'self' || !saysTheSame(later, earlier))
   );
 }
 

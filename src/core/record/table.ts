@@ -7,7 +7,7 @@ import { Listing, viewOf } from '../membership/listing.ts';
 import type { Now } from '../time.ts';
 import type { CoreEvent, LivenessState, NodeView } from '../view.ts';
 import { compareHybrid, type HybridTime } from './hybrid-time.ts';
-import { Ledger, type LedgerLimits } from './ledger.ts';
+import { type Admission, Ledger, type LedgerLimits } from './ledger.ts';
 import type { NodeId } from './node.ts';
 import { Parking, type ParkingLimits, type ParkingReason } from './parking.ts';
 import type { EquivocationProof, PeerId, VerifiedRecord } from './record.ts';
@@ -33,7 +33,12 @@ export type Taken =
       readonly effects: readonly Effect[];
     }
   | { readonly type: 'equivocation'; readonly proof: EquivocationProof }
-  | { readonly type: 'parked'; readonly reason: ParkingReason }
+  | {
+      readonly type: 'parked';
+      readonly reason: ParkingReason;
+      /** False when it was waiting already. */
+      readonly isNew: boolean;
+    }
   | { readonly type: 'known' }
   | { readonly type: 'refused'; readonly reason: Refusal };
 
@@ -61,6 +66,14 @@ export class Table {
 
   /** Takes a record in, waits with it, or says why not. */
   take(record: VerifiedRecord, now: Now): Taken {
+    const taken = this.#judge(record, now);
+    if (taken.type !== 'parked') this.parking.remove(record);
+    return taken;
+  }
+
+  #judge(record: VerifiedRecord, now: Now): Taken {
+    // Nobody can grant anything yet, so a delegate is somebody who claims to be one.
+    if (record.authority === 'delegate') return { type: 'refused', reason: 'ungranted' };
     const aheadMs = record.time.wallMs - now.wallMs - this.#settings.driftMaxMs;
     if (aheadMs > 0 && record.author !== this.#self) return this.#park(record, 'future', now);
     if (this.#usurps(record)) return this.#park(record, 'succession', now);
@@ -69,15 +82,20 @@ export class Table {
 
   #admit(record: VerifiedRecord, together: readonly VerifiedRecord[], now: Now): Taken {
     const admission = this.ledger.admit(record, together);
+    if (admission.type !== 'unknown-context') return this.#admitted(record, admission);
+    const parked = this.#park(record, 'unknown-context', now);
+    if (parked.type === 'parked') return this.#admitTogether(record.subject, now) ?? parked;
+    // What it names does not come: reaped or evicted everywhere by now. Waiting only spares the
+    // reader a conflict that is about to end; a context covers nothing that it does not name exactly.
+    return this.#admitted(record, this.ledger.admitAnyway(record));
+  }
+
+  #admitted(record: VerifiedRecord, admission: Exclude<Admission, { type: 'unknown-context' }>): Taken {
     switch (admission.type) {
       case 'admitted': {
         const written = persist([{ type: 'put-record', record }, ...admission.evicted.map(deletion)]);
         const told = this.#report(record.subject, admission.before, admission.after);
         return { type: 'admitted', records: [record], effects: [written, ...told] };
-      }
-      case 'unknown-context': {
-        const parked = this.#park(record, 'unknown-context', now);
-        return parked.type === 'parked' ? (this.#admitTogether(record.subject, now) ?? parked) : parked;
       }
       case 'equivocation':
       case 'known':
@@ -100,7 +118,7 @@ export class Table {
       together = set.filter(record => this.ledger.missingContext(record, set).length === 0);
     }
     if (together.length === 0) return undefined;
-    this.parking.remove(together);
+    for (const record of together) this.parking.remove(record);
     const records: VerifiedRecord[] = [];
     const effects: Effect[] = [];
     for (const record of together) {
@@ -121,7 +139,7 @@ export class Table {
       else about.push(record);
     }
     for (const [subject, about] of bySubject) {
-      for (const record of about) this.ledger.admit(record, about);
+      for (const record of about) this.ledger.admitAnyway(record);
       this.listing.refresh(subject);
       if (this.ledger.resolution(subject).winner?.body.type === 'departure') this.#departed.add(subject);
     }
@@ -201,9 +219,10 @@ export class Table {
   #park(record: VerifiedRecord, reason: ParkingReason, now: Now): Taken {
     if (this.ledger.recordBy(record.author, record.subject)?.digest === record.digest)
       return { type: 'known' };
-    return this.parking.park(record, reason, now.monoMs)
-      ? { type: 'parked', reason }
-      : { type: 'refused', reason: 'no-room-to-park' };
+    const ticket = this.parking.park(record, reason, now.monoMs);
+    if (ticket === 'no-room') return { type: 'refused', reason: 'no-room-to-park' };
+    if (ticket === 'overdue') return { type: 'refused', reason };
+    return { type: 'parked', reason, isNew: ticket === 'parked' };
   }
 
   /** A key that would follow another one as an agent, while we see the holder of the name alive. */
