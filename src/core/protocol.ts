@@ -16,10 +16,8 @@ import type { FloorEntry } from './record/floor.ts';
 import type { NodeFields, NodeId } from './record/node.ts';
 import {
   type AgentContact,
-  type ContextEntry,
   compareDots,
   compareText,
-  contextMaxCount,
   type Digest,
   type Dot,
   type PeerId,
@@ -205,6 +203,7 @@ export class Protocol {
     for (const { peer, multiaddrs } of restored.contacts)
       this.peering.addPeer(peer, multiaddrs, 'store', now.monoMs);
     for (const [author, dot] of restored.clocks) ledger.restoreClock(author, dot);
+    this.#resumeAfter(restored);
 
     const retentionMs = this.#settings.table.tombstoneRetentionMs ?? 24 * 3_600_000;
     const awayMs = restored.aliveAtMs === undefined ? 0 : now.wallMs - restored.aliveAtMs;
@@ -222,6 +221,15 @@ export class Protocol {
     for (const record of restored.records)
       if (record.author === this.author.peer) this.hosting.adopt(record, now);
     return [];
+  }
+
+  /** Where the stored epoch was lost and the clock went back, our own records still tell how far we had come. */
+  #resumeAfter({ records, floors, clocks }: Restored): void {
+    const { peer } = this.author;
+    const own = [...records, ...[...floors.values()].flat()].filter(({ author }) => author === peer);
+    const epochs = [...own, clocks.get(peer)].map(dot => dot?.epoch ?? 0);
+    const highest = epochs.reduce((a, b) => Math.max(a, b), 0);
+    if (highest >= this.author.dot.epoch) this.author.openEpoch(highest);
   }
 
   /** The only way in. Synchronous; whatever a peer sends, it answers with effects, never a throw. */
@@ -277,10 +285,10 @@ export class Protocol {
     return [
       {
         type: 'persist',
-        operations: [{ type: 'put-meta', name: 'epoch', value: this.#options.epoch }, ...this.#vitals(now)],
+        operations: [{ type: 'put-meta', name: 'epoch', value: this.author.dot.epoch }, ...this.#vitals(now)],
         then: [],
       },
-      ...this.#announce([], now),
+      ...this.#announce(now),
       ...(hasSomebodyToAsk ? [wake(this.#settings.joinTimeoutMs, { type: 'join-overdue' })] : this.#ready()),
       wake(tickMs, { type: 'tick' }),
       ...this.#dialDue(now),
@@ -294,15 +302,14 @@ export class Protocol {
   }
 
   /** Our own entry, said anew: at start, and when another key laid its hand on our name. */
-  #announce(seen: readonly ContextEntry[], now: Now): readonly Effect[] {
+  #announce(now: Now): readonly Effect[] {
     if (this.#own === undefined || this.table.ledger.isQuarantined(this.author.peer)) return [];
     const own = this.table.ledger.recordBy(this.author.peer, this.#options.id);
-    const context = [...seen, ...this.table.ledger.contextFor(this.author.peer, this.#options.id)];
     const record = this.author.write(
       {
         subject: this.#options.id,
         authority: 'self',
-        context: dedupe(context),
+        context: this.table.ledger.contextFor(this.author.peer, this.#options.id),
         claimedAt: own?.body.type === 'entry' ? own.claimedAt : undefined,
         leaseMs: 0,
         body: { type: 'entry', ...this.#own },
@@ -373,7 +380,10 @@ export class Protocol {
       case 'refused':
         return [{ type: 'refused', reason: taken.reason, via }];
       case 'parked':
-        return [{ type: 'refused', reason: taken.reason, via }, ...this.#defendName(record, now)];
+        return [
+          ...(taken.isNew ? [{ type: 'refused', reason: taken.reason, via } as const] : []),
+          ...this.#defendName(record, now),
+        ];
       case 'equivocation':
         return this.#prove(taken.proof);
       case 'admitted':
@@ -381,11 +391,20 @@ export class Protocol {
         return [
           ...taken.effects,
           ...taken.records.flatMap(admitted => this.#learnFrom(admitted, now)),
-          ...this.table.parking.take(record.subject).flatMap(parked => this.#take(parked, via, news, now)),
+          ...this.#retry(this.table.parking.waitingFor(record.subject), via, news, now),
         ];
       default:
         return unreachable(taken);
     }
+  }
+
+  #retry(
+    parked: readonly VerifiedRecord[],
+    via: 'gossip' | 'sync',
+    news: VerifiedRecord[],
+    now: Now,
+  ): readonly Effect[] {
+    return parked.flatMap(record => this.#take(record, via, news, now));
   }
 
   #learnFrom(record: VerifiedRecord, now: Now): readonly Effect[] {
@@ -402,7 +421,7 @@ export class Protocol {
   #meet(record: VerifiedRecord, now: Now): readonly Effect[] {
     this.#nodeIds.set(record.author, record.subject);
     if (record.body.type === 'departure') {
-      return this.#noted(this.membership.left(record.author, now.monoMs), now);
+      return this.#noted(this.membership.left(record.author, record.subject, now.monoMs), now);
     }
     this.peering.addPeer(record.author, record.body.agent?.multiaddrs ?? [], 'record', now.monoMs);
     const isFresh = now.wallMs - record.time.wallMs < this.#settings.joinTimeoutMs;
@@ -422,7 +441,7 @@ export class Protocol {
         event: { event: 'conflict', data: { id: record.subject, kind: 'key-in-use-twice', authors } },
       },
       log('key_in_use_twice', { id: record.subject, epoch: record.epoch, sequence: record.sequence }),
-      ...this.#reannounce([], now),
+      ...this.#reannounce(now),
     ];
   }
 
@@ -434,12 +453,9 @@ export class Protocol {
     if (record.subject !== this.#options.id || record.author === this.author.peer) return [];
     const own = this.table.ledger.recordBy(this.author.peer, this.#options.id);
     if (own === undefined || this.#phase === 'stopping') return [];
-    const { author, epoch, sequence, digest } = record;
-    const isParked = this.table.ledger.recordBy(author, record.subject)?.digest !== digest;
-    if (covers(record, own) && isParked) {
-      return this.#reannounce([{ author, epoch, sequence, digest }], now);
-    }
-    return this.#reclaimName(now);
+    const isParked = this.table.ledger.recordBy(record.author, record.subject)?.digest !== record.digest;
+    // A new record of ours is one that it had not seen, so it cannot follow us with it.
+    return covers(record, own) && isParked ? this.#reannounce(now) : this.#reclaimName(now);
   }
 
   #reclaimName(now: Now): readonly Effect[] {
@@ -448,14 +464,14 @@ export class Protocol {
     const holder = winner?.author ?? '';
     const state = this.livenessOf(holder);
     if (winner?.body.type === 'departure' || state === 'dead' || state === 'left')
-      return this.#reannounce([], now);
+      return this.#reannounce(now);
     return [log('name_held_by_another_key', { id: this.#options.id, holder })];
   }
 
-  #reannounce(seen: readonly ContextEntry[], now: Now): readonly Effect[] {
-    if (now.monoMs < this.#nextReassertMonoMs) return [];
+  #reannounce(now: Now): readonly Effect[] {
+    if (now.monoMs < this.#nextReassertMonoMs || this.#phase === 'stopping') return [];
     this.#nextReassertMonoMs = now.monoMs + reassertEveryMs;
-    return this.#announce(seen, now);
+    return this.#announce(now);
   }
 
   #prove(proof: Parameters<Table['quarantine']>[0]): readonly Effect[] {
@@ -557,8 +573,7 @@ export class Protocol {
       effects.push(...this.table.livenessChanged(member.peer, member.state, by));
       if (member.state !== 'dead' && member.state !== 'left') continue;
       for (const subject of this.table.ledger.subjectsOf(member.peer)) {
-        for (const parked of this.table.parking.take(subject))
-          effects.push(...this.#take(parked, 'sync', [], now));
+        effects.push(...this.#retry(this.table.parking.waitingFor(subject), 'sync', [], now));
       }
       if (member.id === this.#options.id) effects.push(...this.#reclaimName(now));
     }
@@ -574,10 +589,7 @@ export class Protocol {
 
     effects.push(...this.#noted(this.membership.tick(now.monoMs), now), ...this.hosting.expire(now));
     this.sync.tick(now.monoMs);
-    if (this.table.parking.count > 0) {
-      for (const parked of this.table.parking.takeAll(now.monoMs))
-        effects.push(...this.#take(parked, 'sync', [], now));
-    }
+    effects.push(...this.#retry(this.table.parking.records(), 'sync', [], now));
     if (now.monoMs >= this.#nextSyncMonoMs) effects.push(...this.#syncWithSomebody(now));
     if (this.#ticks % clockFlushEveryTicks === 0 && this.#dirtyClocks.size > 0) {
       effects.push({ type: 'persist', operations: this.#clockRows(), then: [] });
@@ -630,13 +642,6 @@ export class Protocol {
   #isPartialMesh(): boolean {
     return this.membership.membersCount > (this.#settings.peering.fullMeshMaxCount ?? 200);
   }
-}
-
-/** One entry an author, as the wire wants it: sorted, the first of each kept. */
-function dedupe(context: readonly ContextEntry[]): readonly ContextEntry[] {
-  const byAuthor = new Map<PeerId, ContextEntry>();
-  for (const entry of context) if (!byAuthor.has(entry.author)) byAuthor.set(entry.author, entry);
-  return [...byAuthor.values()].sort((a, b) => compareText(a.author, b.author)).slice(0, contextMaxCount);
 }
 
 function wake(afterMs: number, input: Wake): Effect {

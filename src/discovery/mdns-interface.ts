@@ -168,7 +168,7 @@ export class MdnsInterface {
 
 function socketOptions({ name, infos }: MdnsInterfaceOptions): createMdns.Options {
   const ip4 = infos.find(({ family }) => family === 'IPv4');
-  if (ip4 !== undefined) return { port, ip: group4, bind: '0.0.0.0' };
+  if (ip4 !== undefined) return { port, ip: group4, interface: ip4.address, bind: '0.0.0.0' };
   const socket = createSocket({ type: 'udp6', reuseAddr: true, ipv6Only: true });
   return { port, ip: group6, type: 'udp6', socket, interface: `::%${name}`, bind: '::' };
 }

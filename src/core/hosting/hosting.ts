@@ -7,7 +7,7 @@
  */
 import type { Effect, Input, Reply, Ticket } from '../effects.ts';
 import type { Author } from '../record/author.ts';
-import { isSameContent, type NodeId } from '../record/node.ts';
+import { isNodeId, isSameContent, type NodeId, nodeProblem } from '../record/node.ts';
 import type { ContextEntry, DepartureReason, PeerId, VerifiedRecord } from '../record/record.ts';
 import { saysTheSame } from '../record/resolution.ts';
 import type { Table } from '../record/table.ts';
@@ -155,6 +155,11 @@ export class Hosting {
   }
 
   #refusal({ action, id, node }: Registration): Reply | undefined {
+    const problem = isNodeId(id) ? nodeProblem(node) : { code: 'INVALID_ID' as const, field: 'id' };
+    if (problem !== undefined) {
+      const { code, ...details } = problem;
+      return { ok: false, code, details };
+    }
     const isHosted = this.#leases.has(id);
     const { ledger } = this.#components.table;
     const { peer } = this.#components.author;
@@ -164,9 +169,10 @@ export class Hosting {
       const refusal = this.#refusalToChange(id);
       if (refusal !== undefined) return refusal;
     } else if (!isHosted && winner?.body.type === 'entry') {
-      const agrees = winner.authority !== 'self' && isSameContent(winner.body.node, node);
+      const agrees = isSameContent(winner.body.node, node);
       const hosts = this.#hostsOf(id);
-      if (!agrees && hosts.length > 0) return notOwner(id, hosts, winner.authority === 'self');
+      const isAgent = winner.authority === 'self'; // Gone or not: a host's word never outweighs its own.
+      if (isAgent || (!agrees && hosts.length > 0)) return notOwner(id, hosts, isAgent);
     }
     if (winner?.body.type === 'entry' && node.lastUpdatedS < winner.body.node.lastUpdatedS) {
       const { lastUpdatedS } = winner.body.node;

@@ -167,9 +167,7 @@ export class Ledger {
     return this.#refusal(record) ?? this.#put(record);
   }
 
-  #refusal(
-    record: VerifiedRecord,
-  ): Exclude<Admission, { type: 'unknown-context' | 'admitted' }> | undefined {
+  #refusal(record: VerifiedRecord): Exclude<Admission, { type: 'unknown-context' | 'admitted' }> | undefined {
     if (this.isQuarantined(record.author)) return { type: 'quarantined' };
     const other = this.#sameDot(record);
     if (other !== undefined && other.digest !== record.digest) {

@@ -33,10 +33,9 @@ describe('net/dial-plan', () => {
     },
   ]) {
     it(title, () => {
-      assert.deepEqual(
-        planDial({ key: 'k', ...(peer === undefined ? {} : { peer }), multiaddrs }, self),
-        expected,
-      );
+      const plan = planDial({ key: 'k', ...(peer === undefined ? {} : { peer }), multiaddrs }, self);
+
+      assert.deepEqual<unknown>(plan, expected);
     });
   }
 
