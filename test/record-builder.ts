@@ -66,9 +66,8 @@ export function record(fields: Partial<RecordDraft> = {}): VerifiedRecord {
     ...fields,
     time,
   };
-  const bytes = Buffer.from(JSON.stringify(draft));
-  const digest = createHash('sha256').update(bytes).digest('hex');
-  return { ...draft, digest, wire: bytes } as RecordDraft as VerifiedRecord;
+  const digest = createHash('sha256').update(JSON.stringify(draft)).digest('hex');
+  return { ...draft, digest, wire: new Uint8Array() } as RecordDraft as VerifiedRecord;
 }
 
 /** The context of somebody who had seen these. */

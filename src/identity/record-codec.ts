@@ -2,9 +2,9 @@
 import type { RecordDraft, VerifiedRecord } from '../core/record/record.ts';
 import type { SyncMessage } from '../core/sync/message.ts';
 import type { GossipMessage, RecordCodec, UnverifiedRecord } from '../runtime/ports.ts';
-import { openEnvelope, sealEnvelope } from '../wire/envelope.ts';
+import { openEnvelope } from '../wire/envelope.ts';
 import { decodeFrame, decodeGossip, encodeFrame, encodeGossip } from '../wire/message.ts';
-import { decodeEnvelope, encodeRecord } from '../wire/record.ts';
+import { decodeEnvelope, encodeRecord, sealedRecord } from '../wire/record.ts';
 import type { AgentKey } from './agent-key.ts';
 import { SignatureChecker } from './signature-checker.ts';
 
@@ -26,9 +26,7 @@ export class SignedRecordCodec implements RecordCodec {
     if (draft.author !== this.#key.peerId) throw new RangeError(`cannot sign for ${draft.author}`);
     const record = encodeRecord(this.#cluster, draft);
     const signature = this.#key.sign(Buffer.concat([this.#domain, record]));
-    const envelope = sealEnvelope({ record, signature });
-    // Read back, so that the author holds exactly what everybody else will read.
-    const sealed = envelope && decodeEnvelope(envelope);
+    const sealed = sealedRecord(this.#cluster, draft, { record, signature });
     if (sealed === undefined) throw new RangeError(`a record of ${record.length} bytes cannot be sealed`);
     return asVerified(sealed);
   }

@@ -45,18 +45,12 @@ const inboundConnectionsPerSecond = 100;
  * at once. With 1.5 s for both, 91 of 153 dials failed between 18 agents on two busy cores.
  */
 const connectTimeoutMs = 2_000;
-/**
- * A connection whose other end vanished without a word is closed after this time plus `pingTimeoutMs` at
- * the latest. The agent's own pings are quicker; this is the backstop for links that nobody pings.
- */
-const monitorIntervalMs = 30_000;
-const pingTimeoutMs = 10_000;
-/** Own pings, libp2p's monitor and the DHT may meet on one connection. */
+/** Several of ours and of the peer's may meet on one connection. */
 const pingStreamsMaxCount = 16;
 const negotiationTimeoutMs = 10_000;
 /** Handed on to `net.connect`. */
 const connectOptions = { keepAlive: true, timeout: connectTimeoutMs };
-/** How long libp2p remembers addresses of peers it has not met again. */
+/** How long libp2p remembers a peer after the last sweep in which it was linked. */
 const peerMaxAgeMs = 3_600_000;
 
 /** Creates the host, not yet started and not listening. */
@@ -90,11 +84,10 @@ export async function createHost(options: HostOptions, admission: () => Admissio
       connectionCloseTimeout: 1_000,
       reconnectRetries: 0,
     },
-    connectionMonitor: {
-      pingInterval: monitorIntervalMs,
-      pingTimeout: { minTimeout: pingTimeoutMs, maxTimeout: pingTimeoutMs },
-    },
-    peerStore: { maxPeerAge: peerMaxAgeMs },
+    // It pings every connection every 10 s and closes those that fail; the core does both.
+    connectionMonitor: { enabled: false },
+    // A peer's addresses are kept as long as the peer: linked ones are identified only once.
+    peerStore: { maxPeerAge: peerMaxAgeMs, maxAddressAge: Number.POSITIVE_INFINITY },
     services: {
       identify: identify({ runOnConnectionOpen: false }),
       ping: ping({ maxInboundStreams: pingStreamsMaxCount, maxOutboundStreams: pingStreamsMaxCount }),

@@ -317,10 +317,15 @@ export class Libp2pNetwork implements Network {
     running.handlers.onDiscovered(peer, multiaddrs, source);
   }
 
-  /** libp2p removes peers that it has not heard of for long only while it walks through all of them. */
-  async #sweepPeers({ host }: Running): Promise<void> {
+  /**
+   * libp2p removes peers that it has not touched for long, but only while it walks through all of them, and
+   * it does not count being connected as a touch.
+   */
+  async #sweepPeers({ host, links }: Running): Promise<void> {
+    const { peerStore } = host.node;
     try {
-      await host.node.peerStore.all();
+      await Promise.all([...links.linked()].map(({ remotePeer }) => peerStore.merge(remotePeer, {})));
+      await peerStore.all();
     } catch (error) {
       // The next sweep tries again; until then a few kilobytes are kept too long.
       this.#parts.log('network_fault', { during: 'sweep', error });

@@ -124,6 +124,19 @@ export function decodeSigned(parts: SignedParts): ReceivedRecord | undefined {
   return new ReceivedRecord(sharedName(message.cluster), draft, hash('sha256', parts.record), envelope);
 }
 
+/**
+ * A record of our own, from what `encodeRecord` made of the draft: everybody else reads the same from it,
+ * which is what decoding being the inverse of encoding means (a property test).
+ */
+export function sealedRecord(cluster: string, draft: RecordDraft, parts: SignedParts): ReceivedRecord | undefined {
+  const envelope = sealEnvelope(parts);
+  if (envelope === undefined) return undefined;
+  const context = draft.context.length === 0 ? noContext : draft.context;
+  const body = draft.body.type === 'entry' ? { ...draft.body, node: compactNode(draft.body.node) } : draft.body;
+  const digest = hash('sha256', parts.record);
+  return new ReceivedRecord(sharedName(cluster), { ...draft, context, body }, digest, envelope);
+}
+
 function draftOf(message: RecordMessage): RecordDraft | undefined {
   const authority = authorityNames.nameOf(message.authority);
   const context = contextOf(message.context);
@@ -183,6 +196,10 @@ function bodyOf({ body, entry, departure }: RecordMessage): Body | undefined {
   if (entry.agent === null) return { type: 'entry', node };
   const { multiaddrs, probe } = entry.agent;
   return { type: 'entry', node, agent: { multiaddrs: [...multiaddrs], probe } };
+}
+
+function compactNode(node: NodeFields): NodeFields {
+  return { ...node, capabilities: sharedCapabilities(node.capabilities) };
 }
 
 function nodeOf(entry: EntryMessage): NodeFields | undefined {

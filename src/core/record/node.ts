@@ -168,7 +168,8 @@ export function isSameContent(a: NodeFields, b: NodeFields): boolean {
   );
 }
 
-/** Both without duplicates. */
+/** Looks both ways: a peer may send a name twice, and the answer must not depend on who asks. */
 function isSameSet(a: readonly string[], b: readonly string[]): boolean {
-  return a === b || (a.length === b.length && a.every(name => b.includes(name)));
+  if (a === b) return true;
+  return a.length === b.length && a.every(name => b.includes(name)) && b.every(name => a.includes(name));
 }

@@ -65,12 +65,14 @@ export function resolve(records: readonly VerifiedRecord[]): Resolution {
   };
 
   const current = dropOutlived(records, lose);
-  const [ranking, outranked] = split(current, record => record.authority === highestAuthority(current));
+  const highest = highestAuthority(current);
+  const [ranking, outranked] = split(current, record => record.authority === highest);
   lose('authority', outranked);
   let rule: Rule =
     outranked.length > 0 ? 'authority' : records.length > current.length ? 'happened-before' : 'only';
 
-  const [uncovered, covered] = split(ranking, record => !ranking.some(other => overrules(other, record)));
+  const informed = ranking.filter(record => record.context.length > 0);
+  const [uncovered, covered] = split(ranking, record => !informed.some(other => overrules(other, record)));
   lose('covered', covered);
   if (covered.length > 0) rule = 'happened-before';
 
@@ -86,7 +88,8 @@ type Decision = Omit<Resolution, 'losses'>;
  * Takes out departures that somebody, of whatever authority, knew of and spoke after, and
  * withdrawals while anybody else still speaks. What they overruled stays overruled.
  */
-function dropOutlived(records: readonly VerifiedRecord[], lose: Lose) {
+function dropOutlived(records: readonly VerifiedRecord[], lose: Lose): readonly VerifiedRecord[] {
+  if (records.every(record => record.body.type === 'entry')) return records;
   const [lasting, outlived] = split(
     records,
     record =>

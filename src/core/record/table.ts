@@ -67,7 +67,10 @@ export class Table {
   /** Takes a record in, waits with it, or says why not. */
   take(record: VerifiedRecord, now: Now): Taken {
     const taken = this.#judge(record, now);
-    if (taken.type !== 'parked') this.parking.remove(record);
+    // What its arrival let in may be others that had waited, while it goes on waiting itself.
+    const waits =
+      taken.type === 'parked' || (taken.type === 'admitted' && !taken.records.includes(record));
+    if (!waits) this.parking.remove(record);
     return taken;
   }
 

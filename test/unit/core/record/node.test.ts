@@ -156,13 +156,15 @@ describe('core/record/node', () => {
       ['the time of the registration', { lastUpdatedS: 1 }, { lastUpdatedS: 2 }, true],
       ['the order of capabilities', { capabilities: ['a', 'b'] }, { capabilities: ['b', 'a'] }, true],
       ['a capability', { capabilities: ['a'] }, { capabilities: ['a', 'b'] }, false],
+      ['a name sent twice', { capabilities: ['a', 'a', 'b'] }, { capabilities: ['a', 'b', 'c'] }, false],
       ['the address', { address: 'a:1' }, { address: 'a:2' }, false],
       ['the metrics port', { metricsPort: 2_000 }, { metricsPort: 2_001 }, false],
       ['the type', { nodeType: 'proxy' }, { nodeType: 'backend' }, false],
       ['the load balancer flag', { isLoadBalancer: true }, { isLoadBalancer: false }, false],
     ];
-    it.each(same)('looks at %s as it should', (_, a, b, expected) => {
+    it.each(same)('looks at %s as it should, whoever asks', (_, a, b, expected) => {
       assert.equal(isSameContent(nodeFields(a), nodeFields(b)), expected);
+      assert.equal(isSameContent(nodeFields(b), nodeFields(a)), expected);
     });
   });
 

@@ -1,0 +1,54 @@
+import fc from 'fast-check';
+import { assert, describe, it } from 'vitest';
+import { resolve } from '../../../../src/core/record/resolution.ts';
+import { hostileHistory, honestHistory, latestOfEach, type Shape } from './histories.ts';
+import { naiveResolution } from './naive-resolution.ts';
+
+const shape: Shape = { authorsCount: 6, subjects: ['svc'], stepsMaxCount: 20 };
+const sets = fc
+  .oneof(honestHistory(shape), hostileHistory(shape))
+  .map(history => latestOfEach(history, 'svc'));
+
+describe('core/record/resolution', () => {
+  it('decides as the naive second implementation does', () => {
+    fc.assert(
+      fc.property(sets, records => {
+        const { winner, vouchers, conflict } = resolve(records);
+
+        assert.deepEqual(
+          { winner: winner?.digest, vouchers: vouchers.map(each => each.digest).sort(), conflict },
+          naiveResolution(records),
+        );
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
+  it('does not depend on the order of the set', () => {
+    fc.assert(
+      fc.property(
+        sets.chain(records =>
+          fc.tuple(fc.constant(records), fc.shuffledSubarray([...records], { minLength: records.length })),
+        ),
+        ([records, shuffled]) => {
+          assert.deepEqual(resolve(shuffled), resolve(records));
+        },
+      ),
+      { numRuns: 1_000 },
+    );
+  });
+
+  it('accounts for each record: it wins, vouches, or has lost for a reason', () => {
+    fc.assert(
+      fc.property(sets, records => {
+        const { winner, vouchers, losses } = resolve(records);
+
+        assert.isTrue(winner !== undefined && vouchers.includes(winner));
+        for (const each of records) {
+          assert.equal(vouchers.includes(each), !losses.has(each.digest), each.author);
+        }
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+});
