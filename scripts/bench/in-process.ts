@@ -135,7 +135,7 @@ export function resolution(): readonly Figure[] {
   }
   const now = { monoMs: 0, wallMs: 1_800_000_001_000 };
   const roundsUs: number[] = [];
-  for (let round = 0; round < 3_000; round++) {
+  for (let round = 0; round < 8_000; round++) {
     const table = new Table({}, { self: 'nobody', livenessOf: () => 'alive' });
     const startedMs = performance.now();
     for (const list of lists) for (const record of list) table.take(record, now);
@@ -146,7 +146,7 @@ export function resolution(): readonly Figure[] {
   return [
     {
       name: 'resolution of 10 conflicting lists of 10',
-      value: median(roundsUs.slice(2_000)),
+      value: median(roundsUs.slice(6_000)),
       unit: 'µs',
       goal: { atMost: 400 },
     },

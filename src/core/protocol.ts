@@ -33,17 +33,14 @@ export interface GossipSettings {
   /** Records of one author taken in per second, and at once. */
   readonly authorRecordsPerSecond: number;
   readonly authorBurstCount: number;
-  /** Records learnt by sync are passed on by gossip when they are this young, ms, … */
+  /** What we said this short a time ago is said again to the first peer that listens, ms. */
   readonly freshMs: number;
-  /** … and no more than this many came in one frame. */
-  readonly passOnMaxCount: number;
 }
 
 export const defaultGossipSettings: GossipSettings = {
   authorRecordsPerSecond: 2_000, // Derived: verifying them takes a fifth of one core.
   authorBurstCount: 10_000, // Derived: an agent that hosts as many entries as it may.
-  freshMs: 30_000, // Guess: older news has gone round by now.
-  passOnMaxCount: 16, // Guess: a newcomer and its services; a healed partition syncs instead.
+  freshMs: 30_000, // Guess: older news has gone round by now, or goes by sync.
 };
 
 export interface ProtocolSettings {
@@ -95,9 +92,13 @@ const tickMs = 250;
 const ticksPerSecond = 4;
 const housekeepingEveryTicks = 60 * ticksPerSecond;
 const clockFlushEveryTicks = 5 * ticksPerSecond;
-/** A subscription usually follows the link within milliseconds; without one sync starts anyway. */
-const syncWithoutSubscriptionMs = 1_000;
+/**
+ * A new link waits this long before the two compare their tables, and up to twice as long. An agent that
+ * starts does not wait; for the others gossip has brought most of it by then, and equal tables cost nothing.
+ */
+const syncAfterLinkMs = 500;
 const reassertEveryMs = 5_000;
+const lookMaxMs = 10_000;
 
 export class Protocol {
   readonly table: Table;
@@ -118,6 +119,7 @@ export class Protocol {
   #own: { readonly node: NodeFields; readonly agent: AgentContact } | undefined;
   #phase: 'starting' | 'ready' | 'stopping' = 'starting';
   #storeIsWell = true;
+  #hasListeners = false;
   #ticks = 0;
   #nextSyncMonoMs = 0;
   #nextReassertMonoMs = 0;
@@ -257,7 +259,7 @@ export class Protocol {
       case 'link-down':
         return this.#linkDown(input.peer, now);
       case 'subscribed':
-        return this.#beginSync(input.peer);
+        return this.#subscribed(input.peer, now);
       case 'sync-due':
         return this.#synced.has(input.peer) ? [] : this.#beginSync(input.peer);
       case 'dial-succeeded':
@@ -358,21 +360,16 @@ export class Protocol {
   }
 
   #receive(input: Extract<Input, { readonly type: 'records-received' }>, now: Now): readonly Effect[] {
-    const effects: Effect[] = [];
-    const news: VerifiedRecord[] = [];
-    for (const record of input.records) effects.push(...this.#take(record, input.via, news, now));
+    const effects = input.records.flatMap(record => this.#take(record, input.via, now));
     if (input.via === 'gossip') return effects;
-
-    const fresh = news.filter(record => now.wallMs - record.time.wallMs < this.#gossip.freshMs);
-    if (fresh.length > 0 && fresh.length <= this.#gossip.passOnMaxCount) {
-      effects.push({ type: 'publish', records: fresh });
-    }
-    effects.push(...this.#exchanged(input.from, this.sync.arrived(input.from, input.last, now.monoMs)));
-    return effects;
+    return [
+      ...effects,
+      ...this.#exchanged(input.from, this.sync.arrived(input.from, input.last, now.monoMs)),
+    ];
   }
 
   /** Takes one record in, and then whatever was waiting for it. */
-  #take(record: VerifiedRecord, via: 'gossip' | 'sync', news: VerifiedRecord[], now: Now): readonly Effect[] {
+  #take(record: VerifiedRecord, via: 'gossip' | 'sync', now: Now): readonly Effect[] {
     const taken = this.table.take(record, now);
     switch (taken.type) {
       case 'known':
@@ -387,11 +384,10 @@ export class Protocol {
       case 'equivocation':
         return this.#prove(taken.proof);
       case 'admitted':
-        news.push(...taken.records);
         return [
           ...taken.effects,
           ...taken.records.flatMap(admitted => this.#learnFrom(admitted, now)),
-          ...this.#retry(this.table.parking.waitingFor(record.subject), via, news, now),
+          ...this.#retry(this.table.parking.waitingFor(record.subject), via, now),
         ];
       default:
         return unreachable(taken);
@@ -401,10 +397,9 @@ export class Protocol {
   #retry(
     parked: readonly VerifiedRecord[],
     via: 'gossip' | 'sync',
-    news: VerifiedRecord[],
     now: Now,
   ): readonly Effect[] {
-    return parked.flatMap(record => this.#take(record, via, news, now));
+    return parked.flatMap(record => this.#take(record, via, now));
   }
 
   #learnFrom(record: VerifiedRecord, now: Now): readonly Effect[] {
@@ -475,6 +470,9 @@ export class Protocol {
   }
 
   #prove(proof: Parameters<Table['quarantine']>[0]): readonly Effect[] {
+    if (!this.table.ledger.isQuarantined(proof.author) && !this.table.ledger.hasRoomForProofs) {
+      return [{ type: 'refused', reason: 'full', via: 'gossip' }];
+    }
     const effects = this.table.quarantine(proof);
     if (effects.length === 0) return [];
     this.peering.forget(proof.author);
@@ -491,20 +489,32 @@ export class Protocol {
     this.#synced.delete(peer);
     return [
       ...this.#noted(this.membership.linkUp(peer, address, now.monoMs), now),
-      wake(syncWithoutSubscriptionMs, { type: 'sync-due', peer }),
+      wake(syncAfterLinkMs * (1 + this.#random.next()), { type: 'sync-due', peer }),
     ];
   }
 
   #linkDown(peer: PeerId, now: Now): readonly Effect[] {
-    // In a partial mesh short links are looks by a peer that has enough neighbours already.
-    const isLook = this.#isPartialMesh() && this.membership.linkAgeMs(peer, now.monoMs) < 10_000;
+    // In a partial mesh links end by choice, and short ones were looks by a peer that has enough neighbours.
+    const isPartial = this.#isPartialMesh();
+    const wasLook = isPartial && this.membership.linkAgeMs(peer, now.monoMs) < lookMaxMs;
     this.sync.peerGone(peer);
-    this.peering.linkDown(peer, now.monoMs);
-    const isEvidence = !isLook && !this.#isPartialMesh();
-    return [
-      ...this.#noted(this.membership.linkDown(peer, isEvidence, now.monoMs), now),
-      ...this.#dialDue(now),
-    ];
+    if (!wasLook) this.peering.linkDown(peer, now.monoMs);
+    const changes = this.membership.linkDown(peer, !isPartial, now.monoMs);
+    if (this.membership.linksCount === 0) this.#hasListeners = false;
+    return [...this.#noted(changes, now), ...this.#dialDue(now)];
+  }
+
+  /** The first peer that listens hears what we said while nobody did, and passes it on. */
+  #subscribed(peer: PeerId, now: Now): readonly Effect[] {
+    const joins = this.#phase === 'starting' ? this.#beginSync(peer) : [];
+    if (this.#hasListeners) return joins;
+    this.#hasListeners = true;
+    const fresh: VerifiedRecord[] = [];
+    for (const subject of this.table.ledger.subjectsOf(this.author.peer)) {
+      const record = this.table.ledger.recordBy(this.author.peer, subject);
+      if (record !== undefined && now.wallMs - record.time.wallMs < this.#gossip.freshMs) fresh.push(record);
+    }
+    return fresh.length > 0 ? [{ type: 'publish', records: fresh }, ...joins] : joins;
   }
 
   #beginSync(peer: PeerId): readonly Effect[] {
@@ -573,7 +583,7 @@ export class Protocol {
       effects.push(...this.table.livenessChanged(member.peer, member.state, by));
       if (member.state !== 'dead' && member.state !== 'left') continue;
       for (const subject of this.table.ledger.subjectsOf(member.peer)) {
-        effects.push(...this.#retry(this.table.parking.waitingFor(subject), 'sync', [], now));
+        effects.push(...this.#retry(this.table.parking.waitingFor(subject), 'sync', now));
       }
       if (member.id === this.#options.id) effects.push(...this.#reclaimName(now));
     }
@@ -589,7 +599,7 @@ export class Protocol {
 
     effects.push(...this.#noted(this.membership.tick(now.monoMs), now), ...this.hosting.expire(now));
     this.sync.tick(now.monoMs);
-    effects.push(...this.#retry(this.table.parking.records(), 'sync', [], now));
+    effects.push(...this.#retry(this.table.parking.records(), 'sync', now));
     if (now.monoMs >= this.#nextSyncMonoMs) effects.push(...this.#syncWithSomebody(now));
     if (this.#ticks % clockFlushEveryTicks === 0 && this.#dirtyClocks.size > 0) {
       effects.push({ type: 'persist', operations: this.#clockRows(), then: [] });

@@ -39,14 +39,14 @@ export class EventStream {
     this.#options = options;
     this.#response = response;
     this.#lostText = lostText;
-    response.on('drain', () => this.#flush());
+    response.on('drain', () => this.#caughtUp());
   }
 
   /** Writes the head and what the reader gets first. */
   open(head: string, opening: Iterable<EventFrame>): void {
     this.#opening = opening[Symbol.iterator]();
     this.#write(head);
-    this.#flush();
+    this.#send();
   }
 
   push(frame: EventFrame): void {
@@ -70,13 +70,18 @@ export class EventStream {
     this.#response.end();
   }
 
-  #flush(): void {
+  #caughtUp(): void {
     this.#blocked = false;
     if (this.#lost) {
       this.#lost = false;
       this.#opening = undefined;
       this.#write(this.#lostText());
     }
+    this.#send();
+  }
+
+  /** As much of what waits as the socket takes. */
+  #send(): void {
     while (!this.#blocked && this.#opening !== undefined) {
       const { value, done } = this.#opening.next();
       if (done === true) this.#opening = undefined;

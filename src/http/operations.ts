@@ -37,7 +37,6 @@ const errorNames: Readonly<Record<number, string>> = {
   401: 'No or wrong credentials',
   403: 'Good credentials, but not for this',
   404: 'Unknown',
-  405: 'Not with this method',
   408: 'The request did not arrive in time',
   409: 'Older than what is known',
   413: 'The body is too large',

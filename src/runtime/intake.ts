@@ -21,6 +21,7 @@ export type Rejection =
   | 'bad-signature'
   | 'bad-proof'
   | 'peer-rate'
+  | 'unasked'
   | 'queue-full';
 
 export interface IntakeHandlers {
@@ -39,6 +40,8 @@ export const defaultIntakeSettings: IntakeSettings = {
   peerBurstCount: 2_000, // Guess: a storm of registrations reaching us through one neighbour.
 };
 
+/** We send one at a time; each costs two signature checks before the verdict. */
+const proofsPerMessageMaxCount = 4;
 /** Signature checks in one turn: about 5 ms at 0.1 ms each. */
 const checksPerTurn = 50;
 const framesQueuedMaxCount = 512;
@@ -82,7 +85,11 @@ export class Intake {
     if (!this.#peerRate.take(from, this.#clock.now().monoMs))
       return this.#dismiss('peer-rate', 'gossip', from, 'ignore');
     const message = this.#codec.decodeGossip(bytes);
-    if (message === undefined || message.records.length > 2 * recordsPerMessageMaxCount) {
+    if (
+      message === undefined ||
+      message.records.length > 2 * recordsPerMessageMaxCount ||
+      message.proofs.length > proofsPerMessageMaxCount
+    ) {
       return this.#dismiss('malformed', 'gossip', from, 'reject');
     }
     const verified: VerifiedRecord[] = [];
@@ -122,7 +129,10 @@ export class Intake {
       this.#handlers.onRejected('queue-full', 'sync', from);
       return;
     }
-    this.#frames.push({ from, records: message.records, last: message.last });
+    const { sync } = this.#protocol;
+    const records = message.records.filter(({ digest }) => sync.takeAsked(from, digest));
+    if (records.length < message.records.length) this.#handlers.onRejected('unasked', 'sync', from);
+    this.#frames.push({ from, records, last: message.last });
     if (this.#frames.length === 1) this.#clock.soon(() => this.#work());
   }
 

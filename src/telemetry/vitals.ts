@@ -23,7 +23,7 @@ export class Vitals {
   readonly #gpuFiles: readonly string[];
   #sampledAtMs: number;
   #sampledCpu: NodeJS.CpuUsage;
-  #cpuPercent = 0;
+  #cpuPercent: number | undefined;
 
   constructor() {
     this.#loop.enable();
@@ -41,7 +41,7 @@ export class Vitals {
   cpuPercent(): number {
     const nowMs = performance.now();
     const elapsedMs = nowMs - this.#sampledAtMs;
-    if (elapsedMs >= sampleMinMs) {
+    if (this.#cpuPercent === undefined || elapsedMs >= sampleMinMs) {
       const cpu = process.cpuUsage();
       const usedMs = (cpu.user - this.#sampledCpu.user + cpu.system - this.#sampledCpu.system) / 1_000;
       this.#cpuPercent = Math.min(100, (100 * usedMs) / (elapsedMs * availableParallelism()));

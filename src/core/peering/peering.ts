@@ -35,9 +35,9 @@ export const defaultPeeringSettings: PeeringSettings = {
   partialMeshCount: 32, // reliability study, §2: 16 to 64.
   backoffMinMs: 500, // Guess: a restarted process needs about a second.
   backoffMaxMs: 30_000, // Serf reconnects every 30 s.
-  dialsMaxCount: 16, // Guess: bounds open sockets while joining a large cluster.
+  dialsMaxCount: 4, // Measured: 25 agents started at once on 2 cores; with 16 most dials time out unanswered.
   strangerFailuresMaxCount: 8, // Derived: about two minutes of trying.
-  politenessMs: 400, // Guess: several round trips, below a person's notice.
+  politenessMs: 2_000, // Measured as above: shorter, and busy agents dial each other twice.
   contactsMaxCount: 5_000, // Guess: five times the largest cluster planned for.
   checkIntervalMs: 2_000, // Derived: 1,000 members are looked at once in about half an hour.
 };

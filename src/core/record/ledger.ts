@@ -22,7 +22,7 @@ import {
   siblingsMaxCount,
   type VerifiedRecord,
 } from './record.ts';
-import { covers, type Resolution, resolve } from './resolution.ts';
+import { type Resolution, resolve } from './resolution.ts';
 
 export interface LedgerLimits {
   /** Subjects one author may speak about; its records about further ones are refused. */
@@ -33,6 +33,8 @@ export interface LedgerLimits {
   readonly floorsMaxCount: number;
   /** Recent records, of all authors together, remembered to notice equivocation across subjects. */
   readonly recentRecordsMaxCount: number;
+  /** Proofs of equivocation; further ones are not believed any more, so that made-up keys cost no memory. */
+  readonly proofsMaxCount: number;
   /** Authors in the agent-wide clock; those without records go first. */
   readonly clockMaxCount: number;
 }
@@ -42,6 +44,7 @@ export const defaultLedgerLimits: LedgerLimits = {
   subjectsMaxCount: 100_000, // Guess: about 150 MB at 1.5 KiB an entry.
   floorsMaxCount: 20_000, // Guess: twice the entries of a full author.
   recentRecordsMaxCount: 4_096, // Guess: more than are on their way at any moment.
+  proofsMaxCount: 1_024, // Guess: honest agents give none; 10 MiB of the largest records.
   clockMaxCount: 20_000, // Guess: restarts with a lost key in a cluster of 1,000 over its life.
 };
 
@@ -137,6 +140,10 @@ export class Ledger {
     const held = this.#subjects.get(subject);
     if (held === undefined) return resolve([]);
     return held.resolution ?? resolve(held.records);
+  }
+
+  get hasRoomForProofs(): boolean {
+    return this.#proofs.size < this.#limits.proofsMaxCount;
   }
 
   isQuarantined(author: PeerId): boolean {
@@ -384,18 +391,18 @@ function floorOf(floor: readonly FloorEntry[], risen: readonly FloorEntry[]): re
 
 /**
  * Which records have to go when more than eight authors speak about one subject: agents about
- * themselves stay before hosts, earlier claims before later ones, uncovered before covered.
+ * themselves stay before hosts, later records before earlier ones. An author's next record never
+ * ranks below its last, so whatever the order of arrival, the same eight remain. Who covers whom
+ * would be a better reason, but it changes with what else is there, and two agents would go on
+ * handing each other what they evict.
  */
 function overflow(records: readonly VerifiedRecord[]): readonly VerifiedRecord[] {
   if (records.length <= siblingsMaxCount) return [];
-  const isCovered = (record: VerifiedRecord) =>
-    records.some(other => other !== record && covers(other, record));
   return [...records]
     .sort(
       (a, b) =>
         Number(b.authority === 'self') - Number(a.authority === 'self') ||
-        Number(isCovered(a)) - Number(isCovered(b)) ||
-        compareHybrid(a.claimedAt, b.claimedAt) ||
+        compareHybrid(b.time, a.time) ||
         compareText(a.author, b.author),
     )
     .slice(siblingsMaxCount);

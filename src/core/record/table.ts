@@ -68,8 +68,7 @@ export class Table {
   take(record: VerifiedRecord, now: Now): Taken {
     const taken = this.#judge(record, now);
     // What its arrival let in may be others that had waited, while it goes on waiting itself.
-    const waits =
-      taken.type === 'parked' || (taken.type === 'admitted' && !taken.records.includes(record));
+    const waits = taken.type === 'parked' || (taken.type === 'admitted' && !taken.records.includes(record));
     if (!waits) this.parking.remove(record);
     return taken;
   }

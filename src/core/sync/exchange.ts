@@ -16,7 +16,7 @@
  * stalls is dropped; the next one starts from what has arrived meanwhile.
  */
 import type { Ledger } from '../record/ledger.ts';
-import { compareText, type PeerId, type VerifiedRecord } from '../record/record.ts';
+import { compareText, type Digest, type PeerId, type VerifiedRecord } from '../record/record.ts';
 import { digestsPerFrameMaxCount, type ShortDigest, type SyncMessage, shortDigest } from './message.ts';
 
 export interface SyncSettings {
@@ -44,6 +44,8 @@ interface Session {
   listed: Set<ShortDigest>;
   /** What the peer has and we lack, not asked for yet. */
   wanted: ShortDigest[];
+  /** What each `want` under way asked for and has not brought yet; answers come in the same order. */
+  readonly asked: Set<ShortDigest>[];
   progressMonoMs: number;
 }
 
@@ -52,6 +54,9 @@ export interface SyncStep {
   /** This agent lacks nothing that the peer had. */
   readonly inStep: boolean;
 }
+
+/** One list asks once; a peer that lists again and again gets no further. */
+const wantsUnderWayMaxCount = 4;
 
 const silent: SyncStep = { send: [], inStep: false };
 
@@ -112,12 +117,19 @@ export class SyncExchange {
     }
   }
 
+  /** Whether this peer was asked for this record; once, so that it cannot send it again and again. */
+  takeAsked(from: PeerId, digest: Digest): boolean {
+    return this.#sessions.get(from)?.asked.some(want => want.delete(shortDigest(digest))) ?? false;
+  }
+
   /** A frame of records has been taken in; after the last one of an answer the next are asked for. */
   arrived(from: PeerId, last: boolean, monoMs: number): SyncStep {
     const session = this.#sessions.get(from);
     if (session === undefined) return silent;
     session.progressMonoMs = monoMs;
-    return last ? this.#askNext(from, session) : silent;
+    if (!last) return silent;
+    session.asked.shift();
+    return this.#askNext(from, session);
   }
 
   #compare(from: PeerId, fingerprint: string): SyncStep {
@@ -139,7 +151,8 @@ export class SyncExchange {
     const { listed } = session;
     session.listed = new Set();
     const own = this.#records();
-    session.wanted = [...listed].filter(digest => !own.has(digest));
+    const isAsked = (digest: ShortDigest) => session.asked.some(want => want.has(digest));
+    session.wanted = [...listed].filter(digest => !own.has(digest) && !isAsked(digest));
     const answer = message.answer
       ? lists(
           [...own.keys()].filter(digest => !listed.has(digest)),
@@ -151,11 +164,14 @@ export class SyncExchange {
   }
 
   #askNext(from: PeerId, session: Session): SyncStep {
+    if (session.asked.length >= wantsUnderWayMaxCount) return silent;
     const digests = session.wanted.splice(0, this.#settings.wantMaxCount);
     if (digests.length === 0) {
+      if (session.asked.length > 0) return silent;
       this.#sessions.delete(from);
       return { send: [], inStep: true };
     }
+    session.asked.push(new Set(digests));
     return { send: [{ type: 'want', digests }], inStep: false };
   }
 
@@ -179,7 +195,7 @@ export class SyncExchange {
   #session(peer: PeerId, monoMs: number): Session {
     let session = this.#sessions.get(peer);
     if (session === undefined) {
-      session = { listed: new Set(), wanted: [], progressMonoMs: monoMs };
+      session = { listed: new Set(), wanted: [], asked: [], progressMonoMs: monoMs };
       this.#sessions.set(peer, session);
     }
     session.progressMonoMs = monoMs;

@@ -25,7 +25,6 @@ const step = ({ authorsCount, subjects }: Shape) =>
     subject: fc.constantFrom(...subjects),
     kind: fc.constantFrom('entry' as const, 'entry' as const, 'withdrawn' as const, 'deregistered' as const),
     content: fc.constantFrom(...contents),
-    isAgent: fc.nat(5).map(n => n === 0),
     /** Which of the latest records, counted back, reach the author before it speaks. */
     hears: fc.nat(2 ** 12 - 1),
     wallMs: fc.nat(5),
@@ -36,6 +35,8 @@ type Step = ReturnType<typeof step> extends fc.Arbitrary<infer S> ? S : never;
 /** What one honest agent knows. */
 class HonestAgent {
   readonly author: string;
+  /** Every fourth claims the subjects as its own name, the rest host them. */
+  readonly #isAgent: boolean;
   readonly #known = new Map<string, VerifiedRecord>();
   readonly #claims = new Map<string, VerifiedRecord>();
   #epoch = 1;
@@ -43,8 +44,9 @@ class HonestAgent {
   #lastMs = 0;
   #counter = 0;
 
-  constructor(author: string) {
-    this.author = author;
+  constructor(index: number) {
+    this.author = `h${index}`;
+    this.#isAgent = index % 4 === 3;
   }
 
   hear(news: VerifiedRecord): void {
@@ -57,7 +59,7 @@ class HonestAgent {
     if (news.author !== this.author && isNewer) this.#known.set(key, news);
   }
 
-  say({ subject, kind, content, isAgent, wallMs, restarts }: Step): VerifiedRecord {
+  say({ subject, kind, content, wallMs, restarts }: Step): VerifiedRecord {
     if (restarts) {
       this.#epoch += 1;
       this.#sequence = 0;
@@ -72,13 +74,13 @@ class HonestAgent {
     const said = record({
       subject,
       author: this.author,
-      authority: isAgent ? 'self' : 'host',
+      authority: this.#isAgent ? 'self' : 'host',
       epoch: this.#epoch,
       sequence: this.#sequence,
       context: contextOf(others),
       time: time(nextMs, this.#counter),
       claimedAt: before?.body.type === 'entry' ? before.claimedAt : time(nextMs, this.#counter),
-      body: bodyOf(kind, content, isAgent),
+      body: bodyOf(kind, content, this.#isAgent),
     });
     this.#claims.set(subject, said);
     return said;
@@ -99,8 +101,8 @@ function contextOf(records: readonly VerifiedRecord[]): readonly ContextEntry[] 
 
 /** In order of speaking. */
 export function honestHistory(shape: Shape): fc.Arbitrary<readonly VerifiedRecord[]> {
-  return fc.array(step(shape), { minLength: 1, maxLength: shape.stepsMaxCount }).map(steps => {
-    const agents = Array.from({ length: shape.authorsCount }, (_, i) => new HonestAgent(`h${i}`));
+  return fc.array(step(shape), { minLength: 1, maxLength: shape.stepsMaxCount, size: 'max' }).map(steps => {
+    const agents = Array.from({ length: shape.authorsCount }, (_, i) => new HonestAgent(i));
     const history: VerifiedRecord[] = [];
     for (const each of steps) {
       const agent = agents[each.author] as HonestAgent;
@@ -136,54 +138,58 @@ const lie = (shape: Shape) =>
 
 /** An honest history with what two liars put between; liars may say two things for one dot. */
 export function hostileHistory(shape: Shape): fc.Arbitrary<readonly VerifiedRecord[]> {
-  return fc.tuple(honestHistory(shape), fc.array(lie(shape), { maxLength: 8 })).map(([honest, lies]) => {
-    const history = [...honest];
-    for (const each of lies) {
-      const author = `liar${each.author}`;
-      const named = new Map<string, ContextEntry>();
-      for (const { index, falsifies } of each.names) {
-        const target = history[index];
-        const truth =
-          target === undefined
-            ? { author: `liar${1 - each.author}`, epoch: 2, sequence: 3, digest: 'ab'.repeat(32) }
-            : { author: target.author, epoch: target.epoch, sequence: target.sequence, digest: target.digest };
-        if (truth.author === author) continue;
-        named.set(truth.author, {
-          ...truth,
-          ...(falsifies === 'digest' ? { digest: 'cd'.repeat(32) } : {}),
-          ...(falsifies === 'sequence' ? { sequence: truth.sequence + 1_000 } : {}),
-          ...(falsifies === 'epoch' ? { epoch: Number.MAX_SAFE_INTEGER } : {}),
-        });
+  return fc
+    .tuple(honestHistory(shape), fc.array(lie(shape), { maxLength: 8, size: 'max' }))
+    .map(([honest, lies]) => {
+      const history = [...honest];
+      for (const each of lies) {
+        const author = `liar${each.author}`;
+        const named = new Map<string, ContextEntry>();
+        for (const { index, falsifies } of each.names) {
+          const target = history[index];
+          const truth =
+            target === undefined
+              ? { author: `liar${1 - each.author}`, epoch: 2, sequence: 3, digest: 'ab'.repeat(32) }
+              : {
+                  author: target.author,
+                  epoch: target.epoch,
+                  sequence: target.sequence,
+                  digest: target.digest,
+                };
+          if (truth.author === author) continue;
+          named.set(truth.author, {
+            ...truth,
+            ...(falsifies === 'digest' ? { digest: 'cd'.repeat(32) } : {}),
+            ...(falsifies === 'sequence' ? { sequence: truth.sequence + 1_000 } : {}),
+            ...(falsifies === 'epoch' ? { epoch: Number.MAX_SAFE_INTEGER } : {}),
+          });
+        }
+        const isAgent = each.authority === 'self';
+        history.push(
+          record({
+            subject: each.subject,
+            author,
+            authority: each.authority,
+            epoch: each.epoch,
+            sequence: each.sequence,
+            context: [...named.values()].sort((a, b) => compareText(a.author, b.author)).slice(0, 8),
+            time: time(each.wallMs),
+            claimedAt: time(each.claimedMs),
+            body:
+              each.kind === 'entry'
+                ? isAgent
+                  ? agentEntry(each.content)
+                  : entryAt(each.content)
+                : departure(each.kind),
+          }),
+        );
       }
-      const isAgent = each.authority === 'self';
-      history.push(
-        record({
-          subject: each.subject,
-          author,
-          authority: each.authority,
-          epoch: each.epoch,
-          sequence: each.sequence,
-          context: [...named.values()].sort((a, b) => compareText(a.author, b.author)).slice(0, 8),
-          time: time(each.wallMs),
-          claimedAt: time(each.claimedMs),
-          body:
-            each.kind === 'entry'
-              ? isAgent
-                ? agentEntry(each.content)
-                : entryAt(each.content)
-              : departure(each.kind),
-        }),
-      );
-    }
-    return history;
-  });
+      return history;
+    });
 }
 
 /** The latest record of each author about one subject; of two for one dot, the first. */
-export function latestOfEach(
-  history: readonly VerifiedRecord[],
-  subject: string,
-): readonly VerifiedRecord[] {
+export function latestOfEach(history: readonly VerifiedRecord[], subject: string): readonly VerifiedRecord[] {
   const latest = new Map<string, VerifiedRecord>();
   for (const each of history) {
     if (each.subject !== subject) continue;

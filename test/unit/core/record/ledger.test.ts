@@ -258,32 +258,39 @@ describe('core/record/ledger', () => {
   });
 
   describe('siblings', () => {
-    it('are at most eight: hosts go before agents, later claims before earlier', () => {
-      const hosts = Array.from({ length: 8 }, (_, i) =>
-        record({ author: `h${i}`, claimedAt: time(i), body: entryAt(`x:${i + 1}`) }),
-      );
+    const hosts = Array.from({ length: 8 }, (_, i) =>
+      record({ author: `h${i}`, time: time(i), body: entryAt(`x:${i + 1}`) }),
+    );
+
+    it('are at most eight: a host goes before an agent, and the earliest host first', () => {
       const ledger = ledgerWith(...hosts);
 
-      const agent = record({ author: 'z', authority: 'self', claimedAt: time(99) });
-      const admission = ledger.admit(agent);
+      const admission = ledger.admit(record({ author: 'z', authority: 'self', time: time(-9) }));
 
-      assert.deepEqual(admission.type === 'admitted' && admission.evicted, [hosts[7]]);
-      assert.deepEqual(authorsOf(ledger), ['h0', 'h1', 'h2', 'h3', 'h4', 'h5', 'h6', 'z']);
+      assert.deepEqual(admission.type === 'admitted' && admission.evicted, hosts.slice(0, 1));
+      assert.deepEqual(authorsOf(ledger), ['h1', 'h2', 'h3', 'h4', 'h5', 'h6', 'h7', 'z']);
       assert.equal(ledger.recordsCount, 8);
-      assert.equal(ledger.subjectsOf('h7').size, 0);
+      assert.equal(ledger.subjectsOf('h0').size, 0);
     });
 
     it('evict the ninth itself when it is the least', () => {
-      const ledger = ledgerWith(
-        ...Array.from({ length: 8 }, (_, i) => record({ author: `h${i}`, claimedAt: time(0) })),
-      );
+      const ledger = ledgerWith(...hosts);
       const before = ledger.fingerprint;
 
-      const late = record({ author: 'z', claimedAt: time(1) });
-      const admission = ledger.admit(late);
+      const early = record({ author: 'z', time: time(-1) });
+      const admission = ledger.admit(early);
 
-      assert.deepEqual(admission.type === 'admitted' && admission.evicted, [late]);
+      assert.deepEqual(admission.type === 'admitted' && admission.evicted, [early]);
       assert.equal(ledger.fingerprint, before);
+    });
+
+    it('let the ninth host in a row take over what eight before it had', () => {
+      const ledger = ledgerWith(...hosts);
+
+      const ninth = record({ author: 'z', time: time(9), context: seen(...hosts), body: y });
+      ledger.admit(ninth);
+
+      assert.equal(ledger.resolution('svc').winner, ninth);
     });
   });
 

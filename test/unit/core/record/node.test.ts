@@ -6,8 +6,8 @@ import {
   isClusterName,
   isMetricsPort,
   isNodeId,
-  isSameContent,
   isNodeType,
+  isSameContent,
   type NodeFields,
   nodeProblem,
 } from '../../../../src/core/record/node.ts';

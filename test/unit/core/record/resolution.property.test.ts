@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { assert, describe, it } from 'vitest';
 import { resolve } from '../../../../src/core/record/resolution.ts';
-import { hostileHistory, honestHistory, latestOfEach, type Shape } from './histories.ts';
+import { honestHistory, hostileHistory, latestOfEach, type Shape } from './histories.ts';
 import { naiveResolution } from './naive-resolution.ts';
 
 const shape: Shape = { authorsCount: 6, subjects: ['svc'], stepsMaxCount: 20 };

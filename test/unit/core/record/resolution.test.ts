@@ -210,7 +210,7 @@ describe('core/record/resolution', () => {
       losses: Object.fromEntries([...resolution.losses].map(([digest, why]) => [nameOf.get(digest), why])),
       conflict: resolution.conflict,
     };
-    assert.deepEqual(told, { winner, rule, vouchers: vouchers ?? [winner], losses, conflict });
+    assert.deepEqual(told, { winner, rule, vouchers: [...(vouchers ?? [winner])], losses, conflict });
   });
 
   it('shows nobody where nobody spoke', () => {

@@ -4,7 +4,7 @@ import { assert, describe, it } from 'vitest';
 import { compareDots, type VerifiedRecord } from '../../../../src/core/record/record.ts';
 import { Table } from '../../../../src/core/record/table.ts';
 import { at } from '../../../record-builder.ts';
-import { hostileHistory, honestHistory, latestOfEach, type Shape } from './histories.ts';
+import { honestHistory, hostileHistory, latestOfEach, type Shape } from './histories.ts';
 import { naiveResolution } from './naive-resolution.ts';
 
 const subjects = ['svc', 'other'] as const;
@@ -112,22 +112,19 @@ describe('core/record/table', () => {
     );
   });
 
-  it('ends the same also where more authors speak than siblings are kept', () => {
+  it('of honest agents ends the same also where more speak than siblings are kept', () => {
     const crowd: Shape = { authorsCount: 12, subjects: ['svc'], stepsMaxCount: 30 };
     fc.assert(
-      fc.property(
-        twoOrders(fc.oneof(honestHistory(crowd), hostileHistory(crowd))),
-        ([history, shuffled]) => {
-          const [a, b] = [emptyTable(), emptyTable()];
-          for (const record of history) take(a, record, 0);
-          for (const record of shuffled) take(b, record, 0);
+      fc.property(twoOrders(honestHistory(crowd)), ([history, shuffled]) => {
+        const [a, b] = [emptyTable(), emptyTable()];
+        for (const record of history) take(a, record, 0);
+        for (const record of shuffled) take(b, record, 0);
 
-          exchangeUntilQuiet([a, b]);
+        exchangeUntilQuiet([a, b]);
 
-          assert.isAtMost(a.ledger.recordsOf('svc').length, 8);
-          assert.equal(a.ledger.fingerprint, b.ledger.fingerprint);
-        },
-      ),
+        assert.isAtMost(a.ledger.recordsOf('svc').length, 8);
+        assert.equal(a.ledger.fingerprint, b.ledger.fingerprint);
+      }),
       { numRuns: 500 },
     );
   });
