@@ -1,11 +1,17 @@
 /** Answers to what never became a request: headers too large, too slow, or not HTTP at all. */
-import { STATUS_CODES } from 'node:http';
 import { type ErrorCode, FirsthandError } from '../errors.ts';
 import { type ErrorAnswer, errorAnswer } from './error-answer.ts';
 
 const codes: Readonly<Record<string, ErrorCode>> = {
   HPE_HEADER_OVERFLOW: 'HEADERS_TOO_LARGE',
   ERR_HTTP_REQUEST_TIMEOUT: 'REQUEST_TIMEOUT',
+};
+
+/** Not from `node:http`: importing that as a module loads Node's whole HTTP client, a tenth of a start. */
+const reasons: Readonly<Record<number, string>> = {
+  400: 'Bad Request',
+  408: 'Request Timeout',
+  431: 'Request Header Fields Too Large',
 };
 
 /** @param code - Of the error with which Node's HTTP parser gave up. */
@@ -24,5 +30,5 @@ export function rawAnswer({ status, headers, body }: ErrorAnswer): string {
     ...headers,
   };
   const head = Object.entries(lines).map(([name, value]) => `${name}: ${value}\r\n`);
-  return `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${head.join('')}\r\n${json}`;
+  return `HTTP/1.1 ${status} ${reasons[status] ?? ''}\r\n${head.join('')}\r\n${json}`;
 }

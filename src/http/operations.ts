@@ -124,12 +124,8 @@ export const operations = {
   },
   live: {
     tags: ['health'],
-    summary: 'Would a restart help?',
-    response: {
-      200: json('No', schemas.healthSchema),
-      ...errors(401),
-      503: json('Yes', schemas.unhealthySchema),
-    },
+    summary: 'Does the process still answer? A restart helps only when it does not',
+    response: { 200: json('Yes, with its components', schemas.healthSchema), ...errors(401) },
   },
   ready: {
     tags: ['health'],

@@ -302,11 +302,11 @@ export function errorSchema(status: number) {
   });
 }
 
-/** `/health/live` and `/health/ready` when they are not: an error with the components beside it. */
+/** `/health/ready` when it is not: an error with the components beside it. */
 export const unhealthySchema = exact({
   error: Type.String(),
   code: Type.Literal('NOT_READY'),
   request_id: Type.String(),
-  status: Type.Enum(['not_live', 'not_ready']),
+  status: Type.Literal('not_ready'),
   ...healthFields,
 });

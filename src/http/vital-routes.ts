@@ -1,7 +1,7 @@
 /** How this agent is: for load balancers, orchestrators, Prometheus, and the predecessor's callers. */
 import type { FastifyReply } from 'fastify';
 import { FirsthandError } from '../errors.ts';
-import type { AgentPort, ComponentHealth } from '../runtime/agent-port.ts';
+import type { AgentPort } from '../runtime/agent-port.ts';
 import { connectedPeers, isReady } from '../telemetry/metrics/agent.ts';
 import type { HttpMetrics } from '../telemetry/metrics/http.ts';
 import type { MetricRegistry } from '../telemetry/registry.ts';
@@ -55,16 +55,16 @@ export function vitalRoutes(options: HttpOptions, components: VitalComponents): 
       method: 'GET',
       paths: ['/health/live'],
       vital: true,
-      // A new process mends neither a full disk nor a lost network, only a stuck event loop.
-      handle: (_request, reply) =>
-        sendHealth(reply, agent, component => component.ok || component.name !== 'event_loop', 'live'),
+      // A stuck event loop gives no answer at all, and a new process mends neither a full disk nor a lost
+      // network: whoever can answer need not be restarted.
+      handle: (_request, reply) => reply.send(healthJson('live', agent)),
     },
     {
       operation: 'ready',
       method: 'GET',
       paths: ['/health/ready'],
       vital: true,
-      handle: (_request, reply) => sendHealth(reply, agent, component => component.ok, 'ready'),
+      handle: (_request, reply) => sendReadiness(reply, agent),
     },
     {
       operation: 'discoveryHealth',
@@ -109,27 +109,20 @@ function statusMessage(agent: AgentPort): string {
   return `${unwell.name}: ${unwell.detail}`;
 }
 
-/** Unwell, the answer is an error like any other, with the components beside it. */
-function sendHealth(
-  reply: FastifyReply,
-  agent: AgentPort,
-  passes: (component: ComponentHealth) => boolean,
-  question: 'live' | 'ready',
-): FastifyReply {
-  const components = agent.components();
-  const phaseFits = question === 'live' || agent.phase === 'ready';
-  const ok = phaseFits && components.every(passes);
-  const status = ok ? question : `not_${question}`;
-  const body = { status, phase: agent.phase, components };
-  if (ok) return reply.send(body);
-  const unwell = components.find(component => !passes(component));
-  const why =
-    phaseFits && unwell !== undefined ? `${unwell.name}: ${unwell.detail}` : `the agent is ${agent.phase}`;
-  const answer = errorAnswer(new FirsthandError('NOT_READY', { text: why }), reply.request.id);
+/** When not ready, the answer is an error like any other, with the components beside it. */
+function sendReadiness(reply: FastifyReply, agent: AgentPort): FastifyReply {
+  if (isReady(agent)) return reply.send(healthJson('ready', agent));
+  const unwell = agent.phase === 'ready' ? agent.components().find(component => !component.ok) : undefined;
+  const text = unwell === undefined ? `the agent is ${agent.phase}` : `${unwell.name}: ${unwell.detail}`;
+  const answer = errorAnswer(new FirsthandError('NOT_READY', { text }), reply.request.id);
   return reply
     .code(answer.status)
     .headers(answer.headers)
-    .send({ ...answer.body, ...body });
+    .send({ ...answer.body, ...healthJson('not_ready', agent) });
+}
+
+function healthJson(status: 'live' | 'ready' | 'not_ready', agent: AgentPort) {
+  return { status, phase: agent.phase, components: agent.components() };
 }
 
 function discoveryJson({ auth, healthCheck }: HttpOptions, agent: AgentPort) {

@@ -207,9 +207,31 @@ describe('http/server on a socket: start and stop', () => {
     disk.resolve();
     await stopped;
 
+    await busy.until('"code":"NOT_READY"');
     assert.include(busy.received, '"status":"registered"');
-    assert.include(busy.received, '"code":"NOT_READY"');
     await rejectsConnection(url);
+  });
+
+  it('closes a connection as soon as its request in flight is done, however long it could be kept', async () => {
+    const { server, agent, logged } = fixture({ keepAliveTimeoutMs: 60_000 });
+    const { url } = await server.start();
+    const disk = Promise.withResolvers<void>();
+    agent.gate = disk.promise;
+    const busy = await RawClient.connect(url);
+    const body = JSON.stringify(legacy);
+    busy.send(`${head}Content-Length: ${body.length}\r\n\r\n${body}`);
+    await until(
+      async () => (await server.app.inject({ url: '/metrics' })).json().requests_in_progress === 1,
+      'in flight',
+    );
+
+    const stopped = server.stop();
+    await until(() => !server.app.server.listening, 'closed to others');
+    disk.resolve();
+    await stopped;
+
+    await busy.until('"status":"registered"');
+    assert.isFalse(logged.some(line => line.event === 'stop_forced'));
   });
 
   it('gives up on a request in flight after its time, and may be stopped twice', async () => {

@@ -1,4 +1,5 @@
 /** `firsthand start`: an agent in the foreground until a signal or its departure ends it. */
+import module from 'node:module';
 import type { Command } from 'commander';
 import type { ReadyLine } from '../../agent.ts';
 import { loadSettings } from '../../config/load.ts';
@@ -63,6 +64,8 @@ async function runAgent(
     const agent = await startAgent(options);
     // Nobody may be reading: a supervisor that closed the pipe still wants the agent.
     if (!stopping.requested) await io.out(`${jsonText({ event: 'ready', ...agent.ready })}\n`);
+    // Otherwise written at a clean exit only, and the next start after a kill would be slow again.
+    module.flushCompileCache();
     await Promise.race([agent.closed, stopping.signal]);
     await agent.stop();
   } finally {

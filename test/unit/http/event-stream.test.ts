@@ -81,7 +81,7 @@ describe('http/event-stream', () => {
 
   it('drops the queue at the 1,001st, sends reset when the reader is back, and goes on', () => {
     const { response, stream } = opened(everything, [], 1);
-    for (const event of frames(0, 1_500)) stream.push(event);
+    for (const event of frames(0, 1_001)) stream.push(event);
 
     response.drain();
     stream.push(frame(9_000));
