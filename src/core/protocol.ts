@@ -498,6 +498,7 @@ export class Protocol {
     const isPartial = this.#isPartialMesh();
     const wasLook = isPartial && this.membership.linkAgeMs(peer, now.monoMs) < lookMaxMs;
     this.sync.peerGone(peer);
+    this.#synced.delete(peer);
     if (!wasLook) this.peering.linkDown(peer, now.monoMs);
     const changes = this.membership.linkDown(peer, !isPartial, now.monoMs);
     if (this.membership.linksCount === 0) this.#hasListeners = false;

@@ -1,0 +1,96 @@
+/** A protocol on a table: inputs by hand, time by hand, and readers for what came out. */
+import type { Effect, Input, Reply, StoreOperation } from '../../../src/core/effects.ts';
+import { Protocol, type ProtocolSettings } from '../../../src/core/protocol.ts';
+import type { VerifiedRecord } from '../../../src/core/record/record.ts';
+import type { CoreEvent } from '../../../src/core/view.ts';
+import { seededRandom } from '../../../src/runtime/seeded-random.ts';
+import { at, nodeFields, Speaker } from '../../record-builder.ts';
+
+const tickMs = 250;
+
+export class ProtocolBench {
+  readonly me = new Speaker(1);
+  readonly protocol: Protocol;
+  monoMs = 0;
+
+  constructor(options: { readonly epoch?: number; readonly settings?: Partial<ProtocolSettings> } = {}) {
+    this.protocol = new Protocol(
+      { id: 'me', peer: this.me.peer, epoch: options.epoch ?? 10, settings: options.settings ?? {} },
+      { seal: draft => this.me.codec.seal(draft), random: seededRandom(1) },
+    );
+  }
+
+  get own(): VerifiedRecord | undefined {
+    return this.protocol.table.ledger.recordBy(this.me.peer, 'me');
+  }
+
+  step(input: Input): readonly Effect[] {
+    return this.protocol.step(input, at(this.monoMs));
+  }
+
+  start(seeds: readonly string[] = []): readonly Effect[] {
+    const self = { multiaddrs: [this.me.multiaddr], probe: '10.0.0.1:7946' };
+    return this.step({ type: 'start', node: nodeFields(), self, seeds });
+  }
+
+  register(id: string): readonly Effect[] {
+    return this.step({ type: 'register', ticket: 1, action: 'register', id, node: nodeFields() });
+  }
+
+  link(peer: Speaker): readonly Effect[] {
+    return this.step({ type: 'link-up', peer: peer.peer, address: peer.multiaddr });
+  }
+
+  hear(from: Speaker, ...records: readonly VerifiedRecord[]): readonly Effect[] {
+    return this.step({ type: 'records-received', from: from.peer, via: 'gossip', records, last: false });
+  }
+
+  /** Lets time go by, with the ticks that belong to it. */
+  pass(ms: number): readonly Effect[] {
+    const effects: Effect[] = [];
+    for (const endMs = this.monoMs + ms; this.monoMs < endMs; ) {
+      this.monoMs += tickMs;
+      effects.push(...this.step({ type: 'tick' }));
+    }
+    return effects;
+  }
+}
+
+/** With those that wait for a write. */
+function all(effects: readonly Effect[]): readonly Effect[] {
+  return effects.flatMap(effect => (effect.type === 'persist' ? [effect, ...all(effect.then)] : [effect]));
+}
+
+export function ofType<Type extends Effect['type']>(
+  effects: readonly Effect[],
+  type: Type,
+): readonly Extract<Effect, { readonly type: Type }>[] {
+  return all(effects).filter(
+    (effect): effect is Extract<Effect, { readonly type: Type }> => effect.type === type,
+  );
+}
+
+export function published(effects: readonly Effect[]): readonly VerifiedRecord[] {
+  return ofType(effects, 'publish').flatMap(({ records }) => records);
+}
+
+export function written(effects: readonly Effect[]): readonly StoreOperation[] {
+  return ofType(effects, 'persist').flatMap(({ operations }) => operations);
+}
+
+export function replies(effects: readonly Effect[]): readonly Reply[] {
+  return ofType(effects, 'reply').map(({ reply }) => reply);
+}
+
+export function logs(effects: readonly Effect[]): readonly string[] {
+  return ofType(effects, 'log').map(({ event }) => event);
+}
+
+export function events<Name extends CoreEvent['event']>(
+  effects: readonly Effect[],
+  name: Name,
+): readonly Extract<CoreEvent, { readonly event: Name }>[] {
+  return ofType(effects, 'event')
+    .map(({ event }) => event)
+    .filter((event): event is Extract<CoreEvent, { readonly event: Name }> => event.event === name);
+}
