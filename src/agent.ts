@@ -4,7 +4,6 @@
  * What is slow to load (libp2p, fastify) is loaded while the disk is read.
  */
 import { hostname, networkInterfaces } from 'node:os';
-import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { Settings } from './config/settings.ts';
 import { Protocol, type ProtocolSettings } from './core/protocol.ts';
 import { capabilitiesOf, type NodeFields } from './core/record/node.ts';
@@ -17,6 +16,7 @@ import type { AgentPort } from './runtime/agent-port.ts';
 import { Driver } from './runtime/driver.ts';
 import { RecentEvents } from './runtime/event-log.ts';
 import { LocalAgent } from './runtime/local-agent.ts';
+import { LoopDelay } from './runtime/loop-delay.ts';
 import type { Network } from './runtime/ports.ts';
 import { systemClock, systemRandom } from './runtime/system.ts';
 import type { Log } from './telemetry/log.ts';
@@ -104,11 +104,8 @@ async function assemble(
     { id, peer: key.peerId, epoch, settings: protocolSettings(settings) },
     { seal: draft => codec.seal(draft), random: systemRandom },
   );
-  const loopDelay = monitorEventLoopDelay({ resolution: 50 });
-  loopDelay.enable();
-  stops.push(() => {
-    loopDelay.disable();
-  });
+  const loopDelay = new LoopDelay();
+  stops.push(() => loopDelay.stop());
 
   const [{ Libp2pNetwork }, { ProbeSocket }, { HttpServer }, { httpDefaults }] = await libraries;
   const network: Network = new Libp2pNetwork(
@@ -149,7 +146,7 @@ async function assemble(
       network,
       clock: systemClock,
       events,
-      loopDelayMs: () => loopDelay.percentile(99) / 1e6,
+      loopDelayMs: () => loopDelay.p99Ms,
     },
   );
 

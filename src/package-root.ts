@@ -6,7 +6,8 @@ function findRoot(): URL {
   let folder = new URL('.', import.meta.url);
   while (!existsSync(new URL('package.json', folder))) {
     const parent = new URL('..', folder);
-    if (parent.href === folder.href) throw new TypeError('the package is not complete: no package.json above the code');
+    if (parent.href === folder.href)
+      throw new TypeError('the package is not complete: no package.json above the code');
     folder = parent;
   }
   return folder;

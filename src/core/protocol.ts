@@ -16,6 +16,7 @@ import type { FloorEntry } from './record/floor.ts';
 import type { NodeFields, NodeId } from './record/node.ts';
 import {
   type AgentContact,
+  type ContextEntry,
   compareDots,
   compareText,
   type Digest,
@@ -311,7 +312,7 @@ export class Protocol {
       {
         subject: this.#options.id,
         authority: 'self',
-        context: this.table.ledger.contextFor(this.author.peer, this.#options.id),
+        context: this.#nameContext(),
         claimedAt: own?.body.type === 'entry' ? own.claimedAt : undefined,
         leaseMs: 0,
         body: { type: 'entry', ...this.#own },
@@ -319,6 +320,17 @@ export class Protocol {
       now.wallMs,
     );
     return this.hosting.say(record, now, []);
+  }
+
+  /** For a record about our own name: we follow only who is gone; to name a living rival would be to take its place. */
+  #nameContext(): readonly ContextEntry[] {
+    const { ledger } = this.table;
+    return ledger.contextFor(this.author.peer, this.#options.id).filter(({ author }) => {
+      const record = ledger.recordBy(author, this.#options.id);
+      if (record?.authority !== 'self' || record.body.type !== 'entry') return true;
+      const state = this.livenessOf(author);
+      return state === 'dead' || state === 'left';
+    });
   }
 
   #depart(ticket: Ticket, forGood: boolean, now: Now): readonly Effect[] {
@@ -333,7 +345,7 @@ export class Protocol {
       {
         subject: this.#options.id,
         authority: 'self',
-        context: this.table.ledger.contextFor(this.author.peer, this.#options.id),
+        context: this.#nameContext(),
         claimedAt: own?.claimedAt,
         leaseMs: 0,
         body: { type: 'departure', reason: 'left' },
@@ -394,11 +406,7 @@ export class Protocol {
     }
   }
 
-  #retry(
-    parked: readonly VerifiedRecord[],
-    via: 'gossip' | 'sync',
-    now: Now,
-  ): readonly Effect[] {
+  #retry(parked: readonly VerifiedRecord[], via: 'gossip' | 'sync', now: Now): readonly Effect[] {
     return parked.flatMap(record => this.#take(record, via, now));
   }
 

@@ -217,8 +217,10 @@ export const subjectSchema = exact({
 });
 
 export const subjectsSchema = exact({
-  subjects: Type.Array(subjectSchema),
-  next: Type.Optional(Type.String({ description: '`after` for the next page; absent on the last one' })),
+  records: Type.Array(subjectSchema),
+  next: Type.Union([nodeIdSchema, Type.Null()], {
+    description: '`after` for the next page; null on the last one',
+  }),
 });
 
 export const clockSchema = exact({

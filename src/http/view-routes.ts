@@ -24,8 +24,8 @@ export function viewRoutes(agent: AgentPort): readonly Route[] {
         const page = agent.subjects(query.nodeId('after'), limit);
         const last = page.length === limit ? page.at(-1) : undefined;
         return reply.send({
-          subjects: page.map(subjectJson),
-          ...(last === undefined ? {} : { next: last.id }),
+          records: page.map(subjectJson),
+          next: last?.id ?? null,
         });
       },
     },

@@ -31,8 +31,8 @@ export interface LocalAgentComponents {
   readonly loopDelayMs: () => number;
 }
 
-/** Above this, timers and answers come noticeably late. Source: reliability study, §1c. */
-const loopDelayMaxMs = 100;
+/** Above this, timers and answers come so late that others may take the agent for frozen. Guess. */
+const loopDelayMaxMs = 500;
 
 export class LocalAgent implements AgentPort {
   readonly identity: AgentIdentity;
@@ -152,7 +152,7 @@ export class LocalAgent implements AgentPort {
   status(): StatusView {
     const { protocol, clock } = this.#components;
     const { monoMs } = clock.now();
-    const members = [...protocol.membership.members()].sort((a, b) => compareText(a.id, b.id));
+    const members = [...protocol.membership.members()];
     const present = members.filter(({ state }) => state !== 'left');
     const nodes = this.listing.nodes();
     const services = nodes.filter(node => node.peerId === undefined);
@@ -162,12 +162,14 @@ export class LocalAgent implements AgentPort {
       uptimeS: Math.floor((monoMs - this.#startedMonoMs) / 1_000),
       agentsKnown: present.length + 1,
       agentsReachable: present.filter(({ state }) => state === 'alive').length + 1,
-      agents: members.map(({ id, peer, state, sinceMonoMs }) => ({
-        id,
-        peerId: peer,
-        state,
-        sinceS: Math.floor((monoMs - sinceMonoMs) / 1_000),
-      })),
+      agents: [...members, { ...this.#self(), sinceMonoMs: this.#startedMonoMs }]
+        .sort((a, b) => compareText(a.id, b.id))
+        .map(({ id, peer, state, sinceMonoMs }) => ({
+          id,
+          peerId: peer,
+          state,
+          sinceS: Math.floor((monoMs - sinceMonoMs) / 1_000),
+        })),
       services: {
         total: services.length,
         hosted: protocol.hosting.hostedCount,
@@ -205,6 +207,11 @@ export class LocalAgent implements AgentPort {
         detail: `99 % of delays are below ${delayMs} ms`,
       },
     ];
+  }
+
+  #self() {
+    const { id, peerId: peer } = this.identity;
+    return { id, peer, state: this.#components.protocol.livenessOf(peer) };
   }
 
   #meshPeer(peer: PeerId, link: ReturnType<Network['links']>[number] | undefined): MeshPeer {

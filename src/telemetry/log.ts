@@ -30,7 +30,7 @@ export async function createLog(options: LogOptions): Promise<Log> {
 
 async function prettyStream() {
   const { default: pretty } = await import('pino-pretty');
-  const colour = process.stderr.isTTY === true && process.env['NO_COLOR'] === undefined;
+  const colour = process.stderr.isTTY === true && process.env.NO_COLOR === undefined;
   return pretty({
     destination: 2,
     sync: true,

@@ -128,11 +128,16 @@ export function decodeSigned(parts: SignedParts): ReceivedRecord | undefined {
  * A record of our own, from what `encodeRecord` made of the draft: everybody else reads the same from it,
  * which is what decoding being the inverse of encoding means (a property test).
  */
-export function sealedRecord(cluster: string, draft: RecordDraft, parts: SignedParts): ReceivedRecord | undefined {
+export function sealedRecord(
+  cluster: string,
+  draft: RecordDraft,
+  parts: SignedParts,
+): ReceivedRecord | undefined {
   const envelope = sealEnvelope(parts);
   if (envelope === undefined) return undefined;
   const context = draft.context.length === 0 ? noContext : draft.context;
-  const body = draft.body.type === 'entry' ? { ...draft.body, node: compactNode(draft.body.node) } : draft.body;
+  const body =
+    draft.body.type === 'entry' ? { ...draft.body, node: compactNode(draft.body.node) } : draft.body;
   const digest = hash('sha256', parts.record);
   return new ReceivedRecord(sharedName(cluster), { ...draft, context, body }, digest, envelope);
 }

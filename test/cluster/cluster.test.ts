@@ -62,7 +62,7 @@ describe('a cluster of real processes', { timeout: 120_000 }, () => {
     const { agents } = await a.get<{ agents: { id: string; state: string }[] }>('/status');
     assert.deepEqual(
       agents.map(({ id, state }) => `${id} ${state}`),
-      ['b left', 'c suspect'],
+      ['a alive', 'b left', 'c suspect'],
     );
   });
 

@@ -320,6 +320,24 @@ describe('core/protocol', () => {
       assert.deepEqual(published(effects), []);
     });
 
+    it('is left to a living holder by an agent that starts, speaks or leaves', () => {
+      const agent = new LoneProtocol({ epoch: 10 });
+      const holder = other().introduce('me', { time: time(-5_000) });
+      agent.protocol.restore({ ...nothingStored, records: [holder], aliveAtMs: startWallMs }, at(0));
+
+      const said = [
+        ...published(agent.start()),
+        ...published(agent.hear(agent.me, agent.me.introduce('me', { epoch: 20 }))),
+        ...published(agent.step({ type: 'depart', ticket: 1, forGood: false })),
+      ];
+
+      assert.deepEqual(
+        said.map(record => record.context),
+        [[], [], []],
+      );
+      assert.equal(agent.protocol.table.ledger.resolution('me').winner, holder);
+    });
+
     it('is taken back once its holder has left', () => {
       const agent = new LoneProtocol();
       const rival = other();

@@ -310,8 +310,8 @@ describe('http/server: records and views', () => {
     do {
       const url = after === undefined ? '/records?limit=3' : `/records?limit=3&after=${after}`;
       const page = (await app.inject({ url })).json();
-      seen.push(...page.subjects.map((subject: { readonly id: string }) => subject.id));
-      after = page.next;
+      seen.push(...page.records.map((subject: { readonly id: string }) => subject.id));
+      after = page.next ?? undefined;
     } while (after !== undefined);
 
     assert.deepEqual(seen, ['b0', 'b1', 'b2', 'b3', 'b4', 'b5', 'b6']);

@@ -1,0 +1,172 @@
+/** Rules of the house that a machine can check. */
+import { globSync, readFileSync } from 'node:fs';
+import { basename, dirname, join, relative, resolve } from 'node:path';
+import { assert, describe, it } from 'vitest';
+import { errorsDocument } from '../../scripts/errors-document.ts';
+
+const root = resolve(import.meta.dirname, '../..');
+const sources = globSync('src/**/*.ts', { cwd: root }).sort();
+
+const everywhere = ['core', 'errors.ts', 'runtime', 'package-root.ts'];
+/** Which rooms a room may import from, besides itself. */
+const allowed: Readonly<Record<string, readonly string[] | 'all'>> = {
+  'agent.ts': 'all',
+  'index.ts': 'all',
+  cli: 'all',
+  'errors.ts': [],
+  'package-root.ts': [],
+  'version.ts': ['package-root.ts'],
+  core: ['errors.ts'],
+  runtime: ['core', 'errors.ts'],
+  wire: everywhere,
+  identity: [...everywhere, 'wire'],
+  telemetry: everywhere,
+  config: [...everywhere, 'telemetry'],
+  store: [...everywhere, 'telemetry'],
+  net: [...everywhere, 'telemetry'],
+  discovery: [...everywhere, 'telemetry'],
+  http: [...everywhere, 'telemetry'],
+  sim: [...everywhere, 'wire', 'identity', 'store'],
+};
+
+function textOf(file: string): string {
+  return readFileSync(join(root, file), 'utf8');
+}
+
+function roomOf(file: string): string {
+  const [room = ''] = relative('src', file).split('/');
+  return room;
+}
+
+function importsOf(file: string): readonly string[] {
+  const found = textOf(file).matchAll(
+    /(?:^|\n)(?:import|export)[^'"]*?from\s+'([^']+)'|import\(\s*'([^']+)'\s*\)|(?:^|\n)import\s+'([^']+)'/g,
+  );
+  return [...found].map(([, from, lazy, bare]) => from ?? lazy ?? bare ?? '');
+}
+
+/** Without comments and texts, so that only code is judged. */
+function codeOf(file: string): string {
+  return textOf(file)
+    .replace(/\/\*[\s\S]*?\*\//g, '')
+    .replace(/\/\/.*$/gm, '')
+    .replace(/'(?:[^'\\\n]|\\.)*'/g, "''")
+    .replace(/`(?:[^`\\]|\\.)*`/g, '``');
+}
+
+describe('imports', () => {
+  it('lead from every room only to the rooms it may know', () => {
+    const wrong = sources.flatMap(file => {
+      const room = roomOf(file);
+      const may = allowed[room];
+      if (may === undefined) return [`${file}: room ${room} has no rule`];
+      if (may === 'all') return [];
+      return importsOf(file)
+        .filter(target => target.startsWith('.'))
+        .map(target => roomOf(relative(root, resolve(root, dirname(file), target))))
+        .filter(target => target !== room && !may.includes(target))
+        .map(target => `${file} imports ${target}`);
+    });
+
+    assert.deepEqual(wrong, []);
+  });
+
+  it('bring no package and no built-in module into the core', () => {
+    const wrong = sources
+      .filter(file => roomOf(file) === 'core')
+      .flatMap(file =>
+        importsOf(file)
+          .filter(target => !target.startsWith('.'))
+          .map(target => `${file}: ${target}`),
+      );
+
+    assert.deepEqual(wrong, []);
+  });
+
+  it('bring libp2p only into net and discovery, and the metrics library into one file', () => {
+    const wrong = sources.flatMap(file =>
+      importsOf(file)
+        .filter(target => /^(?:libp2p$|@libp2p\/|@chainsafe\/|@multiformats\/)/.test(target))
+        .filter(() => !['net', 'discovery'].includes(roomOf(file)))
+        .map(target => `${file}: ${target}`),
+    );
+    const metrics = sources.filter(file => importsOf(file).includes('prom-client'));
+
+    assert.deepEqual(wrong, []);
+    assert.deepEqual(metrics, ['src/telemetry/registry.ts']);
+  });
+});
+
+describe('code', () => {
+  it('in the core has no clock, no chance, no timers, no process and no waiting', () => {
+    const banned =
+      /\b(?:Date|Math\.random|setTimeout|setInterval|setImmediate|process|console|await|async|Promise|globalThis|performance)\b/;
+    const wrong = sources
+      .filter(file => roomOf(file) === 'core')
+      .flatMap(file => {
+        const match = banned.exec(codeOf(file));
+        return match === null ? [] : [`${file}: ${match[0]}`];
+      });
+
+    assert.deepEqual(wrong, []);
+  });
+
+  it('exports nothing by default and says what type it means', () => {
+    const wrong = sources.filter(file =>
+      /\bexport default\b|\bas any\b|: any\b|@ts-ignore|@ts-expect-error/.test(codeOf(file)),
+    );
+
+    assert.deepEqual(wrong, []);
+  });
+
+  it('lies in files with names in kebab-case, none of them a junk drawer', () => {
+    const wrong = sources.filter(file => {
+      const name = basename(file, '.ts');
+      return !/^[a-z0-9]+(?:-[a-z0-9]+)*$/.test(name) || /^(?:utils?|helpers?|common|manager)$/.test(name);
+    });
+
+    assert.deepEqual(wrong, []);
+  });
+});
+
+describe('documents', () => {
+  it('list every error as it is in the catalogue (npm run docs writes them)', () => {
+    assert.equal(textOf('docs/ERRORS.md'), errorsDocument());
+  });
+});
+
+describe('the lockfile', () => {
+  const lock = JSON.parse(textOf('package-lock.json')) as {
+    readonly packages: Readonly<Record<string, { readonly version?: string }>>;
+  };
+
+  it.each([
+    '@libp2p/interface',
+    '@libp2p/crypto',
+    '@libp2p/peer-id',
+    '@multiformats/multiaddr',
+    '@libp2p/gossipsub',
+  ])('holds %s once: two copies do not recognise each other’s objects', name => {
+    const copies = Object.keys(lock.packages).filter(path => path.endsWith(`node_modules/${name}`));
+
+    assert.deepEqual(copies, [`node_modules/${name}`]);
+  });
+
+  it('holds no version below the ones with known holes', () => {
+    const floors = {
+      '@libp2p/gossipsub': [17, 1, 1],
+      fastify: [5, 8, 5],
+      protobufjs: [8, 0, 1],
+      undici: [7, 24, 0],
+    };
+    const below = Object.entries(floors).filter(([name, floor]) => {
+      const version = lock.packages[`node_modules/${name}`]?.version;
+      if (version === undefined) return false;
+      const parts = version.split('.').map(Number);
+      const first = parts.findIndex((part, i) => part !== floor[i]);
+      return first >= 0 && (parts[first] ?? 0) < (floor[first] ?? 0);
+    });
+
+    assert.deepEqual(below, []);
+  });
+});

@@ -1,0 +1,254 @@
+/** Whatever comes in, in whatever order, from friend or foe: effects come out, and never a throw. */
+import fc from 'fast-check';
+import { assert, describe, it } from 'vitest';
+import type { Effect, Input } from '../../../src/core/effects.ts';
+import { Protocol } from '../../../src/core/protocol.ts';
+import { authorities, type ContextEntry, compareText } from '../../../src/core/record/record.ts';
+import { seededRandom } from '../../../src/runtime/seeded-random.ts';
+import {
+  agentEntry,
+  departure,
+  entryAt,
+  nodeFields,
+  record,
+  Speaker,
+  startWallMs,
+  time,
+} from '../../record-builder.ts';
+import { ofType } from './lone-protocol.ts';
+
+const me = new Speaker(1);
+const peers = [me.peer, ...[2, 3, 4, 5].map(number => new Speaker(number).peer)];
+const peer = fc.constantFrom(...peers);
+const stranger = fc.constantFrom(...peers.slice(1));
+const id = fc.constantFrom('me', 'svc', 'peer', 'other');
+
+const contextEntry: fc.Arbitrary<ContextEntry> = fc.record({
+  author: peer,
+  epoch: fc.constantFrom(0, 1, 10, 11, Number.MAX_SAFE_INTEGER),
+  sequence: fc.constantFrom(1, 2, 3, Number.MAX_SAFE_INTEGER),
+  digest: fc.constantFrom('ab'.repeat(32), 'cd'.repeat(32)),
+});
+
+const arbitraryRecord = fc
+  .record({
+    subject: id,
+    author: peer,
+    authority: fc.constantFrom(...authorities),
+    epoch: fc.constantFrom(0, 1, 10, 11, 12),
+    sequence: fc.integer({ min: 1, max: 3 }),
+    context: fc
+      .uniqueArray(contextEntry, { selector: entry => entry.author, maxLength: 5 })
+      .map(entries => entries.sort((a, b) => compareText(a.author, b.author))),
+    offsetMs: fc.constantFrom(-90_000, -1_000, 0, 500, 2_500, 1e12),
+    claimedMs: fc.constantFrom(-90_000, 0, 1e12),
+    kind: fc.constantFrom('entry', 'left', 'deregistered', 'withdrawn'),
+    address: fc.constantFrom('x:1', 'y:1'),
+  })
+  .map(({ offsetMs, claimedMs, kind, address, ...fields }) =>
+    record({
+      ...fields,
+      time: time(offsetMs),
+      claimedAt: time(claimedMs),
+      body:
+        kind === 'entry'
+          ? fields.authority === 'self'
+            ? agentEntry(address, [`/ip4/10.0.0.1/tcp/1/p2p/${fields.author}`])
+            : entryAt(address)
+          : departure(kind as 'left'),
+    }),
+  );
+
+const digests = fc.array(fc.constantFrom('ab'.repeat(8), 'cd'.repeat(8), '00'.repeat(8)), { maxLength: 5 });
+
+const input: fc.Arbitrary<Input> = fc.oneof(
+  fc.record({ type: fc.constant('tick' as const) }),
+  fc.record({ type: fc.constant('join-overdue' as const) }),
+  fc.record({ type: fc.constant('sync-due' as const), peer: stranger }),
+  fc.record({
+    type: fc.constant('register' as const),
+    ticket: fc.nat(),
+    action: fc.constantFrom('register' as const, 'update' as const),
+    id: fc.oneof(id, fc.string()),
+    node: fc
+      .record({
+        address: fc.oneof(fc.constantFrom('x:1', 'y:1'), fc.string()),
+        lastUpdatedS: fc.constantFrom(0, 1, 5, -1, Number.NaN),
+      })
+      .map(nodeFields),
+  }),
+  fc.record({ type: fc.constant('deregister' as const), ticket: fc.nat(), id }),
+  fc.record({ type: fc.constant('depart' as const), ticket: fc.nat(), forGood: fc.boolean() }),
+  fc.record({ type: fc.constant('store-health' as const), ok: fc.boolean() }),
+  fc.record({
+    type: fc.constant('records-received' as const),
+    from: stranger,
+    via: fc.constantFrom('gossip' as const, 'sync' as const),
+    records: fc.array(arbitraryRecord, { maxLength: 6 }),
+    last: fc.boolean(),
+  }),
+  fc.record({
+    type: fc.constant('proof-received' as const),
+    first: arbitraryRecord,
+    second: arbitraryRecord,
+  }),
+  fc.record({
+    type: fc.constant('sync-message' as const),
+    from: stranger,
+    message: fc.oneof(
+      fc.record({
+        type: fc.constant('summary' as const),
+        fingerprint: fc.constantFrom('ab'.repeat(32), '00'.repeat(32)),
+        count: fc.nat(),
+      }),
+      fc.record({ type: fc.constant('have' as const), digests, last: fc.boolean(), answer: fc.boolean() }),
+      fc.record({ type: fc.constant('want' as const), digests }),
+    ),
+  }),
+  fc.record({ type: fc.constant('link-up' as const), peer: stranger, address: fc.constant('/x') }),
+  fc.record({ type: fc.constant('link-down' as const), peer: stranger }),
+  fc.record({ type: fc.constant('subscribed' as const), peer: stranger }),
+  fc.record({
+    type: fc.constant('dial-succeeded' as const),
+    key: fc.oneof(stranger, fc.constant('seed:/x')),
+    peer: stranger,
+  }),
+  fc.record({
+    type: fc.constant('dial-failed' as const),
+    key: fc.oneof(stranger, fc.constant('seed:/x'), fc.string()),
+    reason: fc.constantFrom('unreachable' as const, 'foreign' as const, 'self' as const),
+    text: fc.string(),
+  }),
+  fc.record({
+    type: fc.constant('pinged' as const),
+    peer: stranger,
+    rttMs: fc.option(fc.nat(), { nil: undefined }),
+  }),
+  fc.record({
+    type: fc.constant('discovered' as const),
+    peer,
+    multiaddrs: fc.array(fc.constantFrom('/x', '/y'), { maxLength: 2 }),
+    source: fc.constantFrom('mdns' as const, 'dht' as const, 'store' as const),
+  }),
+);
+
+const moments = fc.array(
+  fc.record({
+    input,
+    passesMs: fc.constantFrom(0, 1, 250, 250, 250, 1_000, 31_000, 3_600_000),
+    /** The wall clock jumps. */
+    wallMs: fc.constantFrom(0, 0, 0, 0, -60_000, 60_000),
+  }),
+  { maxLength: 60, size: 'max' },
+);
+
+function freshProtocol(): Protocol {
+  const settings = {
+    // Small, so that everything is full, overdue, dead and reaped within one run.
+    table: { totalMaxCount: 4, perAuthorMaxCount: 2, tombstoneRetentionMs: 60_000, proofsMaxCount: 3 },
+    hosting: { hostedMaxCount: 2, leaseMs: 5_000 },
+    membership: { suspectMs: 1_000, pingIntervalMs: 500 },
+    peering: { fullMeshMaxCount: 2, partialMeshCount: 1, contactsMaxCount: 3 },
+    deadRetentionMs: 60_000,
+  };
+  return new Protocol(
+    { id: 'me', peer: me.peer, epoch: 10, settings },
+    { seal: draft => me.codec.seal(draft), random: seededRandom(5) },
+  );
+}
+
+/** Runs a history; `look` sees each step's input and effects. */
+function run(
+  history: readonly { readonly input: Input; readonly passesMs: number; readonly wallMs: number }[],
+  look: (input: Input, effects: readonly Effect[], protocol: Protocol) => void,
+): void {
+  const protocol = freshProtocol();
+  let now = { monoMs: 0, wallMs: startWallMs };
+  const self = { multiaddrs: [me.multiaddr], probe: '10.0.0.1:7946' };
+  const start: Input = { type: 'start', node: nodeFields(), self, seeds: ['/x'] };
+  look(start, protocol.step(start, now), protocol);
+  for (const { input, passesMs, wallMs } of history) {
+    now = { monoMs: now.monoMs + passesMs, wallMs: now.wallMs + passesMs + wallMs };
+    look(input, protocol.step(input, now), protocol);
+  }
+}
+
+describe('core/protocol', () => {
+  it('answers any inputs in any order without a throw, and each call exactly once', () => {
+    fc.assert(
+      fc.property(moments, history => {
+        run(history, (input, effects) => {
+          const answers = ofType(effects, 'reply').length;
+          const isCall = input.type === 'register' || input.type === 'deregister' || input.type === 'depart';
+          assert.equal(answers, isCall ? 1 : 0, input.type);
+        });
+      }),
+      { numRuns: 30000 },
+    );
+  });
+
+  it('gossips only its own words, and none that it has not asked to be written before', () => {
+    fc.assert(
+      fc.property(moments, history => {
+        const written = new Set<string>();
+        const follow = (effects: readonly Effect[]) => {
+          for (const effect of effects) {
+            if (effect.type === 'publish') {
+              for (const { author, digest } of effect.records) {
+                assert.equal(author, me.peer);
+                assert.isTrue(written.has(digest), 'written first');
+              }
+            }
+            if (effect.type !== 'persist') continue;
+            for (const operation of effect.operations) {
+              if (operation.type === 'put-record') written.add(operation.record.digest);
+            }
+            follow(effect.then);
+          }
+        };
+        run(history, (_, effects) => follow(effects));
+      }),
+      { numRuns: 30000 },
+    );
+  });
+
+  it('never says two things for one dot, and never goes back', () => {
+    fc.assert(
+      fc.property(moments, history => {
+        const said = new Map<string, string>();
+        let last = { epoch: 0, sequence: 0 };
+        run(history, (_, effects, { author }) => {
+          for (const { epoch, sequence, digest } of ofType(effects, 'publish').flatMap(
+            each => each.records,
+          )) {
+            const dot = `${epoch}.${sequence}`;
+            assert.equal(said.get(dot) ?? digest, digest, dot);
+            said.set(dot, digest);
+          }
+          const { dot } = author;
+          assert.isTrue(
+            dot.epoch > last.epoch || (dot.epoch === last.epoch && dot.sequence >= last.sequence),
+          );
+          last = dot;
+        });
+      }),
+      { numRuns: 30000 },
+    );
+  });
+
+  it('keeps within its bounds', () => {
+    fc.assert(
+      fc.property(moments, history => {
+        run(history, (_, __, { table, hosting }) => {
+          assert.isAtMost(table.parking.count, 4);
+          assert.isAtMost(table.ledger.proofs.size, 3);
+          assert.isAtMost(hosting.hostedCount, 2 + 4, 'two, and what our own key said elsewhere');
+          for (const subject of table.ledger.subjects()) {
+            assert.isAtMost(table.ledger.recordsOf(subject).length, 8);
+          }
+        });
+      }),
+      { numRuns: 30000 },
+    );
+  });
+});
