@@ -398,12 +398,19 @@ export class Protocol {
       case 'admitted':
         return [
           ...taken.effects,
-          ...taken.records.flatMap(admitted => this.#learnFrom(admitted, now)),
+          ...this.#ownFirst(taken.records).flatMap(admitted => this.#learnFrom(admitted, now)),
           ...this.#retry(this.table.parking.waitingFor(record.subject), via, now),
         ];
       default:
         return unreachable(taken);
     }
+  }
+
+  /** Before we answer anything, we have to know how far our own key has come. */
+  #ownFirst(records: readonly VerifiedRecord[]): readonly VerifiedRecord[] {
+    if (records.length === 1) return records;
+    const isOwn = (record: VerifiedRecord) => Number(record.author === this.author.peer);
+    return [...records].sort((a, b) => isOwn(b) - isOwn(a));
   }
 
   #retry(parked: readonly VerifiedRecord[], via: 'gossip' | 'sync', now: Now): readonly Effect[] {
