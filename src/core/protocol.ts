@@ -335,7 +335,9 @@ export class Protocol {
 
   #depart(ticket: Ticket, forGood: boolean, now: Now): readonly Effect[] {
     const done: Effect = { type: 'reply', ticket, reply: { ok: true, changed: true } };
-    if (this.#phase === 'stopping' || this.#own === undefined) return [done];
+    if (this.#own === undefined) return [done];
+    // Said already; but only what is written counts as said.
+    if (this.#phase === 'stopping') return [{ type: 'persist', operations: [], then: [done] }];
     const withdrawn = forGood ? this.hosting.withdrawAll(now) : [];
     this.#phase = 'stopping';
     if (this.table.ledger.isQuarantined(this.author.peer)) return [...withdrawn, done];
@@ -559,6 +561,11 @@ export class Protocol {
   }
 
   #dialFailed(input: Extract<Input, { readonly type: 'dial-failed' }>, now: Now): readonly Effect[] {
+    if (input.reason === 'self') {
+      // A list of seeds that all agents share names this one too.
+      this.peering.forget(input.key);
+      return [];
+    }
     const contact = [...this.peering.contacts()].find(({ key }) => key === input.key);
     const { lookUp } = this.peering.dialFailed(
       input.key,

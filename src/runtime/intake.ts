@@ -132,6 +132,8 @@ export class Intake {
     const { sync } = this.#protocol;
     const records = message.records.filter(({ digest }) => sync.takeAsked(from, digest));
     if (records.length < message.records.length) this.#handlers.onRejected('unasked', 'sync', from);
+    // Nothing asked for and nothing closed: not worth a place in the queue, which others need.
+    if (records.length === 0 && !message.last) return;
     this.#frames.push({ from, records, last: message.last });
     if (this.#frames.length === 1) this.#clock.soon(() => this.#work());
   }

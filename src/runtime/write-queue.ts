@@ -17,6 +17,7 @@ export interface WriteQueueHandlers {
 }
 
 const retryAfterMs = 1_000;
+const compactMinCount = 1_000;
 
 export class WriteQueue {
   readonly #store: Store;
@@ -26,6 +27,9 @@ export class WriteQueue {
   #then: Effect[] = [];
   #isBusy = false;
   #isFailing = false;
+  #isStopped = false;
+  /** Rows that waited after the last compaction. */
+  #compactCount = 0;
   #cancelRetry: () => void = () => {};
   #idleWaiters: (() => void)[] = [];
 
@@ -39,7 +43,7 @@ export class WriteQueue {
     if (operations.length === 0 && then.length === 0) return;
     for (const operation of operations) this.#operations.push(operation);
     for (const effect of then) this.#then.push(effect);
-    if (this.#isFailing) this.#operations = latestOfEach(this.#operations);
+    if (this.#isFailing) this.#compact();
     else if (!this.#isBusy) this.#begin();
   }
 
@@ -49,8 +53,17 @@ export class WriteQueue {
     return new Promise(resolve => this.#idleWaiters.push(resolve));
   }
 
+  /** What the store has refused by now is not tried again. */
   stop(): void {
+    this.#isStopped = true;
     this.#cancelRetry();
+  }
+
+  /** Not at each addition: that would make a long outage quadratic. */
+  #compact(): void {
+    if (this.#operations.length < 2 * this.#compactCount + compactMinCount) return;
+    this.#operations = latestOfEach(this.#operations);
+    this.#compactCount = this.#operations.length;
   }
 
   #begin(): void {
@@ -60,7 +73,7 @@ export class WriteQueue {
   }
 
   #write(): void {
-    const operations = this.#operations;
+    const operations = this.#isFailing ? latestOfEach(this.#operations) : this.#operations;
     const then = this.#then;
     this.#operations = [];
     this.#then = [];
@@ -89,7 +102,9 @@ export class WriteQueue {
     this.#isFailing = true;
     const pending = [...then, ...this.#then];
     this.#operations = latestOfEach([...operations, ...this.#operations]);
+    this.#compactCount = this.#operations.length;
     this.#then = pending.filter(effect => effect.type !== 'reply');
+    if (this.#isStopped) return;
     this.#cancelRetry = this.#clock.after(retryAfterMs, () => this.#write());
     this.#handlers.onFailed(
       error,

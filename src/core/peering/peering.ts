@@ -130,9 +130,9 @@ export class Peering {
     known.nextDialMonoMs = Math.min(known.nextDialMonoMs, monoMs);
   }
 
-  /** The peer is a member no longer; it is dialled no more unless it is a seed. */
-  forget(peer: PeerId): void {
-    this.#contacts.delete(peer);
+  /** Not to be dialled any more: a member that is none any longer, or a seed that is this agent itself. */
+  forget(key: string): void {
+    this.#contacts.delete(key);
   }
 
   /** A link that was there is gone: try again at once, the other side may just be restarting. */

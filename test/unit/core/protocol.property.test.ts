@@ -15,7 +15,7 @@ import {
   startWallMs,
   time,
 } from '../../record-builder.ts';
-import { ofType } from './lone-protocol.ts';
+import { ofType } from './protocol-bench.ts';
 
 const me = new Speaker(1);
 const peers = [me.peer, ...[2, 3, 4, 5].map(number => new Speaker(number).peer)];
@@ -173,7 +173,7 @@ function run(
   }
 }
 
-describe('core/protocol', () => {
+describe('core/protocol', { timeout: 120_000 }, () => {
   it('answers any inputs in any order without a throw, and each call exactly once', () => {
     fc.assert(
       fc.property(moments, history => {
@@ -183,7 +183,7 @@ describe('core/protocol', () => {
           assert.equal(answers, isCall ? 1 : 0, input.type);
         });
       }),
-      { numRuns: 400 },
+      { numRuns: 80 },
     );
   });
 
@@ -208,7 +208,7 @@ describe('core/protocol', () => {
         };
         run(history, (_, effects) => follow(effects));
       }),
-      { numRuns: 200 },
+      { numRuns: 60 },
     );
   });
 
@@ -232,7 +232,7 @@ describe('core/protocol', () => {
           last = dot;
         });
       }),
-      { numRuns: 200 },
+      { numRuns: 60 },
     );
   });
 
@@ -248,7 +248,7 @@ describe('core/protocol', () => {
           }
         });
       }),
-      { numRuns: 200 },
+      { numRuns: 60 },
     );
   });
 });

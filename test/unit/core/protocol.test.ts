@@ -12,7 +12,7 @@ import {
   startWallMs,
   time,
 } from '../../record-builder.ts';
-import { events, LoneProtocol, logs, ofType, published, replies, written } from './lone-protocol.ts';
+import { events, logs, ofType, ProtocolBench, published, replies, written } from './protocol-bench.ts';
 
 const other = () => new Speaker(2);
 const seed = '/ip4/10.0.0.2/tcp/7946';
@@ -34,7 +34,7 @@ function hasReady(effects: readonly Effect[]): boolean {
 describe('core/protocol', () => {
   describe('start', () => {
     it('writes the epoch before anything is said, and says its own entry once that is written', () => {
-      const agent = new LoneProtocol({ epoch: 42 });
+      const agent = new ProtocolBench({ epoch: 42 });
 
       const effects = agent.start();
 
@@ -50,11 +50,11 @@ describe('core/protocol', () => {
     });
 
     it('is ready at once when there is nobody to ask', () => {
-      assert.isTrue(hasReady(new LoneProtocol().start()));
+      assert.isTrue(hasReady(new ProtocolBench().start()));
     });
 
     it('dials its seeds and waits to hear from one, but not for ever', () => {
-      const agent = new LoneProtocol({ settings: { joinTimeoutMs: 3_000 } });
+      const agent = new ProtocolBench({ settings: { joinTimeoutMs: 3_000 } });
 
       const effects = agent.start([seed]);
 
@@ -73,7 +73,7 @@ describe('core/protocol', () => {
     });
 
     it('is ready when it lacks nothing that a peer had', () => {
-      const agent = new LoneProtocol();
+      const agent = new ProtocolBench();
       const peer = other();
       agent.start([seed]);
       agent.link(peer);
@@ -89,7 +89,7 @@ describe('core/protocol', () => {
     });
 
     it('takes no registrations before it is ready', () => {
-      const agent = new LoneProtocol();
+      const agent = new ProtocolBench();
       agent.start([seed]);
 
       const [reply] = replies(agent.register('svc'));
@@ -100,7 +100,7 @@ describe('core/protocol', () => {
 
   describe('sync', () => {
     it('begins at once with a peer that listens while the agent is starting', () => {
-      const agent = new LoneProtocol();
+      const agent = new ProtocolBench();
       const peer = other();
       agent.start([seed]);
       agent.link(peer);
@@ -112,7 +112,7 @@ describe('core/protocol', () => {
     });
 
     it('begins a little later with further peers, whether they listen or not', () => {
-      const agent = new LoneProtocol();
+      const agent = new ProtocolBench();
       const peer = other();
       agent.start();
 
@@ -123,7 +123,7 @@ describe('core/protocol', () => {
     });
 
     it('does not begin with a peer that is gone again', () => {
-      const agent = new LoneProtocol();
+      const agent = new ProtocolBench();
       const peer = other();
       agent.start();
       agent.link(peer);
@@ -133,7 +133,7 @@ describe('core/protocol', () => {
     });
 
     it('goes on with a random linked member now and then', () => {
-      const agent = new LoneProtocol({ settings: { sync: { intervalMs: 1_000 } } });
+      const agent = new ProtocolBench({ settings: { sync: { intervalMs: 1_000 } } });
       const peer = other();
       agent.start();
       agent.link(peer);
@@ -146,7 +146,7 @@ describe('core/protocol', () => {
     });
 
     it('says fresh news of its own to the first that listens, and only to it', () => {
-      const agent = new LoneProtocol();
+      const agent = new ProtocolBench();
       agent.start();
       agent.register('svc');
       agent.link(other());
@@ -161,7 +161,7 @@ describe('core/protocol', () => {
 
   describe('departure', () => {
     it('is said in a higher epoch, which is written first, and then answered', () => {
-      const agent = new LoneProtocol({ epoch: 10 });
+      const agent = new ProtocolBench({ epoch: 10 });
       agent.start();
 
       const effects = agent.step({ type: 'depart', ticket: 5, forGood: false });
@@ -178,8 +178,8 @@ describe('core/protocol', () => {
     });
 
     it('keeps hosted services for the next start, unless it is for good', () => {
-      const staying = new LoneProtocol();
-      const leaving = new LoneProtocol();
+      const staying = new ProtocolBench();
+      const leaving = new ProtocolBench();
       for (const agent of [staying, leaving]) {
         agent.start();
         agent.register('svc');
@@ -202,7 +202,7 @@ describe('core/protocol', () => {
     });
 
     it('ends registrations and dialling, and is answered a second time', () => {
-      const agent = new LoneProtocol();
+      const agent = new ProtocolBench();
       agent.start([seed]);
       agent.step({ type: 'depart', ticket: 5, forGood: false });
 
@@ -214,7 +214,7 @@ describe('core/protocol', () => {
     });
 
     it('of another agent takes its services out, also where it was never met', () => {
-      const agent = new LoneProtocol();
+      const agent = new ProtocolBench();
       const peer = other();
       agent.start();
 
@@ -231,7 +231,7 @@ describe('core/protocol', () => {
 
   describe('a store that refuses', () => {
     it('ends registrations until it is well again', () => {
-      const agent = new LoneProtocol();
+      const agent = new ProtocolBench();
       agent.start();
 
       agent.step({ type: 'store-health', ok: false });
@@ -244,7 +244,7 @@ describe('core/protocol', () => {
 
   describe('our own key from elsewhere', () => {
     it('opens an epoch above what it said, tells of it, and speaks anew', () => {
-      const agent = new LoneProtocol({ epoch: 10 });
+      const agent = new ProtocolBench({ epoch: 10 });
       agent.start();
 
       const effects = agent.hear(agent.me, agent.me.introduce('me', { epoch: 20 }));
@@ -260,7 +260,7 @@ describe('core/protocol', () => {
     });
 
     it('does not speak anew more than once in five seconds', () => {
-      const agent = new LoneProtocol({ epoch: 10 });
+      const agent = new ProtocolBench({ epoch: 10 });
       agent.start();
       agent.hear(agent.me, agent.me.introduce('me', { epoch: 20 }));
 
@@ -271,7 +271,7 @@ describe('core/protocol', () => {
     });
 
     it('brings back a service of an earlier life, with a lease', () => {
-      const agent = new LoneProtocol({ epoch: 10 });
+      const agent = new ProtocolBench({ epoch: 10 });
       agent.start();
 
       const effects = agent.hear(agent.me, agent.me.say({ subject: 'svc', epoch: 9 }));
@@ -281,7 +281,7 @@ describe('core/protocol', () => {
     });
 
     it('does not make a leaving agent speak', () => {
-      const agent = new LoneProtocol({ epoch: 10 });
+      const agent = new ProtocolBench({ epoch: 10 });
       agent.start();
       agent.step({ type: 'depart', ticket: 1, forGood: true });
 
@@ -291,7 +291,7 @@ describe('core/protocol', () => {
 
   describe('our name', () => {
     it('is defended against a key that had seen us and took us for gone', () => {
-      const agent = new LoneProtocol();
+      const agent = new ProtocolBench();
       const rival = other();
       agent.start();
       const before = agent.own as VerifiedRecord;
@@ -309,7 +309,7 @@ describe('core/protocol', () => {
     });
 
     it('is lost to an earlier claim, which is reported', () => {
-      const agent = new LoneProtocol();
+      const agent = new ProtocolBench();
       const rival = other();
       agent.start();
 
@@ -321,7 +321,7 @@ describe('core/protocol', () => {
     });
 
     it('is left to a living holder by an agent that starts, speaks or leaves', () => {
-      const agent = new LoneProtocol({ epoch: 10 });
+      const agent = new ProtocolBench({ epoch: 10 });
       const holder = other().introduce('me', { time: time(-5_000) });
       agent.protocol.restore({ ...nothingStored, records: [holder], aliveAtMs: startWallMs }, at(0));
 
@@ -339,7 +339,7 @@ describe('core/protocol', () => {
     });
 
     it('is taken back once its holder has left', () => {
-      const agent = new LoneProtocol();
+      const agent = new ProtocolBench();
       const rival = other();
       agent.start();
       agent.hear(rival, rival.introduce('me', { time: time(-5_000) }));
@@ -351,7 +351,7 @@ describe('core/protocol', () => {
     });
 
     it('is taken back once its holder is dead', () => {
-      const agent = new LoneProtocol({ settings: { membership: { suspectMs: 1_000 } } });
+      const agent = new ProtocolBench({ settings: { membership: { suspectMs: 1_000 } } });
       const rival = other();
       agent.start();
       agent.hear(rival, rival.introduce('me', { time: time(-5_000) }));
@@ -366,7 +366,7 @@ describe('core/protocol', () => {
 
   describe('members', () => {
     it('are met through their own record: listed, dialled, and alive while it is fresh', () => {
-      const agent = new LoneProtocol();
+      const agent = new ProtocolBench();
       const peer = other();
       agent.start();
 
@@ -385,7 +385,7 @@ describe('core/protocol', () => {
     });
 
     it('become suspect, then dead, and their services with them', () => {
-      const agent = new LoneProtocol({ settings: { membership: { suspectMs: 1_000 } } });
+      const agent = new ProtocolBench({ settings: { membership: { suspectMs: 1_000 } } });
       const peer = other();
       agent.start();
       agent.link(peer);
@@ -405,7 +405,7 @@ describe('core/protocol', () => {
     });
 
     it('are forgotten a day after their death, but for the floors', () => {
-      const agent = new LoneProtocol({
+      const agent = new ProtocolBench({
         settings: { membership: { suspectMs: 1_000 }, deadRetentionMs: 10_000 },
       });
       const peer = other();
@@ -426,7 +426,7 @@ describe('core/protocol', () => {
   });
 
   it('proves, stores and gossips equivocation, and hangs up', () => {
-    const agent = new LoneProtocol();
+    const agent = new ProtocolBench();
     const [liar, again] = [new Speaker(2), new Speaker(2)];
     agent.start();
     agent.link(liar);
@@ -447,7 +447,7 @@ describe('core/protocol', () => {
   });
 
   it('believes a bounded number of proofs', () => {
-    const agent = new LoneProtocol({ settings: { table: { proofsMaxCount: 2 } } });
+    const agent = new ProtocolBench({ settings: { table: { proofsMaxCount: 2 } } });
     agent.start();
 
     const refused = [3, 4, 5].map(number => {
@@ -460,7 +460,7 @@ describe('core/protocol', () => {
   });
 
   it('screens before a signature is checked: known, too many of one author, or worth it', () => {
-    const agent = new LoneProtocol({
+    const agent = new ProtocolBench({
       settings: { gossip: { authorBurstCount: 2, authorRecordsPerSecond: 1 } },
     });
     const peer = other();
@@ -478,7 +478,7 @@ describe('core/protocol', () => {
 
   describe('restore', () => {
     it('brings back records, hosted services, contacts and the end of a liar', () => {
-      const agent = new LoneProtocol();
+      const agent = new ProtocolBench();
       const [peer, liar] = [other(), new Speaker(3)];
       const [first, second] = [liar.say(), new Speaker(3).say({ leaseMs: 1 })];
       const effects = agent.protocol.restore(
@@ -503,7 +503,7 @@ describe('core/protocol', () => {
     });
 
     it('drops the table, and keeps the floors, after half the life of a tombstone', () => {
-      const agent = new LoneProtocol();
+      const agent = new ProtocolBench();
       const peer = other();
       const [kept, floored] = [peer.say({ subject: 'svc' }), peer.say({ subject: 'gone' })];
       const floors = new Map([['gone', [{ author: peer.peer, epoch: 1, sequence: 2 }]]]);
@@ -526,7 +526,7 @@ describe('core/protocol', () => {
         (me: Speaker) => ({ floors: new Map([['x', [{ author: me.peer, epoch: 50, sequence: 3 }]]]) }),
       ],
     ] as const)('goes on above its own past where only %s tells of it', (_, stored) => {
-      const agent = new LoneProtocol({ epoch: 10 });
+      const agent = new ProtocolBench({ epoch: 10 });
 
       agent.protocol.restore({ ...nothingStored, ...stored(agent.me) }, at(0));
       const effects = agent.start();
@@ -538,7 +538,7 @@ describe('core/protocol', () => {
 
   describe('dials', () => {
     it('that succeed are remembered in the store', () => {
-      const agent = new LoneProtocol();
+      const agent = new ProtocolBench();
       const peer = other();
       agent.start([seed]);
 
@@ -553,7 +553,7 @@ describe('core/protocol', () => {
     });
 
     it('that fail for good end a stranger, in the store too', () => {
-      const agent = new LoneProtocol();
+      const agent = new ProtocolBench();
       agent.start();
       agent.step({ type: 'discovered', peer: 'stranger', multiaddrs: ['/x'], source: 'mdns' });
 
@@ -568,7 +568,7 @@ describe('core/protocol', () => {
     });
 
     it('ask the DHT after three failures', () => {
-      const agent = new LoneProtocol();
+      const agent = new ProtocolBench();
       const peer = other();
       agent.start();
       agent.hear(peer, peer.introduce('peer'));
@@ -585,7 +585,7 @@ describe('core/protocol', () => {
   });
 
   it('withdraws what was not heard from in time', () => {
-    const agent = new LoneProtocol({ settings: { hosting: { leaseMs: 2_000 } } });
+    const agent = new ProtocolBench({ settings: { hosting: { leaseMs: 2_000 } } });
     agent.start();
     agent.register('svc');
 
@@ -598,7 +598,7 @@ describe('core/protocol', () => {
   });
 
   it('pings its links and hangs up on who does not answer', () => {
-    const agent = new LoneProtocol({ settings: { membership: { pingIntervalMs: 1_000 } } });
+    const agent = new ProtocolBench({ settings: { membership: { pingIntervalMs: 1_000 } } });
     const peer = other();
     agent.start();
     agent.link(peer);
@@ -612,7 +612,7 @@ describe('core/protocol', () => {
   });
 
   it('lets what waits for an hour take no room after half a minute', () => {
-    const agent = new LoneProtocol({ settings: { table: { totalMaxCount: 1 } } });
+    const agent = new ProtocolBench({ settings: { table: { totalMaxCount: 1 } } });
     const peer = other();
     agent.start();
     agent.hear(peer, peer.say({ subject: 'svc', time: time(3_600_000) }));
@@ -626,7 +626,7 @@ describe('core/protocol', () => {
   });
 
   it('takes what a newcomer is told although the records it names were reaped everywhere', () => {
-    const agent = new LoneProtocol();
+    const agent = new ProtocolBench();
     const [peer, reaped] = [other(), new Speaker(3)];
     agent.start();
 

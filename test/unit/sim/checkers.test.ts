@@ -1,0 +1,87 @@
+/** A checker that cannot fail checks nothing, so each is shown what it has to find. */
+import { assert, describe, it } from 'vitest';
+import { seededRandom } from '../../../src/runtime/seeded-random.ts';
+import { SimAgent } from '../../../src/sim/agent.ts';
+import { disagreements, lostWrites } from '../../../src/sim/checkers.ts';
+import { SimNetworkHub } from '../../../src/sim/network.ts';
+import { Scheduler } from '../../../src/sim/scheduler.ts';
+import { departure, record } from '../../record-builder.ts';
+
+/** Two agents, the second with the first as its seed or with none. */
+async function pair({ areLinked }: { readonly areLinked: boolean }) {
+  const scheduler = new Scheduler();
+  const hub = new SimNetworkHub(
+    { loss: 0, delayMinMs: 1, delayMaxMs: 2 },
+    { scheduler, random: seededRandom(1) },
+  );
+  const components = { hub, trace: { input: () => {} } };
+  const first = new SimAgent({ seed: 1, index: 1, seeds: [], settings: {} }, components);
+  const seeds = areLinked ? [first.peer] : [];
+  const second = new SimAgent({ seed: 1, index: 2, seeds, settings: {} }, components);
+  await first.start();
+  await second.start();
+  await scheduler.run(5_000);
+  return { agents: [first, second] as const, scheduler };
+}
+
+describe('sim/checkers', () => {
+  it('find nothing in two agents that know each other', async () => {
+    const { agents, scheduler } = await pair({ areLinked: true });
+    agents[0].register('svc', 8_000);
+    await scheduler.run(10_000);
+
+    assert.deepEqual(disagreements(agents), []);
+    assert.deepEqual(lostWrites(agents), []);
+  });
+
+  it('find two agents that never met', async () => {
+    const { agents } = await pair({ areLinked: false });
+
+    assert.deepEqual(disagreements(agents), [
+      'agent-2 and agent-1 hold different records',
+      'agent-1 lists agent-2 as absent',
+      'agent-2 lists agent-1 as absent',
+    ]);
+  });
+
+  it('find one record that only one of them holds', async () => {
+    const { agents } = await pair({ areLinked: true });
+
+    agents[1].protocol.table.ledger.admit(record({ author: 'somebody' }));
+
+    assert.deepEqual(disagreements(agents), ['agent-2 and agent-1 hold different records']);
+  });
+
+  it('find two that hold the same and show it differently', async () => {
+    const { agents, scheduler } = await pair({ areLinked: true });
+    agents[0].register('svc', 8_000);
+    await scheduler.run(10_000);
+
+    // Liveness that did not reach the listing.
+    agents[1].protocol.membership.linkDown(agents[0].peer, true, 0);
+    agents[1].protocol.table.listing.refresh('svc');
+
+    assert.deepEqual(disagreements(agents), ['agent-2 and agent-1 hold the same but list differently']);
+  });
+
+  it('find an agent that is down', async () => {
+    const { agents } = await pair({ areLinked: true });
+    agents[1].crash();
+
+    assert.deepEqual(lostWrites(agents), ['agent-2 is down in the end']);
+    agents[0].crash();
+    assert.deepEqual(disagreements(agents), ['nobody is up']);
+  });
+
+  it('find a service that its host believes to host and has lost', async () => {
+    const { agents, scheduler } = await pair({ areLinked: true });
+    agents[0].register('svc', 8_000);
+    await scheduler.run(10_000);
+    const { ledger } = agents[0].protocol.table;
+    const own = ledger.recordBy(agents[0].peer, 'svc');
+
+    ledger.admit(record({ ...own, sequence: 99, body: departure('withdrawn') }));
+
+    assert.deepEqual(lostWrites(agents), ['agent-1 hosts svc but holds no entry of its own about it']);
+  });
+});
