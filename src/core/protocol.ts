@@ -561,10 +561,10 @@ export class Protocol {
   }
 
   #dialFailed(input: Extract<Input, { readonly type: 'dial-failed' }>, now: Now): readonly Effect[] {
-    if (input.reason === 'self') {
-      // A list of seeds that all agents share names this one too.
+    if (input.reason === 'self' && !input.key.startsWith('seed:/dns')) {
+      // A list of seeds that all agents share names this one too; a name may stand for others the next time.
       this.peering.forget(input.key);
-      return [];
+      return [...this.peering.contacts()].length === 0 ? this.#ready() : [];
     }
     const contact = [...this.peering.contacts()].find(({ key }) => key === input.key);
     const { lookUp } = this.peering.dialFailed(

@@ -93,6 +93,8 @@ export class Gossip {
   /** @throws RangeError above `gossipMaxBytes`: a bug in the caller. */
   publish(bytes: Uint8Array): void {
     if (bytes.length > gossipMaxBytes) throw new RangeError(`a gossip message of ${bytes.length} bytes`);
+    // Into the void it would still count as seen, and saying it again to the first listener as a duplicate.
+    if (this.#subscribed.size === 0) return;
     const { gossipsub, links, log, metrics } = this.#parts;
     metrics.gossipPublished.add();
     const options = { floodPublish: links.size <= floodMaxPeersCount };

@@ -567,6 +567,29 @@ describe('core/protocol', () => {
       assert.deepEqual(written(effects), [{ type: 'delete-contact', peer: 'stranger' }]);
     });
 
+    it('that reach the agent itself end an address, and with the last one the wait for others', () => {
+      const bench = new ProtocolBench();
+      bench.start([seed]);
+
+      const effects = bench.step({ type: 'dial-failed', key: `seed:${seed}`, reason: 'self', text: 'own' });
+
+      assert.isTrue(hasReady(effects));
+      assert.deepEqual([...bench.protocol.peering.contacts()], []);
+    });
+
+    it('that reach the agent itself leave a name, which may stand for others the next time', () => {
+      const bench = new ProtocolBench();
+      const name = '/dns4/agents.example/tcp/7946';
+      bench.start([name]);
+
+      bench.step({ type: 'dial-failed', key: `seed:${name}`, reason: 'self', text: 'own' });
+
+      assert.include(
+        ofType(bench.pass(60_000), 'dial').map(({ dial }) => dial.key),
+        `seed:${name}`,
+      );
+    });
+
     it('ask the DHT after three failures', () => {
       const agent = new ProtocolBench();
       const peer = other();
