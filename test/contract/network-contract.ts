@@ -217,6 +217,17 @@ export function networkContract(name: string, open: () => NetworkWorld | Promise
         assert.doesNotThrow(() => a.network.publish(bytes(10, 1)));
       });
 
+      it('delivers to the first listener what was said before into the void', async () => {
+        const [a, b] = [await start(), await start()];
+        a.network.publish(bytes(10, 1));
+        await link(world, a, b);
+
+        a.network.publish(bytes(10, 1));
+        await world.until(() => b.heard.gossip.length === 1, 'the message');
+
+        assert.deepEqual(b.heard.gossip, [{ from: a.peer, bytes: bytes(10, 1) }]);
+      });
+
       it('delivers the bytes as they were, up to the limit', async () => {
         const [a, b] = [await start(), await start()];
         await link(world, a, b);
