@@ -280,6 +280,30 @@ describe('core/protocol', () => {
       assert.deepEqual(events(effects, 'conflict'), [], 'nothing is wrong');
     });
 
+    it('is heeded before a rival that comes with it is answered', () => {
+      const agent = new ProtocolBench({ epoch: 10 });
+      const rival = other();
+      agent.start();
+      const early = time(-9_000);
+      const [rivals, ours] = [
+        rival.introduce('me', { time: early }),
+        agent.me.introduce('me', { epoch: 20 }),
+      ];
+      // Each names what only the other's past explains, so the two are taken in together, the rival first.
+      const gone = rival.introduce('me', {
+        epoch: 2,
+        time: early,
+        context: seen(ours),
+        body: departure('left'),
+      });
+      agent.hear(rival, gone);
+
+      agent.hear(agent.me, agent.me.introduce('me', { epoch: 20, context: seen(rivals) }));
+
+      assert.isAbove(agent.own?.epoch ?? 0, 20);
+      assert.isFalse(agent.protocol.isNameLost);
+    });
+
     it('does not make a leaving agent speak', () => {
       const agent = new ProtocolBench({ epoch: 10 });
       agent.start();
