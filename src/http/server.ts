@@ -1,4 +1,4 @@
-/** The HTTP shim: contract §3 over an agent, ready or not. */
+/** The HTTP shim over an agent, ready or not. */
 import type { Socket } from 'node:net';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import { FirsthandError } from '../errors.ts';

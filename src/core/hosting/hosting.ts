@@ -22,8 +22,8 @@ export interface HostingSettings {
 }
 
 export const defaultHostingSettings: HostingSettings = {
-  leaseMs: 15 * 60_000, // Contract §3.
-  hostedMaxCount: 10_000, // Contract §3.
+  leaseMs: 15 * 60_000, // Contract.
+  hostedMaxCount: 10_000, // Contract.
 };
 
 export type Registration = Extract<Input, { readonly type: 'register' }>;

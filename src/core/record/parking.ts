@@ -18,8 +18,8 @@ export interface ParkingLimits {
 }
 
 export const defaultParkingLimits: ParkingLimits = {
-  parkedMaxMs: 30_000, // Design §3.
-  perAuthorMaxCount: 64, // reliability study, §3b.
+  parkedMaxMs: 30_000, // Derived: three times the pause between two syncs, which bring what is missing.
+  perAuthorMaxCount: 64, // Guess: far more than one author has on its way at a time.
   totalMaxCount: 1_024, // Guess: 4 MiB of records of the largest size.
 };
 

@@ -21,7 +21,7 @@ export interface TableSettings extends Partial<LedgerLimits>, Partial<ParkingLim
 }
 
 export const defaultTableSettings: TableSettings = {
-  driftMaxMs: 2_000, // Design §3.
+  driftMaxMs: 2_000, // Guess: far above what clocks kept by NTP differ.
   tombstoneRetentionMs: 24 * 3_600_000, // Serf and chitchat keep them as long.
 };
 

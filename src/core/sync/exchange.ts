@@ -31,7 +31,7 @@ export interface SyncSettings {
 }
 
 export const defaultSyncSettings: SyncSettings = {
-  intervalMs: 10_000, // Design §5.
+  intervalMs: 10_000, // Guess: what gossip lost is back before anybody asks why.
   stallMs: 5_000, // Guess: a frame of 64 KiB passes any usable link in that time.
   wantMaxCount: 150, // Derived: 150 records of 400 bytes fill one frame of 60 KiB.
   listedMaxCount: 200_000, // Derived: twice the largest table.
