@@ -36,6 +36,16 @@ const catalogue = {
   UNKNOWN_NODE: { done: 'no', retry: false, text: 'nobody registered that id' },
   NOT_FOUND: { done: 'no', retry: false, text: 'there is nothing at this path' },
   METHOD_NOT_ALLOWED: { done: 'no', retry: false, text: 'this path does not take that method' },
+  STILL_ALIVE: {
+    done: 'no',
+    retry: false,
+    text: 'the agent is alive; it can leave by itself',
+  },
+  NO_MAJORITY: {
+    done: 'no',
+    retry: true,
+    text: 'this agent reaches no majority of the agents it knows',
+  },
   STALE_UPDATE: { done: 'no', retry: false, text: 'older than what is known' },
   RATE_LIMITED: { done: 'no', retry: true, text: 'too many requests' },
   QUARANTINED: {

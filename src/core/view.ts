@@ -95,6 +95,26 @@ export type AgentEvent =
       };
     }
   | {
+      readonly event: 'health';
+      readonly data: {
+        readonly at: string;
+        readonly id: NodeId;
+        readonly from: HealthState;
+        readonly to: HealthState;
+        /** One short sentence: what the last check found. */
+        readonly reason: string;
+      };
+    }
+  | {
+      readonly event: 'partition';
+      readonly data: {
+        readonly at: string;
+        readonly state: 'suspected' | 'healed' | 'isolated';
+        readonly reachable: number;
+        readonly known: number;
+      };
+    }
+  | {
       readonly event: 'conflict';
       readonly data: {
         readonly at: string;
@@ -112,3 +132,105 @@ type Untimed<E> = E extends { readonly event: infer Name; readonly data: infer D
   : never;
 
 export type LivenessState = 'alive' | 'suspect' | 'dead' | 'left';
+
+/** Of a hosted service, as the agent that checks it says. */
+export type HealthState = 'healthy' | 'unhealthy';
+
+/** Which part of the cluster this agent can speak for. */
+export interface PartitionView {
+  /** `isolated`: no other agent can be reached, and nothing says that their processes have ended. */
+  readonly state: 'whole' | 'suspected' | 'isolated';
+  /** How long it has been in that state, ms; absent while whole. */
+  readonly sinceMs?: number;
+  /** Agents that can be reached, this one included. */
+  readonly reachable: number;
+  /** Agents that should be there, this one included. */
+  readonly known: number;
+  /** Whether more than half of the known agents can be reached. */
+  readonly isMajority: boolean;
+  /** Both sides by node id, sorted; `there` is who fell silent. Empty while whole. */
+  readonly here: readonly NodeId[];
+  readonly there: readonly NodeId[];
+}
+
+/** Ways to a peer, from the lowest layer up. */
+export const layers = ['udp', 'tcp', 'ping', 'http'] as const;
+export type Layer = (typeof layers)[number];
+
+export interface LayerView {
+  readonly layer: Layer;
+  /** Absent: not tried yet. */
+  readonly ok?: boolean;
+  /** When it was last tried, ms ago. */
+  readonly agoMs?: number;
+  readonly detail?: string;
+}
+
+export interface AccusationView {
+  /** Node id of the accuser, or its key when it is not known. */
+  readonly by: string;
+  readonly says: 'suspect' | 'dead';
+  /** Its evidence: the peer's host answered that nobody listens there. */
+  readonly refused: boolean;
+  readonly agoMs: number;
+}
+
+/** One member as the failure detector sees it. */
+export interface DetectorMember {
+  readonly id: NodeId;
+  readonly peer: PeerId;
+  readonly state: LivenessState;
+  readonly sinceMs: number;
+  readonly isBootstrap: boolean;
+  readonly epoch: number;
+  readonly incarnation: number;
+  /** Where its datagrams go, `host:port`. */
+  readonly probe: string;
+  /** When it last answered, ms ago; absent: not since this agent started. */
+  readonly lastAckMs?: number;
+  readonly rttMs?: number;
+  /** Its clock minus ours, ms. */
+  readonly clockSkewMs?: number;
+  /** 0 (never answers, or accuses falsely) to 100. */
+  readonly score: number;
+  /** The last probe rounds, newest last: `U` UDP, `I` through helpers, `L` over the link only, `x` failed. */
+  readonly history: string;
+  /** Probe rounds failed in a row. */
+  readonly strikes: number;
+  readonly layers: readonly LayerView[];
+  /** Everybody who accuses it in its present incarnation, this agent included, oldest first. */
+  readonly accusers: readonly AccusationView[];
+  /** While suspect: time left to answer, ms; absent while verdicts are held back. */
+  readonly verdictInMs?: number;
+}
+
+/** One hosted backend as its health checks see it. */
+export interface BackendCheckView {
+  readonly id: NodeId;
+  readonly url: string;
+  readonly state: HealthState;
+  /** Since when, ms ago. */
+  readonly sinceMs: number;
+  readonly checks: number;
+  readonly failures: number;
+  readonly failuresInRow: number;
+  readonly lastCheckMs?: number;
+  /** What the last check found: one short sentence. */
+  readonly lastResult?: string;
+}
+
+export interface DetectorView {
+  readonly profile: string;
+  readonly incarnation: number;
+  /** Local health: 0 is well; each point stretches our own timeouts. Source: Lifeguard. */
+  readonly localHealth: number;
+  readonly probeIntervalMs: number;
+  readonly ackTimeoutMs: number;
+  readonly suspicionMinMs: number;
+  readonly suspicionMaxMs: number;
+  /** No silent member is declared dead, because most of them fell silent. */
+  readonly isFrozen: boolean;
+  readonly partition: PartitionView;
+  readonly members: readonly DetectorMember[];
+  readonly backends: readonly BackendCheckView[];
+}

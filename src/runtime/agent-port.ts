@@ -6,7 +6,14 @@
 import type { HybridTime } from '../core/record/hybrid-time.ts';
 import type { NodeFields, NodeId, NodeType } from '../core/record/node.ts';
 import type { Dot, PeerId } from '../core/record/record.ts';
-import type { AgentEvent, LivenessState, NodeView, SubjectView } from '../core/view.ts';
+import type {
+  AgentEvent,
+  DetectorView,
+  LivenessState,
+  NodeView,
+  PartitionView,
+  SubjectView,
+} from '../core/view.ts';
 import type { LinkView } from './ports.ts';
 
 export interface AgentIdentity {
@@ -31,7 +38,7 @@ export interface RegistrationOutcome {
 }
 
 export interface ComponentHealth {
-  readonly name: 'store' | 'network' | 'sync' | 'event_loop';
+  readonly name: 'store' | 'network' | 'sync' | 'partition' | 'event_loop';
   readonly ok: boolean;
   /** One short sentence for a person. */
   readonly detail: string;
@@ -118,12 +125,30 @@ export interface StatusView {
     readonly state: LivenessState;
     readonly sinceS: number;
   }[];
-  readonly services: { readonly total: number; readonly hosted: number; readonly suspect: number };
+  readonly services: {
+    readonly total: number;
+    readonly hosted: number;
+    readonly suspect: number;
+    readonly unhealthy: number;
+  };
+  readonly partition: PartitionView;
   readonly conflicts: number;
   readonly quarantined: readonly PeerId[];
   readonly components: readonly ComponentHealth[];
   /** Each a sentence that says what is not well; empty means well. */
   readonly findings: readonly string[];
+}
+
+/** One thing that `doctor` looked at. */
+export interface DoctorCheck {
+  readonly name: 'clock' | 'event_loop' | 'udp_out' | 'udp_in' | 'mdns' | 'limits' | 'open_files';
+  /** What was looked at, where there are several: an interface, a peer, a setting. */
+  readonly subject?: string;
+  readonly ok: boolean;
+  /** One sentence: what was found. */
+  readonly detail: string;
+  /** When something is wrong: the line to change or to run. */
+  readonly fix?: string;
 }
 
 export interface AgentPort {
@@ -136,6 +161,16 @@ export interface AgentPort {
   deregister(id: NodeId): Promise<void>;
   /** Announces departure for good; the process stops afterwards. Resolves once announced. */
   leave(): Promise<void>;
+  /**
+   * Takes an agent that is gone out of the cluster, here and everywhere, without waiting for its retention.
+   * Rejects with UNKNOWN_NODE when there is no such agent, STILL_ALIVE when it answers.
+   */
+  remove(id: NodeId): Promise<void>;
+  /** Which part of the cluster this agent speaks for; cheap enough for every answer. */
+  partition(): PartitionView;
+  detector(): DetectorView;
+  /** Looks for what is wrong; takes a few seconds. */
+  doctor(): Promise<readonly DoctorCheck[]>;
   subject(id: NodeId): SubjectView | undefined;
   /** Subjects in order of id, after `after`, at most `limit`. */
   subjects(after: NodeId | undefined, limit: number): readonly SubjectView[];
