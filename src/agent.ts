@@ -8,11 +8,14 @@ import type { Settings } from './config/settings.ts';
 import { Protocol, type ProtocolSettings } from './core/protocol.ts';
 import { capabilitiesOf, type NodeFields } from './core/record/node.ts';
 import type { AgentContact, PeerId } from './core/record/record.ts';
+import { profiles, type SwimSettings } from './core/swim/settings.ts';
 import { FirsthandError } from './errors.ts';
 import { nextEpoch } from './identity/epoch.ts';
 import { openKeyFile } from './identity/key-file.ts';
+import { SignedProbeCodec } from './identity/probe-codec.ts';
 import { SignedRecordCodec } from './identity/record-codec.ts';
 import type { AgentPort } from './runtime/agent-port.ts';
+import { Doctor } from './runtime/doctor.ts';
 import { Driver } from './runtime/driver.ts';
 import { RecentEvents } from './runtime/event-log.ts';
 import { LocalAgent } from './runtime/local-agent.ts';
@@ -24,6 +27,7 @@ import { registerNetMetrics } from './telemetry/metrics/net.ts';
 import { registerProtocolMetrics } from './telemetry/metrics/protocol.ts';
 import { observer } from './telemetry/observe.ts';
 import { MetricRegistry } from './telemetry/registry.ts';
+import { openFilesMax } from './telemetry/vitals.ts';
 import { version } from './version.ts';
 
 /** What the one line on standard output says. */
@@ -99,10 +103,15 @@ async function assemble(
   const id = settings.identity.id ?? defaultId(key.peerId);
   const epoch = nextEpoch(stored.meta.epoch, Date.now());
   const codec = new SignedRecordCodec({ cluster }, { key });
+  const probeCodec = new SignedProbeCodec({ cluster }, { key });
   const events = new RecentEvents({ epoch });
   const protocol = new Protocol(
     { id, peer: key.peerId, epoch, settings: protocolSettings(settings) },
-    { seal: draft => codec.seal(draft), random: systemRandom },
+    {
+      seal: draft => codec.seal(draft),
+      sealClaim: draft => probeCodec.sealClaim(draft),
+      random: systemRandom,
+    },
   );
   const loopDelay = new LoopDelay();
   stops.push(() => loopDelay.stop());
@@ -121,12 +130,15 @@ async function assemble(
         : undefined,
     },
   );
+  const probes = new ProbeSocket({ metrics: netMetrics });
   const driver = new Driver(
     { cluster, seeds: settings.net.seeds, intake: intakeSettings(settings) },
     {
       protocol,
       codec,
+      probeCodec,
       network,
+      probes,
       store,
       clock: systemClock,
       events,
@@ -135,6 +147,23 @@ async function assemble(
   );
   stops.push(() => driver.stop());
   driver.restore(stored);
+  let probeAddress: string | undefined;
+  const doctor = new Doctor(
+    {
+      fullMeshMaxCount: settings.peering.fullMeshMaxCount,
+      hostedMaxCount: settings.records.hostedMaxCount,
+      driftMaxMs: settings.records.driftMaxMs,
+    },
+    {
+      protocol,
+      driver,
+      network,
+      clock: systemClock,
+      loopDelayMs: () => loopDelay.p99Ms,
+      openFilesMax,
+      ownProbe: () => probeAddress,
+    },
+  );
   const agent = new LocalAgent(
     {
       identity: { id, peerId: key.peerId, cluster, epoch, nodeType: settings.node.type, version },
@@ -147,6 +176,8 @@ async function assemble(
       clock: systemClock,
       events,
       loopDelayMs: () => loopDelay.p99Ms,
+      profile: settings.membership.detectorProfile,
+      doctor,
     },
   );
 
@@ -155,11 +186,16 @@ async function assemble(
   const { url } = await http.start();
   stops.push(() => network.stop());
   const local = await network.start(driver.handlers);
-  const probe = new ProbeSocket(probeOptions(settings, local.multiaddrs), { metrics: netMetrics });
-  stops.push(() => probe.stop());
-  const probeAddress = reachable(await probe.start());
+  stops.push(() => probes.stop());
+  const bound = await probes.start(probeOptions(settings, local.multiaddrs), driver.probeHandlers);
+  probeAddress = reachable(bound);
 
-  const contact: AgentContact = { multiaddrs: local.multiaddrs, probe: probeAddress };
+  const { bootstrap } = settings.membership;
+  const contact: AgentContact = {
+    multiaddrs: local.multiaddrs,
+    probe: probeAddress,
+    ...(bootstrap ? { isBootstrap: true } : {}),
+  };
   driver.start({ node: ownNode(settings, Number(new URL(url).port)), agent: contact });
   await driver.ready;
 
@@ -256,7 +292,7 @@ function protocolSettings(settings: Settings): Partial<ProtocolSettings> {
       partialMeshCount: peering.partialMeshCount,
       backoffMaxMs: peering.redialMaxMs,
     },
-    membership: { suspectMs: membership.suspectMs, pingIntervalMs: membership.pingIntervalMs },
+    swim: swimSettings(membership),
     hosting: { leaseMs: records.leaseMs, hostedMaxCount: records.hostedMaxCount },
     table: {
       subjectsPerAuthorMaxCount: records.subjectsPerAuthorMaxCount,
@@ -269,7 +305,28 @@ function protocolSettings(settings: Settings): Partial<ProtocolSettings> {
       authorBurstCount: gossip.authorBurstCount,
     },
     joinTimeoutMs: gossip.joinTimeoutMs,
-    deadRetentionMs: membership.deadRetentionMs,
+    retentionMs: {
+      proxy: membership.proxyRetentionMs ?? membership.deadRetentionMs,
+      backend: membership.backendRetentionMs ?? membership.deadRetentionMs,
+      governator: membership.governatorRetentionMs ?? membership.deadRetentionMs,
+    },
+  };
+}
+
+/** The profile, with the single numbers that were given. */
+function swimSettings(given: Settings['membership']): SwimSettings {
+  const profile = profiles[given.detectorProfile];
+  const probeIntervalMs = given.probeIntervalMs ?? profile.probeIntervalMs;
+  const ackTimeoutMaxMs = given.ackTimeoutMaxMs ?? Math.min(profile.ackTimeoutMaxMs, probeIntervalMs);
+  return {
+    ...profile,
+    probeIntervalMs,
+    ackTimeoutMaxMs,
+    ackTimeoutMinMs: Math.min(profile.ackTimeoutMinMs, ackTimeoutMaxMs),
+    suspicionMult: given.suspicionMult ?? profile.suspicionMult,
+    strikesMaxCount: given.strikesMaxCount,
+    strikeBackoffMinMs: given.strikeBackoffMinMs,
+    strikeBackoffMaxMs: given.strikeBackoffMaxMs,
   };
 }
 

@@ -1,5 +1,6 @@
 /** Rules between settings: values that are fine alone but not together. */
 import { metricsPortMin } from '../core/record/node.ts';
+import { profiles } from '../core/swim/settings.ts';
 import type { Secret } from './secret.ts';
 import type { SettingKey, Values } from './settings.ts';
 import type { Origin } from './sources.ts';
@@ -31,6 +32,18 @@ export function crossCheck(input: CrossCheckInput): readonly string[] {
       return `${nameOf('healthCheckTimeoutMs')}: ${healthCheckTimeoutMs} ms must be at most ${interval}`;
     },
   );
+
+  const { probeIntervalMs, ackTimeoutMaxMs, strikeBackoffMinMs, strikeBackoffMaxMs, detectorProfile } = values;
+  const intervalMs = probeIntervalMs ?? profiles[detectorProfile].probeIntervalMs;
+  const timeoutMs = ackTimeoutMaxMs ?? Math.min(profiles[detectorProfile].ackTimeoutMaxMs, intervalMs);
+  rule(['probeIntervalMs', 'ackTimeoutMaxMs', 'detectorProfile'], timeoutMs <= intervalMs, () => {
+    const interval = `${nameOf('probeIntervalMs')}, which is ${intervalMs} ms`;
+    return `${nameOf('ackTimeoutMaxMs')}: ${timeoutMs} ms must be at most ${interval}`;
+  });
+  rule(['strikeBackoffMinMs', 'strikeBackoffMaxMs'], strikeBackoffMinMs <= strikeBackoffMaxMs, () => {
+    const longest = `${nameOf('strikeBackoffMaxMs')}, which is ${strikeBackoffMaxMs} ms`;
+    return `${nameOf('strikeBackoffMinMs')}: ${strikeBackoffMinMs} ms must be at most ${longest}`;
+  });
 
   rule(['auth', 'secret'], values.auth !== 'shared_secret' || secret !== undefined, () => {
     return `${nameOf('auth')}: shared_secret needs a secret; give --secret-file, FIRSTHAND_SECRET_FILE or FIRSTHAND_SECRET`;

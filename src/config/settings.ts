@@ -7,7 +7,6 @@
  * are unique across rooms, because flags, variables and files know no rooms.
  */
 import { defaultHostingSettings } from '../core/hosting/hosting.ts';
-import { defaultMembershipSettings } from '../core/membership/membership.ts';
 import { defaultPeeringSettings } from '../core/peering/peering.ts';
 import { defaultGossipSettings, defaultProtocolSettings } from '../core/protocol.ts';
 import { defaultLedgerLimits } from '../core/record/ledger.ts';
@@ -25,6 +24,7 @@ import {
   nodeTypes,
 } from '../core/record/node.ts';
 import { defaultTableSettings } from '../core/record/table.ts';
+import { lan, profileNames } from '../core/swim/settings.ts';
 import { defaultSyncSettings } from '../core/sync/exchange.ts';
 import { defaultIntakeSettings } from '../runtime/intake.ts';
 import { choice, hostPort, integer, list, text, toggle } from './kinds.ts';
@@ -142,7 +142,7 @@ export const schema = {
       kind: hostPort,
       flag: true,
       defaultText: 'host and port number of the first `listen`, UDP',
-      help: 'Where failure-detector datagrams are received.',
+      help: 'Where datagrams of the failure detector are received.',
       basis: 'contract',
     }),
     seeds: setting({
@@ -200,25 +200,80 @@ export const schema = {
     }),
   },
 
-  /** When a silent peer is given up. */
+  /** When a silent agent is suspected, given up, and forgotten. */
   membership: {
-    pingIntervalMs: setting({
-      kind: integer({ min: 50, max: 5 * minute, unit: 'ms' }),
-      default: defaultMembershipSettings.pingIntervalMs,
-      help: 'Pause between two pings to the same connected peer.',
+    detectorProfile: setting({
+      kind: choice(profileNames),
+      default: 'lan',
+      help: 'How fast the failure detector is: `fast` for one machine or rack, `lan`, or `wan`. The settings below change single numbers of it.',
+      basis: 'paper',
+    }),
+    probeIntervalMs: open({
+      kind: integer({ min: 50, max: minute, unit: 'ms' }),
+      defaultText: 'of the profile: fast 500, lan 1000, wan 5000',
+      help: 'One other agent is probed per interval.',
+      basis: 'paper',
+    }),
+    ackTimeoutMaxMs: open({
+      kind: integer({ min: 20, max: minute, unit: 'ms' }),
+      defaultText: 'of the profile: fast 250, lan 500, wan 3000',
+      help: 'Longest wait for the answer to a probe before others are asked. It is shorter where round trips are; at most `probe_interval_ms`.',
+      basis: 'paper',
+    }),
+    suspicionMult: open({
+      kind: integer({ min: 1, max: 100 }),
+      defaultText: 'of the profile: fast and lan 3, wan 6',
+      help: 'How many probe intervals, times the logarithm (base 10) of the number of agents, a suspect has to answer when others confirm the suspicion; six times as long when nobody does.',
+      basis: 'measured',
+    }),
+    strikesMaxCount: setting({
+      kind: integer({ min: 1, max: 100 }),
+      default: lan.strikesMaxCount,
+      help: 'Failed probe rounds in a row after which an agent that is not there is probed ever more rarely.',
+      basis: 'contract',
+    }),
+    strikeBackoffMinMs: setting({
+      kind: integer({ min: 100, max: hour, unit: 'ms' }),
+      default: lan.strikeBackoffMinMs,
+      help: 'First pause between two probes of such an agent; it doubles with each failure.',
       basis: 'guess',
     }),
-    suspectMs: setting({
+    strikeBackoffMaxMs: setting({
       kind: integer({ min: 100, max: hour, unit: 'ms' }),
-      default: defaultMembershipSettings.suspectMs,
-      help: 'How long a peer that cannot be reached is `suspect` before it is `dead` and no longer listed.',
-      basis: 'guess',
+      default: lan.strikeBackoffMaxMs,
+      help: 'Longest such pause; at least `strike_backoff_min_ms`.',
+      basis: 'paper',
+    }),
+    bootstrap: setting({
+      kind: toggle,
+      flag: true,
+      default: false,
+      help: 'Others never forget this agent while it is away, and dial it first.',
+      basis: 'contract',
     }),
     deadRetentionMs: setting({
       kind: integer({ min: minute, max: 30 * day, unit: 'ms' }),
-      default: defaultProtocolSettings.deadRetentionMs,
-      help: 'How long a dead agent is remembered and dialled, so that long partitions heal.',
+      default: defaultProtocolSettings.retentionMs.backend,
+      help: 'How long an agent that is dead or has left is remembered and, if dead, probed and dialled, so that long partitions heal.',
       basis: 'paper',
+    }),
+    proxyRetentionMs: open({
+      kind: integer({ min: minute, max: 30 * day, unit: 'ms' }),
+      defaultText: '`dead_retention_ms`',
+      help: 'The same for agents of type `proxy`.',
+      basis: 'derived',
+    }),
+    backendRetentionMs: open({
+      kind: integer({ min: minute, max: 30 * day, unit: 'ms' }),
+      defaultText: '`dead_retention_ms`',
+      help: 'The same for agents of type `backend`.',
+      basis: 'derived',
+    }),
+    governatorRetentionMs: open({
+      kind: integer({ min: minute, max: 30 * day, unit: 'ms' }),
+      defaultText: '`dead_retention_ms`',
+      help: 'The same for agents of type `governator`.',
+      basis: 'derived',
     }),
   },
 

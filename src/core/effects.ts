@@ -9,6 +9,9 @@ import type { Dial } from './peering/peering.ts';
 import type { FloorEntry } from './record/floor.ts';
 import type { NodeFields, NodeId } from './record/node.ts';
 import type { AgentContact, Dot, EquivocationProof, PeerId, VerifiedRecord } from './record/record.ts';
+import type { VerifiedClaim } from './swim/claim.ts';
+import type { Nonce, ProbeMessage, ReceivedProbe } from './swim/message.ts';
+import type { StoredReachability } from './swim/reachability.ts';
 import type { SyncMessage } from './sync/message.ts';
 import type { CoreEvent } from './view.ts';
 
@@ -19,7 +22,12 @@ export type Ticket = number;
 export type Wake =
   | { readonly type: 'tick' }
   | { readonly type: 'join-overdue' }
-  | { readonly type: 'sync-due'; readonly peer: PeerId };
+  | { readonly type: 'sync-due'; readonly peer: PeerId }
+  /** An answer to a probe of ours is late. */
+  | { readonly type: 'probe-overdue'; readonly nonce: Nonce }
+  /** The one whom we asked for somebody else has not answered. */
+  | { readonly type: 'errand-overdue'; readonly nonce: Nonce }
+  | { readonly type: 'news-due' };
 
 export type Input =
   | Wake
@@ -39,6 +47,8 @@ export type Input =
   | { readonly type: 'deregister'; readonly ticket: Ticket; readonly id: NodeId }
   /** Announce departure; `forGood` also withdraws the hosted services. */
   | { readonly type: 'depart'; readonly ticket: Ticket; readonly forGood: boolean }
+  /** An operator takes an agent out that is gone. */
+  | { readonly type: 'remove'; readonly ticket: Ticket; readonly id: NodeId }
   | { readonly type: 'store-health'; readonly ok: boolean }
   | {
       readonly type: 'records-received';
@@ -52,7 +62,7 @@ export type Input =
   | {
       readonly type: 'sync-message';
       readonly from: PeerId;
-      readonly message: Exclude<SyncMessage<unknown>, { readonly type: 'records' }>;
+      readonly message: ExchangeMessage;
     }
   | { readonly type: 'link-up'; readonly peer: PeerId; readonly address: string }
   | { readonly type: 'link-down'; readonly peer: PeerId }
@@ -62,8 +72,18 @@ export type Input =
       readonly type: 'dial-failed';
       readonly key: string;
       readonly reason: 'unreachable' | 'foreign' | 'self';
+      /** Its host says that nobody listens there. */
+      readonly isRefused: boolean;
       readonly text: string;
     }
+  | { readonly type: 'datagram-received'; readonly probe: ReceivedProbe }
+  /** The host of the peer says that nobody listens at its probe address. */
+  | { readonly type: 'probe-refused'; readonly peer: PeerId }
+  | { readonly type: 'claims-received'; readonly from: PeerId; readonly claims: readonly VerifiedClaim[] }
+  /** Somebody wants to know whether datagrams pass between us and a peer, both ways. */
+  | { readonly type: 'look'; readonly peer: PeerId }
+  /** A peer wants to know whether our datagrams reach it. */
+  | { readonly type: 'look-asked'; readonly from: PeerId }
   | { readonly type: 'pinged'; readonly peer: PeerId; readonly rttMs: number | undefined }
   | {
       readonly type: 'discovered';
@@ -71,6 +91,9 @@ export type Input =
       readonly multiaddrs: readonly string[];
       readonly source: 'mdns' | 'dht' | 'store';
     };
+
+/** What the exchange of records consists of, records themselves aside. */
+export type ExchangeMessage = Extract<SyncMessage<unknown, unknown>, { readonly type: 'summary' | 'have' | 'want' }>;
 
 /** Why something that arrived was not taken in. */
 export type Refusal =
@@ -109,6 +132,10 @@ export type StoreOperation =
       readonly first: Uint8Array;
       readonly second: Uint8Array;
     }
+  | { readonly type: 'put-reachability'; readonly peer: PeerId; readonly reachability: StoredReachability }
+  | { readonly type: 'delete-reachability'; readonly peer: PeerId }
+  | { readonly type: 'put-removal'; readonly claim: VerifiedClaim }
+  | { readonly type: 'delete-removal'; readonly peer: PeerId }
   | { readonly type: 'put-meta'; readonly name: MetaName; readonly value: number };
 
 export type Reply =
@@ -124,12 +151,25 @@ export type Effect =
     }
   | { readonly type: 'publish'; readonly records: readonly VerifiedRecord[] }
   | { readonly type: 'publish-proof'; readonly proof: EquivocationProof }
-  | { readonly type: 'send'; readonly to: PeerId; readonly message: SyncMessage<VerifiedRecord> }
+  | { readonly type: 'send'; readonly to: PeerId; readonly message: SyncMessage<VerifiedRecord, VerifiedClaim> }
+  | {
+      readonly type: 'datagram';
+      readonly address: string;
+      /** From a socket of its own, which hears when the host refuses. */
+      readonly asks: boolean;
+      readonly message: ProbeMessage;
+    }
   | { readonly type: 'dial'; readonly dial: Dial }
   | { readonly type: 'hang-up'; readonly peer: PeerId }
   | { readonly type: 'ping'; readonly peer: PeerId }
   | { readonly type: 'look-up'; readonly peer: PeerId }
-  | { readonly type: 'wake'; readonly afterMs: number; readonly input: Wake }
+  | {
+      readonly type: 'wake';
+      readonly afterMs: number;
+      readonly input: Wake;
+      /** Not before what waits in the sockets was read: a late timer comes first otherwise. */
+      readonly afterPoll?: true;
+    }
   | { readonly type: 'reply'; readonly ticket: Ticket; readonly reply: Reply }
   | { readonly type: 'event'; readonly event: CoreEvent }
   | { readonly type: 'refused'; readonly reason: Refusal; readonly via: 'gossip' | 'sync' }
@@ -144,4 +184,9 @@ export type CoreLogEvent =
   | 'key_in_use_twice'
   | 'equivocation_proved'
   | 'seed_unreachable'
-  | 'dial_failed';
+  | 'dial_failed'
+  | 'agent_removed'
+  | 'taken_out_but_alive'
+  | 'partition_suspected'
+  | 'partition_healed'
+  | 'isolated';

@@ -8,12 +8,14 @@ import { unreachable } from '../errors.ts';
 import type { CoreLogEvent, Effect, Input, Refusal, StoreOperation, Ticket, Wake } from './effects.ts';
 import { RateLimit } from './gossip/rate-limit.ts';
 import { Hosting, type HostingSettings } from './hosting/hosting.ts';
-import { Membership, type MembershipChanges, type MembershipSettings } from './membership/membership.ts';
+import { Links } from './membership/links.ts';
+import { PartitionWatch } from './membership/partition.ts';
+import { Removals } from './membership/removals.ts';
 import { Peering, type PeeringSettings } from './peering/peering.ts';
 import { type Random, randomIndex } from './random.ts';
 import { Author, type Seal } from './record/author.ts';
 import type { FloorEntry } from './record/floor.ts';
-import type { NodeFields, NodeId } from './record/node.ts';
+import { isSameContent, type NodeFields, type NodeId, type NodeType, nodeProblem } from './record/node.ts';
 import {
   type AgentContact,
   type ContextEntry,
@@ -26,9 +28,14 @@ import {
 } from './record/record.ts';
 import { covers } from './record/resolution.ts';
 import { Table, type TableSettings } from './record/table.ts';
+import type { ClaimDraft, VerifiedClaim } from './swim/claim.ts';
+import { Detector, type SwimStep, tickMs } from './swim/detector.ts';
+import type { MemberFields, Tracked } from './swim/member.ts';
+import type { StoredReachability } from './swim/reachability.ts';
+import type { SwimSettings } from './swim/settings.ts';
 import { SyncExchange, type SyncSettings, type SyncStep } from './sync/exchange.ts';
 import type { Now } from './time.ts';
-import type { LivenessState } from './view.ts';
+import type { LivenessState, PartitionView } from './view.ts';
 
 export interface GossipSettings {
   /** Records of one author taken in per second, and at once. */
@@ -47,25 +54,25 @@ export const defaultGossipSettings: GossipSettings = {
 export interface ProtocolSettings {
   readonly table: Partial<TableSettings>;
   readonly hosting: Partial<HostingSettings>;
-  readonly membership: Partial<MembershipSettings>;
+  readonly swim: Partial<SwimSettings>;
   readonly peering: Partial<PeeringSettings>;
   readonly sync: Partial<SyncSettings>;
   readonly gossip: Partial<GossipSettings>;
   /** How long a starting agent looks for a peer to learn from before it calls itself ready, ms. */
   readonly joinTimeoutMs: number;
-  /** How long a dead agent is remembered and dialled, ms. */
-  readonly deadRetentionMs: number;
+  /** How long an agent that is dead or has left is remembered, ms, by its type. Bootstrap agents are never forgotten. */
+  readonly retentionMs: Readonly<Record<NodeType, number>>;
 }
 
 export const defaultProtocolSettings: ProtocolSettings = {
   table: {},
   hosting: {},
-  membership: {},
+  swim: {},
   peering: {},
   sync: {},
   gossip: {},
   joinTimeoutMs: 3_000, // Guess: a few dials that time out; alone is a normal state.
-  deadRetentionMs: 24 * 3_600_000, // Serf tries for 24 h.
+  retentionMs: { proxy: 24 * 3_600_000, backend: 24 * 3_600_000, governator: 24 * 3_600_000 }, // Serf tries for 24 h.
 };
 
 export interface ProtocolOptions {
@@ -86,10 +93,11 @@ export interface Restored {
     readonly seenAtMs: number;
   }[];
   readonly proofs: readonly { readonly first: VerifiedRecord; readonly second: VerifiedRecord }[];
+  readonly reachability: ReadonlyMap<PeerId, StoredReachability>;
+  readonly removals: readonly VerifiedClaim[];
   readonly aliveAtMs: number | undefined;
 }
 
-const tickMs = 250;
 const ticksPerSecond = 4;
 const housekeepingEveryTicks = 60 * ticksPerSecond;
 const clockFlushEveryTicks = 5 * ticksPerSecond;
@@ -100,10 +108,13 @@ const clockFlushEveryTicks = 5 * ticksPerSecond;
 const syncAfterLinkMs = 500;
 const reassertEveryMs = 5_000;
 const lookMaxMs = 10_000;
+/** Saying everything again costs all of them; a liar must not make us do it all the time. */
+const returnEveryMs = 60_000;
 
 export class Protocol {
   readonly table: Table;
-  readonly membership: Membership;
+  readonly links = new Links();
+  readonly detector: Detector;
   readonly peering: Peering;
   readonly sync: SyncExchange;
   readonly hosting: Hosting;
@@ -113,7 +124,8 @@ export class Protocol {
   readonly #gossip: GossipSettings;
   readonly #random: Random;
   readonly #authorRate: RateLimit;
-  readonly #nodeIds = new Map<PeerId, NodeId>();
+  readonly #partition: PartitionWatch;
+  readonly #removals = new Removals();
   readonly #dirtyClocks = new Set<PeerId>();
   readonly #synced = new Set<PeerId>();
   /** What our own entry says, once the agent has started. */
@@ -124,14 +136,32 @@ export class Protocol {
   #ticks = 0;
   #nextSyncMonoMs = 0;
   #nextReassertMonoMs = 0;
+  #nextReturnMonoMs = 0;
+  #recordsBefore = 0;
 
-  constructor(options: ProtocolOptions, components: { readonly seal: Seal; readonly random: Random }) {
+  constructor(
+    options: ProtocolOptions,
+    components: {
+      readonly seal: Seal;
+      readonly sealClaim: (draft: ClaimDraft) => VerifiedClaim;
+      readonly random: Random;
+    },
+  ) {
     this.#options = options;
     this.#settings = { ...defaultProtocolSettings, ...options.settings };
     this.#gossip = { ...defaultGossipSettings, ...this.#settings.gossip };
     this.#random = components.random;
     const self = options.peer;
-    this.membership = new Membership(this.#settings.membership);
+    this.detector = new Detector(
+      { self, selfId: options.id, epoch: options.epoch, settings: this.#settings.swim },
+      {
+        random: components.random,
+        sealClaim: components.sealClaim,
+        isLinked: peer => this.links.has(peer),
+        isRemoved: (peer, epoch) => this.#removals.has(peer, epoch),
+      },
+    );
+    this.#partition = new PartitionWatch({ selfId: options.id });
     const livenessOf = (author: PeerId) => this.livenessOf(author);
     this.table = new Table(this.#settings.table, { self, livenessOf });
     this.author = new Author({ peer: self, epoch: options.epoch }, components);
@@ -145,7 +175,7 @@ export class Protocol {
     this.peering = new Peering(this.#settings.peering, {
       self,
       random: components.random,
-      isLinked: peer => this.membership.isLinked(peer),
+      isLinked: peer => this.links.has(peer),
     });
     this.sync = new SyncExchange(this.#settings.sync, { self, ledger: this.table.ledger });
     this.#authorRate = new RateLimit({
@@ -165,12 +195,17 @@ export class Protocol {
 
   /** The agent that goes by this key, as its own record says. */
   nodeIdOf(peer: PeerId): NodeId | undefined {
-    return peer === this.author.peer ? this.#options.id : this.#nodeIds.get(peer);
+    return peer === this.author.peer ? this.#options.id : this.detector.member(peer)?.id;
   }
 
   livenessOf(author: PeerId): LivenessState {
     if (author === this.author.peer) return this.#phase === 'stopping' ? 'left' : 'alive';
-    return this.membership.member(author)?.state ?? 'suspect';
+    return this.detector.member(author)?.state ?? 'suspect';
+  }
+
+  /** Which part of the cluster we speak for. */
+  partition(monoMs: number): PartitionView {
+    return this.#partition.view(this.detector.members(), monoMs);
   }
 
   /** Another key holds our name: our own entry is not what the cluster sees. */
@@ -206,6 +241,11 @@ export class Protocol {
     for (const { peer, multiaddrs } of restored.contacts)
       this.peering.addPeer(peer, multiaddrs, 'store', now.monoMs);
     for (const [author, dot] of restored.clocks) ledger.restoreClock(author, dot);
+    for (const claim of restored.removals) {
+      this.#removals.add(claim);
+      ledger.closeEpoch(claim.subject, claim.epoch);
+    }
+    this.detector.restore(restored.reachability);
     this.#resumeAfter(restored);
 
     const retentionMs = this.#settings.table.tombstoneRetentionMs ?? 24 * 3_600_000;
@@ -232,7 +272,7 @@ export class Protocol {
     const own = [...records, ...[...floors.values()].flat()].filter(({ author }) => author === peer);
     const epochs = [...own, clocks.get(peer)].map(dot => dot?.epoch ?? 0);
     const highest = epochs.reduce((a, b) => Math.max(a, b), 0);
-    if (highest >= this.author.dot.epoch) this.author.openEpoch(highest);
+    if (highest >= this.author.dot.epoch) this.detector.openEpoch(this.author.openEpoch(highest));
   }
 
   /** The only way in. Synchronous; whatever a peer sends, it answers with effects, never a throw. */
@@ -241,7 +281,7 @@ export class Protocol {
       case 'start':
         return this.#start(input, now);
       case 'register':
-        return this.#unlessClosed(input.ticket) ?? this.hosting.register(input, now);
+        return this.#unlessClosed(input.ticket) ?? this.#register(input, now);
       case 'deregister':
         return this.#unlessClosed(input.ticket) ?? this.hosting.deregister(input.ticket, input.id, now);
       case 'depart':
@@ -268,7 +308,26 @@ export class Protocol {
       case 'dial-failed':
         return this.#dialFailed(input, now);
       case 'pinged':
-        return this.#noted(this.membership.pinged(input.peer, input.rttMs, now.monoMs), now);
+        return this.#noted(this.detector.pinged(input.peer, input.rttMs, now), now);
+      case 'probe-overdue':
+      case 'errand-overdue':
+      case 'news-due':
+        return this.#noted(this.detector.wake(input, now), now);
+      case 'datagram-received':
+        return this.#noted(this.detector.received(input.probe, now), now);
+      case 'probe-refused':
+        return this.#noted(this.detector.refused(input.peer, now), now);
+      case 'claims-received':
+        return this.#noted(this.detector.heard(input.claims, input.from, now), now);
+      case 'look':
+        return [
+          ...this.#noted(this.detector.check(input.peer, now), now),
+          { type: 'send', to: input.peer, message: { type: 'look' } },
+        ];
+      case 'look-asked':
+        return this.#noted(this.detector.check(input.from, now), now);
+      case 'remove':
+        return this.#remove(input.ticket, input.id, now);
       case 'discovered':
         this.peering.addPeer(input.peer, input.multiaddrs, input.source, now.monoMs);
         return this.#dialDue(now);
@@ -305,8 +364,8 @@ export class Protocol {
   }
 
   /** Our own entry, said anew: at start, and when another key laid its hand on our name. */
-  #announce(now: Now): readonly Effect[] {
-    if (this.#own === undefined || this.table.ledger.isQuarantined(this.author.peer)) return [];
+  #announce(now: Now, then: readonly Effect[] = []): readonly Effect[] {
+    if (this.#own === undefined || this.table.ledger.isQuarantined(this.author.peer)) return then;
     const own = this.table.ledger.recordBy(this.author.peer, this.#options.id);
     const record = this.author.write(
       {
@@ -319,7 +378,7 @@ export class Protocol {
       },
       now.wallMs,
     );
-    return this.hosting.say(record, now, []);
+    return this.hosting.say(record, now, then);
   }
 
   /** For a record about our own name: we follow only who is gone; to name a living rival would be to take its place. */
@@ -331,6 +390,30 @@ export class Protocol {
       const state = this.livenessOf(author);
       return state === 'dead' || state === 'left';
     });
+  }
+
+  /** An update of the agent's own id changes what it says about itself; everything else is hosted. */
+  #register(input: Extract<Input, { readonly type: 'register' }>, now: Now): readonly Effect[] {
+    if (input.id !== this.#options.id || input.action !== 'update' || this.#own === undefined) {
+      return this.hosting.register(input, now);
+    }
+    const { ticket, node } = input;
+    const before = this.#own.node;
+    const problem = nodeProblem(node);
+    if (problem !== undefined) {
+      const { code, ...details } = problem;
+      return [{ type: 'reply', ticket, reply: { ok: false, code, details } }];
+    }
+    if (node.lastUpdatedS < before.lastUpdatedS) {
+      const text = `${input.id} was last updated at ${before.lastUpdatedS}, after the ${node.lastUpdatedS} of this update`;
+      const details = { text, field: 'last_updated', last_updated: before.lastUpdatedS };
+      return [{ type: 'reply', ticket, reply: { ok: false, code: 'STALE_UPDATE', details } }];
+    }
+    const changed = !isSameContent(before, node);
+    const done: Effect = { type: 'reply', ticket, reply: { ok: true, changed } };
+    if (!changed) return [done];
+    this.#own = { ...this.#own, node };
+    return this.#announce(now, [done]);
   }
 
   #depart(ticket: Ticket, forGood: boolean, now: Now): readonly Effect[] {
@@ -359,10 +442,12 @@ export class Protocol {
       ...this.#vitals(now),
       ...this.#clockRows(),
     ];
+    const farewell = this.detector.leave(now).effects;
     return [
       { type: 'persist', operations, then: [] },
       ...withdrawn,
-      ...this.hosting.say(record, now, [done]),
+      // The farewell is written first as well: who has been told that we left must find it in our record.
+      ...this.hosting.say(record, now, [...farewell, done]),
     ];
   }
 
@@ -431,13 +516,18 @@ export class Protocol {
 
   /** An agent's own record says who it is, where, and whether it is leaving. */
   #meet(record: VerifiedRecord, now: Now): readonly Effect[] {
-    this.#nodeIds.set(record.author, record.subject);
-    if (record.body.type === 'departure') {
-      return this.#noted(this.membership.left(record.author, record.subject, now.monoMs), now);
+    const { author, body, epoch } = record;
+    const before = this.detector.member(author);
+    if (body.type === 'departure') {
+      const fields = { ...unknownFields, ...before, peer: author, id: record.subject };
+      return this.#noted(this.detector.left(memberFields(fields), epoch, now), now);
     }
-    this.peering.addPeer(record.author, record.body.agent?.multiaddrs ?? [], 'record', now.monoMs);
+    const { multiaddrs = [], probe = '', isBootstrap = false } = body.agent ?? {};
+    this.peering.addPeer(author, multiaddrs, 'record', now.monoMs, isBootstrap);
     const isFresh = now.wallMs - record.time.wallMs < this.#settings.joinTimeoutMs;
-    return this.#noted(this.membership.known(record.author, record.subject, isFresh, now.monoMs), now);
+    const { nodeType } = body.node;
+    const fields = { peer: author, id: record.subject, nodeType, isBootstrap, address: probe };
+    return this.#noted(this.detector.known(fields, epoch, isFresh, now), now);
   }
 
   /** Our own key spoke, and it was not this process: an earlier life of ours, or a copy of the key. */
@@ -445,6 +535,7 @@ export class Protocol {
     this.hosting.adopt(record, now);
     if (compareDots(record, this.author.dot) < 0) return [];
     const epoch = this.author.openEpoch(record.epoch);
+    this.detector.openEpoch(epoch);
     const authors = [this.author.peer];
     return [
       { type: 'persist', operations: [{ type: 'put-meta', name: 'epoch', value: epoch }], then: [] },
@@ -504,8 +595,11 @@ export class Protocol {
   #linkUp(peer: PeerId, address: string, now: Now): readonly Effect[] {
     if (this.table.ledger.isQuarantined(peer)) return [{ type: 'hang-up', peer }];
     this.#synced.delete(peer);
+    this.links.up(peer, address, now.monoMs);
+    const claims = this.#removals.latest();
     return [
-      ...this.#noted(this.membership.linkUp(peer, address, now.monoMs), now),
+      ...this.#noted(this.detector.linkUp(peer, now), now),
+      ...(claims.length === 0 ? [] : [{ type: 'send', to: peer, message: { type: 'claims', claims } } as const]),
       wake(syncAfterLinkMs * (1 + this.#random.next()), { type: 'sync-due', peer }),
     ];
   }
@@ -513,13 +607,13 @@ export class Protocol {
   #linkDown(peer: PeerId, now: Now): readonly Effect[] {
     // In a partial mesh links end by choice, and short ones were looks by a peer that has enough neighbours.
     const isPartial = this.#isPartialMesh();
-    const wasLook = isPartial && this.membership.linkAgeMs(peer, now.monoMs) < lookMaxMs;
+    const wasLook = isPartial && this.links.ageMs(peer, now.monoMs) < lookMaxMs;
     this.sync.peerGone(peer);
     this.#synced.delete(peer);
+    this.links.down(peer);
     if (!wasLook) this.peering.linkDown(peer, now.monoMs);
-    const changes = this.membership.linkDown(peer, !isPartial, now.monoMs);
-    if (this.membership.linksCount === 0) this.#hasListeners = false;
-    return [...this.#noted(changes, now), ...this.#dialDue(now)];
+    if (this.links.count === 0) this.#hasListeners = false;
+    return [...this.#noted(this.detector.linkDown(peer, !isPartial, now), now), ...this.#dialDue(now)];
   }
 
   /** The first peer that listens hears what we said while nobody did, and passes it on. */
@@ -536,7 +630,7 @@ export class Protocol {
   }
 
   #beginSync(peer: PeerId): readonly Effect[] {
-    if (!this.membership.isLinked(peer)) return [];
+    if (!this.links.has(peer)) return [];
     this.#synced.add(peer);
     const proofs = [...this.table.ledger.proofs.values()];
     return [
@@ -577,7 +671,9 @@ export class Protocol {
     const isGone = peer !== undefined && this.peering.contact(peer) === undefined;
     return [
       log('dial_failed', { target: input.key, reason: input.reason, text: input.text }),
-      ...(peer === undefined ? [] : this.#noted(this.membership.unreachable(peer, now.monoMs), now)),
+      ...(peer === undefined
+        ? []
+        : this.#noted(this.detector.dialFailed(peer, input.isRefused, input.text, now), now)),
       ...(isGone
         ? [{ type: 'persist', operations: [{ type: 'delete-contact', peer }], then: [] } as const]
         : []),
@@ -595,32 +691,34 @@ export class Protocol {
 
   #dialDue(now: Now): readonly Effect[] {
     if (this.#phase === 'stopping') return [];
-    const dials = this.peering.due(this.membership.membersCount, this.membership.linksCount, now.monoMs);
+    const dials = this.peering.due(this.detector.membersCount, this.links.count, now.monoMs);
     return dials.map(dial => ({ type: 'dial', dial }) as const);
   }
 
-  #noted(changes: MembershipChanges, now: Now): readonly Effect[] {
-    const effects: Effect[] = [];
-    for (const member of changes.changed) {
-      const by = member.state === 'suspect' || member.state === 'dead' ? [this.#options.id] : [];
-      effects.push(...this.table.livenessChanged(member.peer, member.state, by));
-      if (member.state !== 'dead' && member.state !== 'left') continue;
-      for (const subject of this.table.ledger.subjectsOf(member.peer)) {
+  #noted(step: SwimStep, now: Now): readonly Effect[] {
+    const effects: Effect[] = [...step.effects];
+    for (const { member, by } of step.changed) {
+      const { peer, state } = member;
+      effects.push(...this.table.livenessChanged(peer, state, by));
+      // The other side may have given up dialling us, or have a pause of half a minute before it.
+      if (state === 'alive' && !this.links.has(peer)) this.peering.dialSoon(peer, now.monoMs);
+      if (state !== 'dead' && state !== 'left') continue;
+      for (const subject of this.table.ledger.subjectsOf(peer)) {
         effects.push(...this.#retry(this.table.parking.waitingFor(subject), 'sync', now));
       }
       if (member.id === this.#options.id) effects.push(...this.#reclaimName(now));
     }
-    for (const peer of changes.ping) effects.push({ type: 'ping', peer });
-    for (const peer of changes.hangUp) effects.push({ type: 'hang-up', peer });
+    for (const claim of step.removals) effects.push(...this.#hearRemoval(claim, now));
     return effects;
   }
 
   #tick(now: Now): readonly Effect[] {
     this.#ticks += 1;
     const effects: Effect[] = [wake(tickMs, { type: 'tick' }), ...this.#dialDue(now)];
+    if (this.#phase !== 'stopping') effects.push(...this.#noted(this.detector.tick(now), now));
     if (this.#phase === 'stopping' || this.#ticks % ticksPerSecond !== 0) return effects;
 
-    effects.push(...this.#noted(this.membership.tick(now.monoMs), now), ...this.hosting.expire(now));
+    effects.push(...this.hosting.expire(now), ...this.#watchPartition(now));
     this.sync.tick(now.monoMs);
     effects.push(...this.#retry(this.table.parking.records(), 'sync', now));
     if (now.monoMs >= this.#nextSyncMonoMs) effects.push(...this.#syncWithSomebody(now));
@@ -634,28 +732,123 @@ export class Protocol {
   #syncWithSomebody(now: Now): readonly Effect[] {
     const { intervalMs } = { intervalMs: 10_000, ...this.#settings.sync };
     this.#nextSyncMonoMs = now.monoMs + intervalMs * (0.5 + this.#random.next());
-    const linked = [...this.membership.members()]
-      .map(member => member.peer)
-      .filter(peer => this.membership.isLinked(peer))
+    const linked = [...this.links.peers()]
+      .filter(peer => this.detector.member(peer) !== undefined)
       .sort(compareText);
     const peer = linked[randomIndex(this.#random, Math.max(1, linked.length))];
     return peer === undefined ? [] : [{ type: 'send', to: peer, message: this.sync.begin() }];
   }
 
   #housekeeping(now: Now): readonly Effect[] {
-    const operations = [...this.table.reapTombstones(now), ...this.#vitals(now)];
-    const gone = [...this.membership.members()].filter(
-      ({ state, sinceMonoMs }) =>
-        (state === 'dead' || state === 'left') && now.monoMs - sinceMonoMs > this.#settings.deadRetentionMs,
-    );
-    const reaped = gone.flatMap(({ peer }) => {
-      this.membership.forget(peer);
-      this.peering.forget(peer);
-      this.#nodeIds.delete(peer);
-      const contact = { type: 'persist', operations: [{ type: 'delete-contact', peer }], then: [] } as const;
-      return [contact, ...this.table.reapAuthor(peer)];
-    });
+    const reaped = [...this.detector.members()]
+      .filter(member => this.#isOverdue(member, now.monoMs))
+      .flatMap(({ peer, life }) => {
+        // For ourselves alone: others reap it in their own time.
+        const { claim } = this.detector.remove(peer, life, now);
+        return this.#takeOut(claim);
+      });
+    const operations = [...this.table.reapTombstones(now), ...this.#vitals(now), ...this.#reachabilityRows(now)];
     return [{ type: 'persist', operations, then: [] }, ...reaped];
+  }
+
+  /** Silent members count too: while most of a cluster is silent, nobody is declared dead. */
+  #isOverdue({ state, isBootstrap, nodeType, sinceMonoMs }: Tracked, monoMs: number): boolean {
+    if (state === 'alive' || isBootstrap) return false;
+    return monoMs - sinceMonoMs > this.#settings.retentionMs[nodeType];
+  }
+
+  // --- taking agents out ---------------------------------------------------------------------------
+
+  #remove(ticket: Ticket, id: NodeId, now: Now): readonly Effect[] {
+    const refusal = this.#unlessClosed(ticket);
+    if (refusal !== undefined) return refusal;
+    const named = [...this.detector.members()].filter(member => member.id === id);
+    const gone = named.filter(({ state }) => state !== 'alive');
+    if (gone.length === 0) return [this.#cannotRemove(ticket, id, named.length > 0)];
+    const effects = gone.flatMap(({ peer, life }) => {
+      const { claim, step } = this.detector.remove(peer, life, now);
+      return [...this.#takeOut(claim), ...step.effects];
+    });
+    return [
+      log('agent_removed', { id, by: this.#options.id }),
+      ...effects,
+      { type: 'persist', operations: [], then: [{ type: 'reply', ticket, reply: { ok: true, changed: true } }] },
+    ];
+  }
+
+  #cannotRemove(ticket: Ticket, id: NodeId, isAlive: boolean): Effect {
+    if (isAlive || id === this.#options.id) {
+      const text = `${id} is alive: run 'firsthand leave' there, or stop it first`;
+      return { type: 'reply', ticket, reply: { ok: false, code: 'STILL_ALIVE', details: { text, field: 'id' } } };
+    }
+    const isService = this.table.ledger.resolution(id).winner?.body.type === 'entry';
+    const text = isService
+      ? `${id} is no agent but a service: deregister it with the agent that hosts it`
+      : `no agent is called ${id}`;
+    return { type: 'reply', ticket, reply: { ok: false, code: 'UNKNOWN_NODE', details: { text, field: 'id' } } };
+  }
+
+  /** Somebody says that an agent was taken out. Whoever answers us is not gone, whatever an operator thinks. */
+  #hearRemoval(claim: VerifiedClaim, now: Now): readonly Effect[] {
+    const { subject, epoch } = claim;
+    if (subject === this.author.peer) return this.#wasTakenOut(epoch, now);
+    const member = this.detector.member(subject);
+    if (member !== undefined && member.state === 'alive' && member.life.epoch <= epoch) return [];
+    if (member !== undefined && member.life.epoch <= epoch) this.detector.forget(subject);
+    const spread = this.detector.spread(claim, now);
+    return [log('agent_removed', { peer: subject, by: this.nodeIdOf(claim.issuer) }), ...this.#takeOut(claim), ...spread.effects];
+  }
+
+  #takeOut(claim: VerifiedClaim): readonly Effect[] {
+    const { subject, epoch } = claim;
+    const dropped = this.#removals.add(claim).map(peer => ({ type: 'delete-removal', peer }) as const);
+    const isGone = this.detector.member(subject) === undefined;
+    if (isGone) this.peering.forget(subject);
+    const operations: StoreOperation[] = [{ type: 'put-removal', claim }, ...dropped];
+    if (isGone) operations.push({ type: 'delete-contact', peer: subject }, { type: 'delete-reachability', peer: subject });
+    return [
+      { type: 'persist', operations, then: [] },
+      ...this.table.closeEpoch(subject, epoch),
+      ...(this.links.has(subject) && isGone ? [{ type: 'hang-up', peer: subject } as const] : []),
+    ];
+  }
+
+  /** We were gone too long, or an operator thought so: what we said is void, so we say it again. */
+  #wasTakenOut(epoch: number, now: Now): readonly Effect[] {
+    if (epoch !== this.author.dot.epoch || now.monoMs < this.#nextReturnMonoMs || this.#phase === 'stopping') return [];
+    this.#nextReturnMonoMs = now.monoMs + returnEveryMs;
+    const opened = this.author.openEpoch(epoch);
+    this.detector.openEpoch(opened);
+    return [
+      log('taken_out_but_alive', { epoch }),
+      { type: 'persist', operations: [{ type: 'put-meta', name: 'epoch', value: opened }], then: [] },
+      ...this.#announce(now),
+      ...this.hosting.sayAgain(now),
+    ];
+  }
+
+  // --- partitions ----------------------------------------------------------------------------------
+
+  #watchPartition(now: Now): readonly Effect[] {
+    const change = this.#partition.look(this.detector.members(), now.monoMs);
+    if (change === undefined) return [];
+    const { state, view } = change;
+    const { reachable, known, here, there } = view;
+    const told: Effect = { type: 'event', event: { event: 'partition', data: { state, reachable, known } } };
+    if (state !== 'healed') {
+      this.#recordsBefore = this.table.ledger.receivedCount;
+      return [told, log(state === 'isolated' ? 'isolated' : 'partition_suspected', { reachable, known, here, there })];
+    }
+    // Both sides went on; what has come since is what they had not told each other.
+    const records = this.table.ledger.receivedCount - this.#recordsBefore;
+    return [told, log('partition_healed', { reachable, known, records }), ...this.#syncWithSomebody(now)];
+  }
+
+  #reachabilityRows(now: Now): readonly StoreOperation[] {
+    return [...this.detector.members()].flatMap(({ peer, reach }) => {
+      const reachability = reach.takeDirty(now.monoMs);
+      return reachability === undefined ? [] : [{ type: 'put-reachability', peer, reachability } as const];
+    });
   }
 
   #vitals(now: Now): readonly StoreOperation[] {
@@ -673,8 +866,15 @@ export class Protocol {
   }
 
   #isPartialMesh(): boolean {
-    return this.membership.membersCount > (this.#settings.peering.fullMeshMaxCount ?? 200);
+    return this.detector.membersCount > (this.#settings.peering.fullMeshMaxCount ?? 200);
   }
+}
+
+/** For an agent of which we know nothing but that it left. */
+const unknownFields = { nodeType: 'backend', isBootstrap: false, address: '' } as const;
+
+function memberFields({ peer, id, nodeType, isBootstrap, address }: MemberFields): MemberFields {
+  return { peer, id, nodeType, isBootstrap, address };
 }
 
 function wake(afterMs: number, input: Wake): Effect {

@@ -44,6 +44,8 @@ const queryIntervalMs = 60_000;
 const answerIntervalMs = 1_000;
 /** Answers of many agents to one question must not arrive at once. */
 const answerSpreadMs = 20;
+/** A packet that comes back by loopback needs no longer than a busy event loop. Guess. */
+const examineMs = 1_500;
 /** Guess: several times what a LAN of 200 agents says when all of them start. */
 const packetsPerSecondMaxCount = 1_000;
 
@@ -59,6 +61,8 @@ export class MdnsInterface {
   #windowStartMs = 0;
   #packetsInWindow = 0;
   #stopped = false;
+  /** Called when a packet of this machine's own arrives. */
+  readonly #onHeard = new Set<() => void>();
 
   constructor(options: MdnsInterfaceOptions, components: MdnsInterfaceComponents) {
     this.#options = options;
@@ -72,6 +76,23 @@ export class MdnsInterface {
     this.#mdns.once('ready', () => {
       this.#answerSoon();
       this.#query();
+    });
+  }
+
+  /** Asks, and waits for its own question: multicast comes back to whoever has joined the group. */
+  hearsItself(): Promise<boolean> {
+    return new Promise(resolve => {
+      const end = (heard: boolean) => {
+        clearTimeout(timer);
+        this.#onHeard.delete(heardIt);
+        resolve(heard);
+      };
+      const heardIt = () => end(true);
+      const timer = setTimeout(() => end(false), examineMs);
+      this.#onHeard.add(heardIt);
+      this.#mdns.query([{ name: this.#options.service, type: 'PTR' }], error => {
+        if (error !== null && error !== undefined) end(false);
+      });
     });
   }
 
@@ -102,6 +123,7 @@ export class MdnsInterface {
 
   #onQuery(packet: QueryPacket, from: string): void {
     if (!this.#accepts(from)) return;
+    if (this.#options.infos.some(({ address }) => address === from)) for (const heard of this.#onHeard) heard();
     const asked = packet.questions?.some(
       ({ name, type }) => type === 'PTR' && name.toLowerCase() === this.#options.service,
     );

@@ -8,6 +8,7 @@
  */
 import { networkInterfaces } from 'node:os';
 import type { PeerId } from '../core/record/record.ts';
+import type { MdnsFinding } from '../runtime/ports.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { NetMetrics } from '../telemetry/metrics/net.ts';
 import { MdnsInterface } from './mdns-interface.ts';
@@ -47,7 +48,8 @@ export class Mdns {
   readonly #recent = new RecentAnnouncements();
   /** By the interface's name and addresses, so that one that changes is opened anew. */
   readonly #open = new Map<string, MdnsInterface>();
-  readonly #reported = new Set<string>();
+  /** Why an interface was given up, each reported once. */
+  readonly #failures = new Map<string, Error>();
   #rescan: NodeJS.Timeout | undefined;
   #stopped = false;
 
@@ -63,6 +65,24 @@ export class Mdns {
   start(): void {
     this.#scan();
     this.#rescan = setInterval(() => this.#scan(), rescanIntervalMs);
+  }
+
+  /** Every interface but loopback: whether what is sent there is heard there. */
+  async examine(): Promise<readonly MdnsFinding[]> {
+    const present = [...usableInterfaces(networkInterfaces())].filter(
+      ([, { infos }]) => !infos.some(({ internal }) => internal),
+    );
+    return Promise.all(
+      present.map(async ([key, { name }]) => {
+        const opened = this.#open.get(key);
+        if (opened === undefined) {
+          const error = this.#failures.get(key);
+          return { name, problem: `cannot be used${error === undefined ? '' : `: ${error.message}`}` };
+        }
+        if (await opened.hearsItself()) return { name };
+        return { name, problem: 'a question that was sent there was not heard there' };
+      }),
+    );
   }
 
   async stop(): Promise<void> {
@@ -114,8 +134,9 @@ export class Mdns {
   #onFailure(key: string, name: string, error: Error): void {
     if (this.#stopped) return;
     this.#close(key);
-    if (this.#reported.has(key)) return;
-    this.#reported.add(key);
+    const isKnown = this.#failures.has(key);
+    this.#failures.set(key, error);
+    if (isKnown) return;
     this.#parts.log('mdns_interface_failed', { interface: name, error });
   }
 

@@ -1,7 +1,8 @@
 /** The wire format joined with this agent's key and cluster. */
 import type { RecordDraft, VerifiedRecord } from '../core/record/record.ts';
+import type { VerifiedClaim } from '../core/swim/claim.ts';
 import type { SyncMessage } from '../core/sync/message.ts';
-import type { GossipMessage, RecordCodec, UnverifiedRecord } from '../runtime/ports.ts';
+import type { GossipMessage, RecordCodec, UnverifiedClaim, UnverifiedRecord } from '../runtime/ports.ts';
 import { openEnvelope } from '../wire/envelope.ts';
 import { decodeFrame, decodeGossip, encodeFrame, encodeGossip } from '../wire/message.ts';
 import { decodeEnvelope, encodeRecord, sealedRecord } from '../wire/record.ts';
@@ -54,11 +55,11 @@ export class SignedRecordCodec implements RecordCodec {
     return decodeGossip(bytes);
   }
 
-  encodeFrame(message: SyncMessage<VerifiedRecord>): Uint8Array {
+  encodeFrame(message: SyncMessage<VerifiedRecord, VerifiedClaim>): Uint8Array {
     return encodeFrame(message);
   }
 
-  decodeFrame(bytes: Uint8Array): SyncMessage<UnverifiedRecord> | undefined {
+  decodeFrame(bytes: Uint8Array): SyncMessage<UnverifiedRecord, UnverifiedClaim> | undefined {
     return decodeFrame(bytes);
   }
 }

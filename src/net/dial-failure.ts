@@ -31,3 +31,9 @@ function reasonsOf(error: unknown): readonly string[] {
   const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
   return [knownCodes[code] ?? knownNames[error.name] ?? error.message];
 }
+
+/** Every address that was tried answered that nobody listens there. */
+export function isRefused(error: unknown): boolean {
+  if (error instanceof AggregateError) return error.errors.length > 0 && error.errors.every(isRefused);
+  return error instanceof Error && 'code' in error && error.code === 'ECONNREFUSED';
+}

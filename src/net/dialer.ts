@@ -12,7 +12,7 @@ import type { PeerId } from '../core/record/record.ts';
 import type { DialOutcome, DialTarget } from '../runtime/ports.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { NetMetrics } from '../telemetry/metrics/net.ts';
-import { dialFailureText } from './dial-failure.ts';
+import { dialFailureText, isRefused } from './dial-failure.ts';
 import { dialOrder, type PlannedDial, planDial } from './dial-plan.ts';
 import type { Admitted, LinkTable } from './link-table.ts';
 
@@ -80,7 +80,7 @@ export class Dialer {
       const why = timeout.aborted
         ? `no answer within ${this.#options.timeoutMs / 1_000} s`
         : dialFailureText(error);
-      return unreachable(`${plan.addresses.join(', ')}: ${why}`);
+      return { ...unreachable(`${plan.addresses.join(', ')}: ${why}`), isRefused: isRefused(error) };
     } finally {
       if (peer !== undefined) this.#undial(peer);
     }
@@ -119,8 +119,8 @@ function parse(addresses: readonly string[], peer: PeerId | undefined): Multiadd
   return addresses.map(address => multiaddr(`${address}${suffix}`));
 }
 
-function unreachable(text: string): DialOutcome {
-  return { ok: false, reason: 'unreachable', text };
+function unreachable(text: string) {
+  return { ok: false, reason: 'unreachable', text } as const;
 }
 
 function self(addresses: readonly string[]): DialOutcome {

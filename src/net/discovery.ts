@@ -6,7 +6,7 @@
  * in which a whole cluster comes up. The first look-up starts it at once.
  */
 import type { PeerId } from '../core/record/record.ts';
-import type { DiscoverySource } from '../runtime/ports.ts';
+import type { DiscoverySource, MdnsFinding } from '../runtime/ports.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { NetMetrics } from '../telemetry/metrics/net.ts';
 import type { GatedRegistrar } from './gated-registrar.ts';
@@ -15,6 +15,10 @@ import type { LinkTable } from './link-table.ts';
 
 export interface Stoppable {
   stop(): Promise<void>;
+}
+
+export interface LanDiscovery extends Stoppable {
+  examine(): Promise<readonly MdnsFinding[]>;
 }
 
 export type OnPeer = (peer: PeerId, multiaddrs: readonly string[]) => void;
@@ -27,7 +31,7 @@ export type StartMdns = (
     readonly addressesAt: (hosts: readonly string[]) => readonly string[];
   },
   components: { readonly log: Log; readonly metrics: NetMetrics; readonly onPeer: OnPeer },
-) => Promise<Stoppable>;
+) => Promise<LanDiscovery>;
 
 export interface Dht extends Stoppable {
   /** Resolves to whether it was found; `onPeer` has its addresses. Rejects only when aborted. */
@@ -74,7 +78,7 @@ export class Discovery {
   readonly #waiting = new Set<PeerId>();
   readonly #reportedAtMs = new Map<PeerId, number>();
   #active = 0;
-  #mdns: Promise<Stoppable | undefined> = Promise.resolve(undefined);
+  #mdns: Promise<LanDiscovery | undefined> = Promise.resolve(undefined);
   #dht: Promise<Dht | undefined> | undefined;
   #dhtTimer: NodeJS.Timeout | undefined;
 
@@ -100,6 +104,13 @@ export class Discovery {
       const delayMs = this.#options.dhtDelayMaxMs * (1 / 3 + (Math.random() * 2) / 3);
       this.#dhtTimer = setTimeout(() => void this.#startDht(), delayMs);
     }
+  }
+
+  /** `undefined` when mDNS is off. */
+  async examineMdns(): Promise<readonly MdnsFinding[] | undefined> {
+    if (this.#parts.mdns === undefined) return undefined;
+    const mdns = await this.#mdns;
+    return mdns === undefined ? [{ name: 'all', problem: 'mDNS did not start; the log says why' }] : mdns.examine();
   }
 
   lookUp(peer: PeerId): void {

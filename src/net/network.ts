@@ -14,6 +14,7 @@ import type {
   DiscoverySource,
   LinkView,
   LocalContact,
+  MdnsFinding,
   Network,
   NetworkHandlers,
 } from '../runtime/ports.ts';
@@ -135,6 +136,10 @@ export class Libp2pNetwork implements Network {
         // libp2p aborts a connection that does not close in time, so it is gone either way.
         this.#parts.log('network_fault', { during: 'hang-up', error }),
       );
+  }
+
+  async examineMdns(): Promise<readonly MdnsFinding[] | undefined> {
+    return this.#running?.discovery.examineMdns();
   }
 
   links(): readonly LinkView[] {

@@ -1,13 +1,21 @@
 /**
- * The failure detector's UDP address.
+ * The failure detector's datagrams.
  *
- * It is bound before the agent announces itself, because the agent's record names it. Datagrams are
- * counted; none is ever answered.
+ * The socket is bound before the agent announces itself, because the agent's record names its address. Only a
+ * connected socket ever hears that nobody listens at the other end, so whoever is in doubt is asked from a
+ * socket of its own.
  */
-import { createSocket, type Socket } from 'node:dgram';
-import { isIPv6 } from 'node:net';
+import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
+import { isIPv4, isIPv6 } from 'node:net';
+import type { PeerId } from '../core/record/record.ts';
 import { FirsthandError } from '../errors.ts';
+import type { ProbeHandlers, ProbePort } from '../runtime/ports.ts';
 import type { NetMetrics } from '../telemetry/metrics/net.ts';
+
+export interface ProbeAddress {
+  readonly host: string;
+  readonly port: number;
+}
 
 export interface ProbeSocketOptions {
   readonly host: string;
@@ -20,25 +28,35 @@ export interface ProbeSocketOptions {
   readonly explicit: boolean;
 }
 
-export interface ProbeAddress {
-  readonly host: string;
-  readonly port: number;
+interface Asking {
+  readonly socket: Socket;
+  readonly address: string;
+  readonly isConnected: Promise<boolean>;
+  timer: NodeJS.Timeout;
 }
 
-export class ProbeSocket {
-  readonly #options: ProbeSocketOptions;
-  readonly #metrics: NetMetrics;
-  #socket: Socket | undefined;
+/** A socket that asked is kept for so long after the last question: an answer is later only on a broken network. */
+const askedMs = 3_000;
+/** Guess: more doubts than that at a time are one doubt, about ourselves. */
+const askingMaxCount = 256;
 
-  constructor(options: ProbeSocketOptions, components: { readonly metrics: NetMetrics }) {
-    this.#options = options;
+export class ProbeSocket implements ProbePort {
+  readonly #metrics: NetMetrics;
+  readonly #asking = new Map<PeerId, Asking>();
+  #socket: Socket | undefined;
+  #ownHost = '';
+  #handlers: ProbeHandlers | undefined;
+
+  constructor(components: { readonly metrics: NetMetrics }) {
     this.#metrics = components.metrics;
   }
 
   /** @throws FirsthandError ADDRESS_IN_USE, ADDRESS_UNAVAILABLE */
-  async start(): Promise<ProbeAddress> {
+  async start(options: ProbeSocketOptions, handlers: ProbeHandlers): Promise<ProbeAddress> {
     if (this.#socket !== undefined) throw new TypeError('the probe socket was started before');
-    const { host, port, explicit } = this.#options;
+    this.#handlers = handlers;
+    const { host, port, explicit } = options;
+    this.#ownHost = host;
     try {
       return await this.#bind(host, port);
     } catch (error) {
@@ -47,9 +65,38 @@ export class ProbeSocket {
     }
   }
 
+  send(address: string, bytes: Uint8Array): void {
+    const socket = this.#socket;
+    if (socket === undefined) return;
+    const { host, port } = targetOf(address, isIPv6(this.#ownHost));
+    this.#count('out', bytes);
+    // What cannot be sent is lost, as any datagram may be.
+    socket.send(bytes, port, host, () => {});
+  }
+
+  ask(peer: PeerId, address: string, bytes: Uint8Array): void {
+    if (this.#socket === undefined) return;
+    let asking = this.#asking.get(peer);
+    if (asking !== undefined && asking.address !== address) {
+      this.#endAsking(peer);
+      asking = undefined;
+    }
+    asking ??= this.#open(peer, address);
+    if (asking === undefined) return this.send(address, bytes);
+    clearTimeout(asking.timer);
+    asking.timer = this.#askingEnds(peer);
+    const { socket, isConnected } = asking;
+    void isConnected.then(connected => {
+      if (!connected || this.#asking.get(peer)?.socket !== socket) return;
+      this.#count('out', bytes);
+      socket.send(bytes, () => {});
+    });
+  }
+
   async stop(): Promise<void> {
     const socket = this.#socket;
     this.#socket = undefined;
+    for (const peer of [...this.#asking.keys()]) this.#endAsking(peer);
     if (socket === undefined) return;
     await new Promise<void>(resolve => {
       socket.close(() => resolve());
@@ -67,12 +114,72 @@ export class ProbeSocket {
         socket.removeAllListeners('error');
         // A later error concerns one datagram only, and datagrams may get lost.
         socket.on('error', () => {});
-        socket.on('message', () => this.#metrics.probeDatagrams.add());
+        socket.on('message', (bytes, from) => this.#received(bytes, from));
         this.#socket = socket;
         resolve({ host: socket.address().address, port: socket.address().port });
       });
     });
   }
+
+  #open(peer: PeerId, address: string): Asking | undefined {
+    if (this.#asking.size >= askingMaxCount) return undefined;
+    const own = this.#ownHost;
+    const { host, port } = targetOf(address, false);
+    const socket = createSocket({ type: isIPv6(host) ? 'udp6' : 'udp4' });
+    socket.on('message', (bytes, from) => this.#received(bytes, from));
+    socket.on('error', error => {
+      if (this.#asking.get(peer)?.socket !== socket) return;
+      this.#endAsking(peer);
+      if (codeOf(error) === 'ECONNREFUSED') this.#handlers?.onRefused(peer);
+    });
+    const connected = Promise.withResolvers<boolean>();
+    const connect = () => {
+      socket.once('connect', () => connected.resolve(true));
+      socket.connect(port, host);
+    };
+    // From the address that the others know us by, unless we listen on all.
+    if (isWildcard(own) || isIPv6(own) !== isIPv6(host)) connect();
+    else socket.bind(0, own, connect);
+    const asking = { socket, address, isConnected: connected.promise, timer: this.#askingEnds(peer) };
+    this.#asking.set(peer, asking);
+    return asking;
+  }
+
+  #askingEnds(peer: PeerId): NodeJS.Timeout {
+    const timer = setTimeout(() => this.#endAsking(peer), askedMs);
+    timer.unref();
+    return timer;
+  }
+
+  #endAsking(peer: PeerId): void {
+    const asking = this.#asking.get(peer);
+    if (asking === undefined) return;
+    this.#asking.delete(peer);
+    clearTimeout(asking.timer);
+    asking.socket.close();
+  }
+
+  #received(bytes: Buffer, { address, port }: RemoteInfo): void {
+    this.#count('in', bytes);
+    const plain = address.startsWith('::ffff:') ? address.slice(7) : address;
+    this.#handlers?.onDatagram(plain.includes(':') ? `[${plain}]:${port}` : `${plain}:${port}`, bytes);
+  }
+
+  #count(direction: 'in' | 'out', bytes: Uint8Array): void {
+    this.#metrics.probeDatagrams.add({ direction });
+    this.#metrics.probeBytes.add({ direction }, bytes.length);
+  }
+}
+
+/** @param isFromIpv6 - The sending socket speaks IPv6, to which IPv4 hosts are known by a mapped address. */
+function targetOf(address: string, isFromIpv6: boolean): ProbeAddress {
+  const colon = address.lastIndexOf(':');
+  const host = address.slice(0, colon).replace(/^\[(.*)\]$/, '$1');
+  return { host: isFromIpv6 && isIPv4(host) ? `::ffff:${host}` : host, port: Number(address.slice(colon + 1)) };
+}
+
+function isWildcard(host: string): boolean {
+  return host === '0.0.0.0' || host === '::';
 }
 
 function bindError(address: string, error: unknown): FirsthandError {

@@ -13,7 +13,18 @@ import { errorKind, FirsthandError, unreachable } from '../errors.ts';
 import type { RegistrationRequest } from './agent-port.ts';
 import type { RecentEvents } from './event-log.ts';
 import { Intake, type IntakeSettings, type Rejection } from './intake.ts';
-import type { Clock, Network, NetworkHandlers, RecordCodec, Store, StoredState } from './ports.ts';
+import type {
+  Clock,
+  Network,
+  NetworkHandlers,
+  ProbeCodec,
+  ProbeHandlers,
+  ProbePort,
+  RecordCodec,
+  Store,
+  StoredState,
+} from './ports.ts';
+import { ProbeIntake, type ProbeRejection } from './probe-intake.ts';
 import { Publisher } from './publisher.ts';
 import { WriteQueue } from './write-queue.ts';
 
@@ -21,7 +32,7 @@ import { WriteQueue } from './write-queue.ts';
 export interface Observer {
   input(input: Input): void;
   effect(effect: Effect): void;
-  rejected(reason: Rejection | Refusal, via: 'gossip' | 'sync'): void;
+  rejected(reason: Rejection | Refusal | ProbeRejection, via: 'gossip' | 'sync' | 'probe'): void;
   foreign(address: string): void;
   log(
     event: CoreLogEvent | 'store_write_failed' | 'store_recovered',
@@ -32,7 +43,9 @@ export interface Observer {
 export interface DriverComponents {
   readonly protocol: Protocol;
   readonly codec: RecordCodec;
+  readonly probeCodec: ProbeCodec;
   readonly network: Network;
+  readonly probes: ProbePort;
   readonly store: Store;
   readonly clock: Clock;
   readonly events: RecentEvents;
@@ -53,6 +66,7 @@ export class Driver {
   readonly #writes: WriteQueue;
   readonly #publisher: Publisher;
   readonly #intake: Intake;
+  readonly #probeIntake: ProbeIntake;
   readonly #inputs: Input[] = [];
   readonly #waiting = new Map<Ticket, Waiting>();
   readonly #timers = new Set<() => void>();
@@ -69,13 +83,26 @@ export class Driver {
     onDialEnded: (key, outcome) =>
       outcome.ok
         ? this.feed({ type: 'dial-succeeded', key, peer: outcome.peer })
-        : this.feed({ type: 'dial-failed', key, reason: outcome.reason, text: outcome.text }),
+        : this.feed({
+            type: 'dial-failed',
+            key,
+            reason: outcome.reason,
+            isRefused: outcome.isRefused === true,
+            text: outcome.text,
+          }),
     onPing: (peer: PeerId, rttMs) => this.feed({ type: 'pinged', peer, rttMs }),
     onDiscovered: (peer, multiaddrs, source) => this.feed({ type: 'discovered', peer, multiaddrs, source }),
     onForeign: address => {
       this.#foreignCount += 1;
       this.#components.observer.foreign(address);
     },
+  };
+  /** What the probe socket has to call. */
+  readonly probeHandlers: ProbeHandlers = {
+    onDatagram: (address, bytes) => {
+      if (!this.#isStopped) this.#probeIntake.datagram(address, bytes);
+    },
+    onRefused: peer => this.feed({ type: 'probe-refused', peer }),
   };
   #isBusy = false;
   #isStopped = false;
@@ -98,9 +125,19 @@ export class Driver {
       components,
     );
     this.#publisher = new Publisher(components);
+    const { protocol, clock, probeCodec, observer } = components;
+    this.#probeIntake = new ProbeIntake(
+      { self: protocol.author.peer },
+      { feed, onRejected: reason => observer.rejected(reason, 'probe') },
+      { protocol, clock, codec: probeCodec },
+    );
     this.#intake = new Intake(
       { cluster: options.cluster, settings: options.intake },
-      { feed, onRejected: (reason, via) => components.observer.rejected(reason, via) },
+      {
+        feed,
+        onClaims: (from, claims) => this.#probeIntake.claims(from, claims),
+        onRejected: (reason, via) => observer.rejected(reason, via),
+      },
       components,
     );
   }
@@ -112,7 +149,7 @@ export class Driver {
 
   /** Takes up what an earlier run left in the store. Before `start`. */
   restore(stored: StoredState): void {
-    const { codec, protocol, clock } = this.#components;
+    const { codec, probeCodec, protocol, clock } = this.#components;
     const isKnown = <T>(value: T | undefined): value is T => value !== undefined;
     const proofs = stored.proofs.flatMap(proof => {
       const first = codec.trust(proof.first);
@@ -125,6 +162,8 @@ export class Driver {
       clocks: stored.clocks,
       contacts: stored.contacts,
       proofs,
+      reachability: stored.reachability,
+      removals: stored.removals.map(wire => probeCodec.trustClaim(wire)).filter(isKnown),
       aliveAtMs: stored.meta['alive-at-ms'],
     };
     this.#run(protocol.restore(restored, clock.now()));
@@ -148,6 +187,11 @@ export class Driver {
 
   async deregister(id: NodeId): Promise<void> {
     await this.#ask(ticket => ({ type: 'deregister', ticket, id }));
+  }
+
+  /** Takes an agent that is gone out of the cluster. @throws FirsthandError UNKNOWN_NODE, STILL_ALIVE */
+  async remove(id: NodeId): Promise<void> {
+    await this.#ask(ticket => ({ type: 'remove', ticket, id }));
   }
 
   /** Announces departure; resolves once that is written and handed to the network. */
@@ -204,7 +248,7 @@ export class Driver {
   }
 
   #carryOut(effect: Effect): void {
-    const { network, codec, clock, events, observer } = this.#components;
+    const { network, probes, codec, probeCodec, clock, events, observer } = this.#components;
     switch (effect.type) {
       case 'persist':
         return this.#writes.add(effect.operations, effect.then);
@@ -214,6 +258,11 @@ export class Driver {
         return this.#publisher.addProof(effect.proof);
       case 'send':
         return network.send(effect.to, codec.encodeFrame(effect.message));
+      case 'datagram': {
+        const { address, asks, message } = effect;
+        const bytes = probeCodec.encodeProbe(message);
+        return asks ? probes.ask(message.to, address, bytes) : probes.send(address, bytes);
+      }
       case 'dial': {
         const { key, peer, multiaddrs } = effect.dial;
         return network.dial({ key, multiaddrs, ...(peer === undefined ? {} : { peer }) });
@@ -225,7 +274,7 @@ export class Driver {
       case 'look-up':
         return network.lookUp(effect.peer);
       case 'wake':
-        return this.#wake(effect.afterMs, effect.input);
+        return this.#wake(effect.afterMs, effect.input, effect.afterPoll === true);
       case 'reply':
         return this.#answer(effect.ticket, effect.reply);
       case 'event': {
@@ -246,10 +295,16 @@ export class Driver {
     }
   }
 
-  #wake(afterMs: number, input: Input): void {
-    const cancel = this.#components.clock.after(afterMs, () => {
+  /**
+   * After a blocked turn the loop runs what is due before it reads what has come in: 60 of 60 acks that were
+   * waiting in the socket counted as missing, and none once each timer had let one poll phase pass.
+   */
+  #wake(afterMs: number, input: Input, afterPoll: boolean): void {
+    const { clock } = this.#components;
+    const cancel = clock.after(afterMs, () => {
       this.#timers.delete(cancel);
-      this.feed(input);
+      if (afterPoll) clock.soon(() => this.feed(input));
+      else this.feed(input);
     });
     this.#timers.add(cancel);
   }

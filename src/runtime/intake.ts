@@ -11,7 +11,7 @@ import type { Input, Refusal } from '../core/effects.ts';
 import { RateLimit } from '../core/gossip/rate-limit.ts';
 import type { Protocol } from '../core/protocol.ts';
 import { compareDots, type PeerId, type VerifiedRecord } from '../core/record/record.ts';
-import type { Clock, RecordCodec, UnverifiedRecord, Verdict } from './ports.ts';
+import type { Clock, RecordCodec, UnverifiedClaim, UnverifiedRecord, Verdict } from './ports.ts';
 import { recordsPerMessageMaxCount } from './publisher.ts';
 
 /** Why bytes from a peer were thrown away before the core saw them. */
@@ -26,6 +26,7 @@ export type Rejection =
 
 export interface IntakeHandlers {
   readonly feed: (input: Input) => void;
+  readonly onClaims: (from: PeerId, claims: readonly UnverifiedClaim[]) => void;
   readonly onRejected: (rejection: Rejection | Refusal, via: 'gossip' | 'sync', from: PeerId) => void;
 }
 
@@ -121,10 +122,9 @@ export class Intake {
       this.#handlers.onRejected('malformed', 'sync', from);
       return;
     }
-    if (message.type !== 'records') {
-      this.#handlers.feed({ type: 'sync-message', from, message });
-      return;
-    }
+    if (message.type === 'claims') return this.#handlers.onClaims(from, message.claims);
+    if (message.type === 'look') return this.#handlers.feed({ type: 'look-asked', from });
+    if (message.type !== 'records') return this.#handlers.feed({ type: 'sync-message', from, message });
     if (this.#frames.length >= framesQueuedMaxCount) {
       this.#handlers.onRejected('queue-full', 'sync', from);
       return;

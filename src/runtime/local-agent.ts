@@ -2,13 +2,14 @@
 import type { Protocol } from '../core/protocol.ts';
 import type { NodeId } from '../core/record/node.ts';
 import { compareText, type PeerId, type VerifiedRecord } from '../core/record/record.ts';
-import type { RecordView, SubjectView } from '../core/view.ts';
+import type { DetectorView, PartitionView, RecordView, SubjectView } from '../core/view.ts';
 import { FirsthandError } from '../errors.ts';
 import type {
   AgentIdentity,
   AgentPort,
   ClockView,
   ComponentHealth,
+  DoctorCheck,
   EventLog,
   Listing,
   MeshPeer,
@@ -18,6 +19,8 @@ import type {
   RegistrationRequest,
   StatusView,
 } from './agent-port.ts';
+import { detectorView } from './detector-view.ts';
+import type { Doctor } from './doctor.ts';
 import type { Driver } from './driver.ts';
 import type { Clock, Network } from './ports.ts';
 
@@ -29,6 +32,9 @@ export interface LocalAgentComponents {
   readonly events: EventLog;
   /** 99th percentile of the event loop's delay, ms. */
   readonly loopDelayMs: () => number;
+  /** Name of the failure detector's profile. */
+  readonly profile: string;
+  readonly doctor: Doctor;
 }
 
 /** Above this, timers and answers come so late that others may take the agent for frozen. Guess. */
@@ -78,6 +84,23 @@ export class LocalAgent implements AgentPort {
 
   deregister(id: NodeId): Promise<void> {
     return this.#components.driver.deregister(id);
+  }
+
+  remove(id: NodeId): Promise<void> {
+    return this.#components.driver.remove(id);
+  }
+
+  partition(): PartitionView {
+    return this.#components.protocol.partition(this.#components.clock.now().monoMs);
+  }
+
+  detector(): DetectorView {
+    const { protocol, clock } = this.#components;
+    return detectorView(this.#components.profile, protocol, clock.now().monoMs);
+  }
+
+  doctor(): Promise<readonly DoctorCheck[]> {
+    return this.#components.doctor.examine();
   }
 
   async leave(): Promise<void> {
@@ -152,16 +175,16 @@ export class LocalAgent implements AgentPort {
   status(): StatusView {
     const { protocol, clock } = this.#components;
     const { monoMs } = clock.now();
-    const members = [...protocol.membership.members()];
-    const present = members.filter(({ state }) => state !== 'left');
+    const members = [...protocol.detector.members()];
+    const partition = this.partition();
     const nodes = this.listing.nodes();
     const services = nodes.filter(node => node.peerId === undefined);
     return {
       identity: this.identity,
       phase: this.phase,
       uptimeS: Math.floor((monoMs - this.#startedMonoMs) / 1_000),
-      agentsKnown: present.length + 1,
-      agentsReachable: present.filter(({ state }) => state === 'alive').length + 1,
+      agentsKnown: partition.known,
+      agentsReachable: partition.reachable,
       agents: [...members, { ...this.#self(), sinceMonoMs: this.#startedMonoMs }]
         .sort((a, b) => compareText(a.id, b.id))
         .map(({ id, peer, state, sinceMonoMs }) => ({
@@ -174,7 +197,9 @@ export class LocalAgent implements AgentPort {
         total: services.length,
         hosted: protocol.hosting.hostedCount,
         suspect: services.filter(({ status }) => status === 'suspect').length,
+        unhealthy: services.filter(({ status }) => status === 'unhealthy').length,
       },
+      partition,
       conflicts: protocol.table.ledger.conflictsCount,
       quarantined: [...protocol.table.ledger.proofs.keys()].sort(compareText),
       components: this.components(),
@@ -200,6 +225,7 @@ export class LocalAgent implements AgentPort {
         ok: true,
         detail: linksCount === 0 ? 'no agent connected' : `${linksCount} connected`,
       },
+      this.#partitionHealth(),
       { name: 'sync', ok: isSynced, detail: isSynced ? 'joined' : 'looking for a peer to learn from' },
       {
         name: 'event_loop',
@@ -207,6 +233,16 @@ export class LocalAgent implements AgentPort {
         detail: `99 % of delays are below ${delayMs} ms`,
       },
     ];
+  }
+
+  /** In a partition an agent goes on; cut off from everybody it can speak for nobody but itself. */
+  #partitionHealth(): ComponentHealth {
+    const { state, reachable, known } = this.partition();
+    const detail =
+      state === 'isolated'
+        ? `none of the ${known - 1} other agents can be reached`
+        : `${reachable} of ${known} known agents can be reached`;
+    return { name: 'partition', ok: state !== 'isolated', detail };
   }
 
   #self() {
@@ -218,8 +254,8 @@ export class LocalAgent implements AgentPort {
     const { protocol, clock } = this.#components;
     const contact = protocol.peering.contact(peer);
     const id = protocol.nodeIdOf(peer);
-    const member = protocol.membership.member(peer);
-    const rttMs = protocol.membership.rttMs(peer);
+    const member = protocol.detector.member(peer);
+    const rttMs = member?.rttMs;
     const isWaiting = link === undefined && contact !== undefined && !contact.isDialing;
     return {
       peer,
@@ -239,14 +275,15 @@ export class LocalAgent implements AgentPort {
 
   #findings(): readonly string[] {
     const { protocol } = this.#components;
-    const members = [...protocol.membership.members()].filter(({ state }) => state !== 'left');
+    const members = [...protocol.detector.members()].filter(({ state }) => state !== 'left');
     const named = (state: 'suspect' | 'dead') =>
       members
         .filter(member => member.state === state)
         .map(({ id }) => id)
         .sort(compareText);
+    const { state, sinceMs = 0, reachable, known, here, there } = this.partition();
     const suspect = named('suspect');
-    const dead = named('dead');
+    const dead = named('dead').filter(id => !there.includes(id));
     const findings: string[] = [];
     if (protocol.isNameLost) {
       findings.push(
@@ -258,12 +295,20 @@ export class LocalAgent implements AgentPort {
         'this agent’s key is proved to have signed contradictory records: start it with a new data directory',
       );
     }
-    if (members.length > 0 && suspect.length + dead.length === members.length) {
-      findings.push(`cut off: none of the ${members.length} other known agents can be reached`);
-    } else {
-      if (suspect.length > 0) findings.push(`not reachable at the moment: ${suspect.join(', ')}`);
-      if (dead.length > 0) findings.push(`dead: ${dead.join(', ')}`);
+    const since = `for ${Math.round(sinceMs / 1_000)} s`;
+    if (state === 'isolated') {
+      findings.push(`isolated ${since}: none of the ${known - 1} other known agents can be reached`);
+    } else if (state === 'suspected') {
+      const side = reachable * 2 > known ? '' : ', no majority';
+      findings.push(
+        `${reachable} of ${known} known agents can be reached${side}; a partition is suspected ${since}: here ${here.join(', ')}; silent ${there.join(', ')}`,
+      );
+    } else if (suspect.length > 0) findings.push(`not reachable at the moment: ${suspect.join(', ')}`);
+    if (dead.length > 0) {
+      findings.push(`dead: ${dead.join(', ')}; 'firsthand remove ID' takes out for good who does not come back`);
     }
+    const unhealthy = this.listing.nodes().filter(({ status }) => status === 'unhealthy');
+    if (unhealthy.length > 0) findings.push(`unhealthy: ${namesOf(unhealthy.map(({ id }) => id))}`);
     for (const { seed, lastError } of this.mesh().pendingSeeds) {
       findings.push(`seed ${seed} does not answer${lastError === undefined ? '' : `: ${lastError}`}`);
     }
@@ -276,6 +321,12 @@ export class LocalAgent implements AgentPort {
     for (const { ok, name, detail } of this.components()) if (!ok) findings.push(`${name}: ${detail}`);
     return findings;
   }
+}
+
+/** A few by name, the rest counted: a finding is one line. */
+function namesOf(ids: readonly NodeId[]): string {
+  const shown = [...ids].sort(compareText).slice(0, 10).join(', ');
+  return ids.length <= 10 ? shown : `${shown} and ${ids.length - 10} more`;
 }
 
 function recordView(record: VerifiedRecord): Omit<RecordView, 'vouches' | 'lost'> {

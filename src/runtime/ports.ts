@@ -6,6 +6,9 @@ import type { MetaName, StoredContact, StoreOperation } from '../core/effects.ts
 import type { FloorEntry } from '../core/record/floor.ts';
 import type { NodeId } from '../core/record/node.ts';
 import type { Digest, Dot, PeerId, RecordDraft, VerifiedRecord } from '../core/record/record.ts';
+import type { ClaimDraft, VerifiedClaim } from '../core/swim/claim.ts';
+import type { ProbeBody, ProbeMessage } from '../core/swim/message.ts';
+import type { StoredReachability } from '../core/swim/reachability.ts';
 import type { SyncMessage } from '../core/sync/message.ts';
 import type { Now } from '../core/time.ts';
 
@@ -33,7 +36,13 @@ export interface DialTarget {
 
 export type DialOutcome =
   | { readonly ok: true; readonly peer: PeerId }
-  | { readonly ok: false; readonly reason: 'unreachable' | 'foreign' | 'self'; readonly text: string };
+  | {
+      readonly ok: false;
+      readonly reason: 'unreachable' | 'foreign' | 'self';
+      readonly text: string;
+      /** Every address that was tried answered that nobody listens there. */
+      readonly isRefused?: boolean;
+    };
 
 export interface LocalContact {
   readonly peer: PeerId;
@@ -51,6 +60,13 @@ export interface LinkView {
   /** In our gossipsub mesh. */
   readonly inMesh: boolean;
   readonly score: number;
+}
+
+/** How mDNS fares on one interface. */
+export interface MdnsFinding {
+  readonly name: string;
+  /** One sentence; absent when it works. */
+  readonly problem?: string;
 }
 
 export type DiscoverySource = 'mdns' | 'dht';
@@ -90,12 +106,30 @@ export interface Network {
   /** Asks the DHT where a peer is; answers come as `onDiscovered`. */
   lookUp(peer: PeerId): void;
   links(): readonly LinkView[];
+  /** Sends on each interface and listens for it; `undefined` when mDNS is off. Takes about a second. */
+  examineMdns(): Promise<readonly MdnsFinding[] | undefined>;
   /** Safe to call twice; ends within its own deadline. */
   stop(): Promise<void>;
 }
 
 export const gossipMaxBytes = 60 * 1_024;
 export const frameMaxBytes = 64 * 1_024;
+
+// --- probes --------------------------------------------------------------------------------------
+
+export interface ProbeHandlers {
+  /** @param address - Where it came from, `host:port`. */
+  onDatagram(address: string, bytes: Uint8Array): void;
+  /** The host of a peer that was asked says that nobody listens there. */
+  onRefused(peer: PeerId): void;
+}
+
+/** Datagrams of the failure detector: sent or lost, never an error. */
+export interface ProbePort {
+  send(address: string, bytes: Uint8Array): void;
+  /** From a socket of its own, which hears when the host refuses; it closes soon after. */
+  ask(peer: PeerId, address: string, bytes: Uint8Array): void;
+}
 
 // --- store ---------------------------------------------------------------------------------------
 
@@ -108,6 +142,9 @@ export interface StoredState {
   readonly clocks: ReadonlyMap<PeerId, Dot>;
   readonly contacts: readonly StoredContact[];
   readonly proofs: readonly { readonly first: Uint8Array; readonly second: Uint8Array }[];
+  readonly reachability: ReadonlyMap<PeerId, StoredReachability>;
+  /** Signed claims. */
+  readonly removals: readonly Uint8Array[];
   readonly meta: Readonly<Partial<Record<MetaName, number>>>;
   /** Rows whose checksum did not fit: left out, removed, and to be reported. */
   readonly damagedRows: number;
@@ -149,6 +186,28 @@ export interface RecordCodec {
     proofs: readonly (readonly [VerifiedRecord, VerifiedRecord])[],
   ): Uint8Array;
   decodeGossip(bytes: Uint8Array): GossipMessage | undefined;
-  encodeFrame(message: SyncMessage<VerifiedRecord>): Uint8Array;
-  decodeFrame(bytes: Uint8Array): SyncMessage<UnverifiedRecord> | undefined;
+  encodeFrame(message: SyncMessage<VerifiedRecord, VerifiedClaim>): Uint8Array;
+  decodeFrame(bytes: Uint8Array): SyncMessage<UnverifiedRecord, UnverifiedClaim> | undefined;
+}
+
+export interface UnverifiedClaim extends ClaimDraft {
+  readonly wire: Uint8Array;
+}
+
+export interface UnverifiedProbe extends Omit<ProbeMessage, 'claims' | 'body'> {
+  readonly body: ProbeBody;
+  readonly claims: readonly UnverifiedClaim[];
+  readonly wire: Uint8Array;
+}
+
+/** The same for the failure detector. */
+export interface ProbeCodec {
+  sealClaim(draft: ClaimDraft): VerifiedClaim;
+  /** Checks the signature over the bytes as received, which names the cluster. */
+  verifyClaim(claim: UnverifiedClaim): VerifiedClaim | undefined;
+  /** For claims from our own store. */
+  trustClaim(wire: Uint8Array): VerifiedClaim | undefined;
+  encodeProbe(message: ProbeMessage): Uint8Array;
+  decodeProbe(bytes: Uint8Array): UnverifiedProbe | 'foreign' | undefined;
+  verifyProbe(probe: UnverifiedProbe): boolean;
 }

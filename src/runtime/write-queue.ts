@@ -142,6 +142,13 @@ function rowOf(operation: StoreOperation): string {
       return `contact ${operation.peer}`;
     case 'put-proof':
       return `proof ${operation.author}`;
+    case 'put-reachability':
+    case 'delete-reachability':
+      return `reachability ${operation.peer}`;
+    case 'put-removal':
+      return `removal ${operation.claim.subject}`;
+    case 'delete-removal':
+      return `removal ${operation.peer}`;
     case 'put-meta':
       return `meta ${operation.name}`;
   }

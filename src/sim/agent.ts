@@ -5,9 +5,11 @@ import { capabilitiesOf, type NodeFields, type NodeId } from '../core/record/nod
 import type { PeerId } from '../core/record/record.ts';
 import { AgentKey } from '../identity/agent-key.ts';
 import { nextEpoch } from '../identity/epoch.ts';
+import { SignedProbeCodec } from '../identity/probe-codec.ts';
 import { SignedRecordCodec } from '../identity/record-codec.ts';
 import { Driver, type Observer } from '../runtime/driver.ts';
 import { RecentEvents } from '../runtime/event-log.ts';
+import type { NetworkHandlers, Verdict } from '../runtime/ports.ts';
 import { seededRandom } from '../runtime/seeded-random.ts';
 import { SimDisk } from './disk.ts';
 import { addressOf, type SimNetworkHub } from './network.ts';
@@ -42,6 +44,7 @@ export class SimAgent {
   readonly #trace: Trace;
   readonly #key: AgentKey;
   readonly #codec: SignedRecordCodec;
+  readonly #probeCodec: SignedProbeCodec;
   readonly #disk: SimDisk;
   #process: Process | undefined;
   #lives = 0;
@@ -54,6 +57,7 @@ export class SimAgent {
     this.#key = simulatedKey(options.seed, options.index);
     this.peer = this.#key.peerId;
     this.#codec = new SignedRecordCodec({ cluster }, { key: this.#key });
+    this.#probeCodec = new SignedProbeCodec({ cluster }, { key: this.#key });
     this.#disk = new SimDisk(this.#hub);
   }
 
@@ -83,16 +87,21 @@ export class SimAgent {
       },
       {
         seal: draft => this.#codec.seal(draft),
+        sealClaim: draft => this.#probeCodec.sealClaim(draft),
         random: seededRandom(this.#options.seed, `${this.id} life ${this.#lives}`),
       },
     );
     const network = this.#hub.host(this.peer);
+    const probe = `10.0.0.${this.#options.index}:7946`;
+    const probes = this.#hub.probes(this.peer, probe);
     const driver = new Driver(
       { cluster, seeds: this.#options.seeds.map(addressOf), intake: {} },
       {
         protocol,
         codec: this.#codec,
+        probeCodec: this.#probeCodec,
         network,
+        probes,
         store,
         clock,
         events: new RecentEvents({ epoch, keptMaxCount: 100 }),
@@ -101,10 +110,14 @@ export class SimAgent {
     );
     this.#process = { protocol, driver, clock };
     driver.restore(stored);
-    const { multiaddrs } = await network.start(driver.handlers);
+    probes.listen({
+      onDatagram: (address, bytes) => clock.arrive(() => driver.probeHandlers.onDatagram(address, bytes)),
+      onRefused: peer => clock.arrive(() => driver.probeHandlers.onRefused(peer)),
+    });
+    const { multiaddrs } = await network.start(pausable(driver.handlers, clock));
     driver.start({
       node: this.#node(clock, `10.0.0.${this.#options.index}:7000`),
-      agent: { multiaddrs, probe: `10.0.0.${this.#options.index}:7946` },
+      agent: { multiaddrs, probe },
     });
   }
 
@@ -130,6 +143,14 @@ export class SimAgent {
     this.#process = undefined;
     this.#disk.crash();
     this.#hub.crash(this.peer);
+  }
+
+  /** SIGSTOP, and SIGCONT after a while. */
+  pause(forMs: number): void {
+    const process = this.#process;
+    if (process === undefined) return;
+    process.clock.pause();
+    this.#hub.scheduler.after(forMs, () => process.clock.resume());
   }
 
   /** SIGTERM: announces departure and ends a little later. */
@@ -165,6 +186,27 @@ export class SimAgent {
       log: () => {},
     };
   }
+}
+
+/** Handlers that are not called while the process does not run. */
+function pausable(handlers: NetworkHandlers, clock: VirtualClock): NetworkHandlers {
+  return {
+    ...handlers,
+    onGossip: (from, bytes) => {
+      // The verdict is wanted at once; a process that does not run passes nothing on.
+      let verdict: Verdict = 'ignore';
+      clock.arrive(() => {
+        verdict = handlers.onGossip(from, bytes);
+      });
+      return verdict;
+    },
+    onFrame: (from, bytes) => clock.arrive(() => handlers.onFrame(from, bytes)),
+    onLinkUp: (peer, address) => clock.arrive(() => handlers.onLinkUp(peer, address)),
+    onLinkDown: peer => clock.arrive(() => handlers.onLinkDown(peer)),
+    onSubscribed: peer => clock.arrive(() => handlers.onSubscribed(peer)),
+    onDialEnded: (key, outcome) => clock.arrive(() => handlers.onDialEnded(key, outcome)),
+    onPing: (peer, rttMs) => clock.arrive(() => handlers.onPing(peer, rttMs)),
+  };
 }
 
 function simulatedKey(seed: number, index: number): AgentKey {

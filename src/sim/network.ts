@@ -1,14 +1,23 @@
 /**
- * A network in memory that behaves as the real one does above TCP and gossipsub.
+ * A network in memory that behaves as the real one does above TCP, gossipsub and UDP.
  *
  * Links are reliable and ordered: loss shows as delay. Gossip is flooded to linked, subscribed
  * peers and passed on by those that accept it; a copy may get lost for good. A partition cuts
- * dials, pings, gossip and frames at once; links over it are noticed as broken a little later.
+ * dials, pings, gossip and frames at once; links over it are noticed as broken a little later. Datagrams
+ * get lost, overtake each other, and sometimes come twice; a host without its agent refuses them.
  */
 import { createHash } from 'node:crypto';
 import type { Random } from '../core/random.ts';
 import { compareText, type PeerId } from '../core/record/record.ts';
-import type { DialTarget, LinkView, LocalContact, Network, NetworkHandlers } from '../runtime/ports.ts';
+import type {
+  DialTarget,
+  LinkView,
+  LocalContact,
+  Network,
+  NetworkHandlers,
+  ProbeHandlers,
+  ProbePort,
+} from '../runtime/ports.ts';
 import type { Scheduler } from './scheduler.ts';
 
 export interface NetworkConditions {
@@ -23,9 +32,13 @@ const resendAfterMs = 200; // A lost TCP segment costs its retransmission timeou
 const dialTimeoutMs = 5_000;
 const pingTimeoutMs = 5_000;
 const brokenLinkNoticedMs = 4_000;
+/** Share of datagrams that arrive twice. */
+const duplicatesShare = 0.02;
 
 export class SimNetworkHub {
   readonly #hosts = new Map<PeerId, SimHost>();
+  /** Who listens for datagrams, by address; and who once did, for the host stays when its agent is gone. */
+  readonly #probes = new Map<string, { readonly peer: PeerId; readonly handlers: ProbeHandlers }>();
   readonly #scheduler: Scheduler;
   readonly #random: Random;
   #conditions: NetworkConditions;
@@ -67,6 +80,38 @@ export class SimNetworkHub {
     return host;
   }
 
+  /** Datagrams of an agent whose own address is `address`. */
+  probes(peer: PeerId, address: string): ProbePort & { readonly listen: (handlers: ProbeHandlers) => void } {
+    return {
+      listen: handlers => this.#probes.set(address, { peer, handlers }),
+      send: (to, bytes) => this.#datagram({ peer, address, to, bytes, asked: undefined }),
+      ask: (asked, to, bytes) => this.#datagram({ peer, address, to, bytes, asked }),
+    };
+  }
+
+  #datagram(sent: {
+    readonly peer: PeerId;
+    readonly address: string;
+    readonly to: string;
+    readonly bytes: Uint8Array;
+    readonly asked: PeerId | undefined;
+  }): void {
+    const { peer, address, to, bytes, asked } = sent;
+    const copies = this.#random.next() < duplicatesShare ? 2 : 1;
+    for (let copy = 0; copy < copies; copy++) {
+      if (this.isLost()) continue;
+      this.#scheduler.after(this.delayMs(), () => {
+        const receiver = this.#probes.get(to);
+        if (receiver === undefined || this.#sideOf(peer) !== this.#sideOf(receiver.peer)) return;
+        if (this.#hosts.has(receiver.peer)) return receiver.handlers.onDatagram(address, bytes);
+        if (asked === undefined) return;
+        this.#scheduler.after(this.delayMs(), () => {
+          if (this.#hosts.has(peer)) this.#probes.get(address)?.handlers.onRefused(asked);
+        });
+      });
+    }
+  }
+
   /** The process is gone; its peers' kernels notice at once. */
   crash(peer: PeerId): void {
     const host = this.#hosts.get(peer);
@@ -80,6 +125,11 @@ export class SimNetworkHub {
 
   canReach(a: PeerId, b: PeerId): boolean {
     return this.#hosts.has(b) && this.#sideOf(a) === this.#sideOf(b);
+  }
+
+  /** Whether packets pass between the two machines, whatever runs on them. */
+  isRouted(a: PeerId, b: PeerId): boolean {
+    return this.#sideOf(a) === this.#sideOf(b);
   }
 
   isLost(): boolean {
@@ -143,7 +193,9 @@ export class SimHost implements Network {
       if (this.#handlers === undefined) return;
       const callee = this.#hub.find(peer);
       if (callee === undefined || !this.#hub.canReach(this.peer, peer) || !callee.#isOpen()) {
-        this.#handlers.onDialEnded(target.key, { ok: false, reason: 'unreachable', text: 'no answer' });
+        const isRefused = callee === undefined && this.#hub.isRouted(this.peer, peer);
+        const text = isRefused ? 'connection refused' : 'no answer';
+        this.#handlers.onDialEnded(target.key, { ok: false, reason: 'unreachable', text, isRefused });
         return;
       }
       callee.#link(this.peer, false);
@@ -169,6 +221,10 @@ export class SimHost implements Network {
   }
 
   lookUp(): void {}
+
+  async examineMdns(): Promise<undefined> {
+    return undefined;
+  }
 
   links(): readonly LinkView[] {
     return [...this.#links].map(([peer, { outbound }]) => ({

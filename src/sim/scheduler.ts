@@ -102,7 +102,10 @@ export class VirtualClock implements Clock {
   readonly #scheduler: Scheduler;
   readonly #startedAtMs: number;
   readonly #wallAtZeroMs: number;
+  readonly #heldTimers: (() => void)[] = [];
+  readonly #heldArrivals: (() => void)[] = [];
   #isStopped = false;
+  #isPaused = false;
 
   /** @param options.wallAtZeroMs - This machine's idea of the time when the simulation began. */
   constructor(options: { readonly wallAtZeroMs: number }, components: { readonly scheduler: Scheduler }) {
@@ -117,9 +120,38 @@ export class VirtualClock implements Clock {
   }
 
   after(delayMs: number, callback: () => void): () => void {
-    return this.#scheduler.after(delayMs, () => {
-      if (!this.#isStopped) callback();
+    let isCancelled = false;
+    const run = () => {
+      if (!this.#isStopped && !isCancelled) callback();
+    };
+    const cancel = this.#scheduler.after(delayMs, () => {
+      if (this.#isPaused) this.#heldTimers.push(run);
+      else run();
     });
+    return () => {
+      isCancelled = true;
+      cancel();
+    };
+  }
+
+  /** What comes in from outside waits while the process does not run. */
+  arrive(callback: () => void): void {
+    if (this.#isStopped) return;
+    if (this.#isPaused) this.#heldArrivals.push(callback);
+    else callback();
+  }
+
+  /** The process does not run any more: SIGSTOP. */
+  pause(): void {
+    this.#isPaused = true;
+  }
+
+  /** It goes on where it was: first the timers that are due, as libuv has it, then what has come in. */
+  resume(): void {
+    this.#isPaused = false;
+    for (const held of [...this.#heldTimers.splice(0), ...this.#heldArrivals.splice(0)]) {
+      if (!this.#isStopped) held();
+    }
   }
 
   soon(callback: () => void): void {

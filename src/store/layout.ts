@@ -8,6 +8,8 @@
  *     c!<author>              JSON: [epoch, sequence], the latest seen of an author
  *     p!<peer>                JSON: [seen at in ms, multiaddr, …], where a peer was last reached
  *     e!<author>              proof of equivocation: 2 bytes length of the first envelope, both envelopes
+ *     s!<peer>                JSON: [history, credibility], how well a peer was reachable
+ *     x!<peer>                the signed claim that an agent was taken out
  *     m!<name>                JSON: a number that outlives a restart
  *
  * A `!` is in no node id and no peer id. Keys are ASCII. Each value is a CRC-32 (4 bytes, big-endian) over
@@ -19,6 +21,7 @@ import { crc32 } from 'node:zlib';
 import type { FloorEntry } from '../core/record/floor.ts';
 import type { NodeId } from '../core/record/node.ts';
 import type { Dot, PeerId } from '../core/record/record.ts';
+import type { StoredReachability } from '../core/swim/reachability.ts';
 import type { MetaName, StoredContact, StoredState, StoreOperation } from '../runtime/ports.ts';
 
 export const schemaVersion = 1;
@@ -65,6 +68,17 @@ export function rowOf(operation: StoreOperation): Row {
       const length = Buffer.of(first.length >> 8, first.length & 255);
       return put(`e!${operation.author}`, Buffer.concat([length, first, second]));
     }
+    case 'put-reachability': {
+      const { history, credibility } = operation.reachability;
+      const row: ReachabilityRow = [history, credibility];
+      return putJson(`s!${operation.peer}`, row);
+    }
+    case 'delete-reachability':
+      return { key: `s!${operation.peer}` };
+    case 'put-removal':
+      return put(`x!${operation.claim.subject}`, operation.claim.wire);
+    case 'delete-removal':
+      return { key: `x!${operation.peer}` };
     case 'put-meta':
       return putJson(`m!${operation.name}`, operation.value);
   }
@@ -83,6 +97,7 @@ export function schemaVersionOf(value: Buffer): number | undefined {
 type FloorRow = readonly (readonly [PeerId, number, number])[];
 type ClockRow = readonly [number, number];
 type ContactRow = readonly [number, ...string[]];
+type ReachabilityRow = readonly [string, number];
 
 function put(key: string, payload: Uint8Array): Row {
   const value = Buffer.allocUnsafe(checksumBytes + payload.length);
@@ -91,7 +106,7 @@ function put(key: string, payload: Uint8Array): Row {
   return { key, value };
 }
 
-function putJson(key: string, content: FloorRow | ClockRow | ContactRow | number): Row {
+function putJson(key: string, content: FloorRow | ClockRow | ContactRow | ReachabilityRow | number): Row {
   return put(key, Buffer.from(JSON.stringify(content)));
 }
 
@@ -114,6 +129,8 @@ export class StateBuilder {
   readonly #clocks = new Map<PeerId, Dot>();
   readonly #contacts: StoredContact[] = [];
   readonly #proofs: { readonly first: Uint8Array; readonly second: Uint8Array }[] = [];
+  readonly #reachability = new Map<PeerId, StoredReachability>();
+  readonly #removals: Uint8Array[] = [];
   readonly #meta: Partial<Record<MetaName, number>> = {};
 
   /** False when the row is damaged: it was left out. */
@@ -143,6 +160,14 @@ export class StateBuilder {
         this.#proofs.push({ first: payload.subarray(2, secondStart), second: payload.subarray(secondStart) });
         return true;
       }
+      case 's!': {
+        const [history, credibility] = parse<ReachabilityRow>(payload);
+        this.#reachability.set(name, { history, credibility });
+        return true;
+      }
+      case 'x!':
+        this.#removals.push(payload);
+        return true;
       case 'm!':
         this.#meta[name as MetaName] = parse<number>(payload);
         return true;
@@ -158,6 +183,8 @@ export class StateBuilder {
       clocks: this.#clocks,
       contacts: this.#contacts,
       proofs: this.#proofs,
+      reachability: this.#reachability,
+      removals: this.#removals,
       meta: this.#meta,
       damagedRows,
     };

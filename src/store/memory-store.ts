@@ -7,6 +7,7 @@ import type { FloorEntry } from '../core/record/floor.ts';
 import type { NodeId } from '../core/record/node.ts';
 import type { Dot, PeerId, VerifiedRecord } from '../core/record/record.ts';
 import { compareText } from '../core/record/record.ts';
+import type { StoredReachability } from '../core/swim/reachability.ts';
 import { unreachable } from '../errors.ts';
 import type { MetaName, Store, StoredContact, StoredState, StoreOperation } from '../runtime/ports.ts';
 
@@ -21,6 +22,8 @@ export class MemoryStore implements Store {
   readonly #clocks = new Map<PeerId, Dot>();
   readonly #contacts = new Map<PeerId, StoredContact>();
   readonly #proofs = new Map<PeerId, Proof>();
+  readonly #reachability = new Map<PeerId, StoredReachability>();
+  readonly #removals = new Map<PeerId, Uint8Array>();
   readonly #meta = new Map<MetaName, number>();
 
   async load(): Promise<StoredState> {
@@ -30,6 +33,8 @@ export class MemoryStore implements Store {
       clocks: new Map(sorted(this.#clocks)),
       contacts: sorted(this.#contacts).map(([, contact]) => contact),
       proofs: sorted(this.#proofs).map(([, proof]) => proof),
+      reachability: new Map(sorted(this.#reachability)),
+      removals: sorted(this.#removals).map(([, wire]) => wire),
       meta: Object.fromEntries(this.#meta),
       damagedRows: 0,
     };
@@ -69,6 +74,18 @@ export class MemoryStore implements Store {
         break;
       case 'put-proof':
         this.#proofs.set(operation.author, { first: operation.first, second: operation.second });
+        break;
+      case 'put-reachability':
+        this.#reachability.set(operation.peer, operation.reachability);
+        break;
+      case 'delete-reachability':
+        this.#reachability.delete(operation.peer);
+        break;
+      case 'put-removal':
+        this.#removals.set(operation.claim.subject, operation.claim.wire);
+        break;
+      case 'delete-removal':
+        this.#removals.delete(operation.peer);
         break;
       case 'put-meta':
         this.#meta.set(operation.name, operation.value);

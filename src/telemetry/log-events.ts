@@ -32,6 +32,11 @@ export const logEvents = {
   name_held_by_another_key: 'error',
   key_in_use_twice: 'error',
   equivocation_proved: 'error',
+  agent_removed: 'info',
+  taken_out_but_alive: 'warn',
+  partition_suspected: 'warn',
+  partition_healed: 'info',
+  isolated: 'warn',
 
   http_listening: 'info',
   http_request_failed: 'error',

@@ -115,3 +115,13 @@ function readPercent(file: string): number | undefined {
     return undefined; // The driver does not tell, or the card is asleep.
   }
 }
+
+/** The soft limit of open files; `undefined` where the system does not tell. */
+export function openFilesMax(): number | undefined {
+  try {
+    const soft = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1];
+    return soft === undefined ? undefined : Number(soft);
+  } catch {
+    return undefined; // Not Linux.
+  }
+}

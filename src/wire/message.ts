@@ -6,6 +6,7 @@
  */
 import protobuf from 'protobufjs';
 import type { VerifiedRecord } from '../core/record/record.ts';
+import type { VerifiedClaim } from '../core/swim/claim.ts';
 import {
   digestsPerFrameMaxCount,
   type ShortDigest,
@@ -17,11 +18,13 @@ import {
   frameMaxBytes,
   type GossipMessage,
   gossipMaxBytes,
+  type UnverifiedClaim,
   type UnverifiedRecord,
 } from '../runtime/ports.ts';
 import { decodeMessage } from './bounded-reader.ts';
 import { isCount } from './bounds.ts';
 import type { SignedParts } from './envelope.ts';
+import { decodeClaim } from './claim.ts';
 import { decodeSigned } from './record.ts';
 import { equivocationType, fieldTag, gossipType, recordsType, syncFrameType } from './schema.ts';
 
@@ -30,6 +33,9 @@ const recordsMaxCount = 600;
 
 /** Three for a record, two more for every second one in a proof, and some for later versions. */
 const fieldsMaxCount = recordsMaxCount * 4;
+
+/** All that are told to whom one connects to, and what is said of it. */
+const claimsMaxCount = 264;
 
 const fingerprintBytes = 32;
 const shortDigestBytes = shortDigestLength / 2;
@@ -111,7 +117,7 @@ const recordsTag = fieldTag(recordsType, 'records');
 const recordsLastTag = fieldTag(recordsType, 'last');
 
 /** @throws RangeError when the frame would be larger than `frameMaxBytes` or names something impossible. */
-export function encodeFrame(message: SyncMessage<VerifiedRecord>): Uint8Array {
+export function encodeFrame(message: SyncMessage<VerifiedRecord, VerifiedClaim>): Uint8Array {
   if (message.type !== 'records') {
     return finish(syncFrameType.encode(frameFields(message) as never), frameMaxBytes);
   }
@@ -121,7 +127,9 @@ export function encodeFrame(message: SyncMessage<VerifiedRecord>): Uint8Array {
   return finish(writer.ldelim(), frameMaxBytes);
 }
 
-function frameFields(message: Exclude<SyncMessage<VerifiedRecord>, { type: 'records' }>): object {
+function frameFields(
+  message: Exclude<SyncMessage<VerifiedRecord, VerifiedClaim>, { type: 'records' }>,
+): object {
   switch (message.type) {
     case 'summary': {
       const { fingerprint, count } = message;
@@ -134,6 +142,10 @@ function frameFields(message: Exclude<SyncMessage<VerifiedRecord>, { type: 'reco
     }
     case 'want':
       return { want: { digests: joinDigests(message.digests) } };
+    case 'claims':
+      return { claims: { claims: message.claims.map(({ wire }) => wire) } };
+    case 'look':
+      return { look: {} };
     default:
       return unreachable(message);
   }
@@ -144,14 +156,15 @@ interface DigestsFields {
   readonly digests: Buffer | readonly never[];
 }
 interface FrameFields {
-  readonly message?: 'summary' | 'have' | 'want' | 'records';
+  readonly message?: 'summary' | 'have' | 'want' | 'records' | 'claims' | 'look';
   readonly summary: { readonly fingerprint: Buffer | readonly never[]; readonly count: unknown };
   readonly have: DigestsFields & { readonly last: boolean; readonly answer: boolean };
   readonly want: DigestsFields;
   readonly records: { readonly records: readonly SignedParts[]; readonly last: boolean };
+  readonly claims: { readonly claims: readonly Uint8Array[] };
 }
 
-export function decodeFrame(bytes: Uint8Array): SyncMessage<UnverifiedRecord> | undefined {
+export function decodeFrame(bytes: Uint8Array): SyncMessage<UnverifiedRecord, UnverifiedClaim> | undefined {
   if (bytes.length > frameMaxBytes) return undefined;
   const frame = decodeMessage<FrameFields>(syncFrameType, bytes, fieldsMaxCount);
   switch (frame?.message) {
@@ -177,6 +190,13 @@ export function decodeFrame(bytes: Uint8Array): SyncMessage<UnverifiedRecord> | 
       const records = recordsOf(frame.records.records);
       return records && { type: 'records', records, last: frame.records.last };
     }
+    case 'claims': {
+      if (frame.claims.claims.length > claimsMaxCount) return undefined;
+      const claims = frame.claims.claims.map(decodeClaim);
+      return claims.includes(undefined) ? undefined : { type: 'claims', claims: claims as UnverifiedClaim[] };
+    }
+    case 'look':
+      return { type: 'look' };
     case undefined: // Malformed, or a message of a later version.
       return undefined;
   }

@@ -199,8 +199,9 @@ function bodyOf({ body, entry, departure }: RecordMessage): Body | undefined {
   const node = nodeOf(entry);
   if (node === undefined) return undefined;
   if (entry.agent === null) return { type: 'entry', node };
-  const { multiaddrs, probe } = entry.agent;
-  return { type: 'entry', node, agent: { multiaddrs: [...multiaddrs], probe } };
+  const { multiaddrs, probe, isBootstrap } = entry.agent;
+  const agent = { multiaddrs: [...multiaddrs], probe, ...(isBootstrap === true ? { isBootstrap } : {}) };
+  return { type: 'entry', node, agent };
 }
 
 function compactNode(node: NodeFields): NodeFields {

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import protobuf from 'protobufjs';
 import { type NodeType, nodeTypes } from '../core/record/node.ts';
 import { type Authority, authorities, type DepartureReason } from '../core/record/record.ts';
+import { type ClaimKind, claimKinds } from '../core/swim/claim.ts';
 import { packageRoot } from '../package-root.ts';
 
 const source = readFileSync(new URL('proto/firsthand.proto', packageRoot), 'utf8');
@@ -18,6 +19,10 @@ export const gossipType = type('Gossip');
 export const equivocationType = type('Equivocation');
 export const syncFrameType = type('SyncFrame');
 export const recordsType = type('Records');
+export const datagramType = type('Datagram');
+export const probeType = type('Probe');
+export const signedClaimType = type('SignedClaim');
+export const claimType = type('Claim');
 
 /** Tag of a field, for messages that are assembled from parts already encoded. */
 export function fieldTag(message: protobuf.Type, field: string): number {
@@ -32,12 +37,12 @@ export interface Names<Name extends string> {
   readonly nameOf: (number: number) => Name | undefined;
 }
 
-function names<Name extends string>(enumName: string, all: readonly Name[]): Names<Name> {
+function names<Name extends string>(enumName: string, all: readonly Name[], prefix = ''): Names<Name> {
   const { values } = root.lookupEnum(`firsthand.v1.${enumName}`);
   const numbers = new Map<Name, number>();
   const byNumber: (Name | undefined)[] = [];
   for (const name of all) {
-    const number = values[name.toUpperCase()];
+    const number = values[prefix + name.toUpperCase()];
     if (number === undefined) throw new TypeError(`${enumName} has no value ${name}`);
     numbers.set(name, number);
     byNumber[number] = name;
@@ -47,6 +52,7 @@ function names<Name extends string>(enumName: string, all: readonly Name[]): Nam
 
 export const authorityNames: Names<Authority> = names('Authority', authorities);
 export const nodeTypeNames: Names<NodeType> = names('NodeType', nodeTypes);
+export const claimNames: Names<ClaimKind> = names('ClaimKind', claimKinds, 'CLAIM_');
 export const departureNames: Names<DepartureReason> = names('DepartureReason', [
   'left',
   'deregistered',

@@ -109,6 +109,19 @@ export class Hosting {
     else this.#leases.end(record.subject);
   }
 
+  /** Everything that is registered here once more, in the present epoch: what was said before is void. */
+  sayAgain(now: Now): readonly Effect[] {
+    const { table, author } = this.#components;
+    return [...this.#leases.ids()].flatMap(id => {
+      const own = table.ledger.recordBy(author.peer, id);
+      if (own?.body.type !== 'entry') return [];
+      const { claimedAt, leaseMs, body } = own;
+      const context = table.ledger.contextFor(author.peer, id);
+      const draft = { subject: id, authority: 'host', context, claimedAt, leaseMs, body } as const;
+      return this.say(author.write(draft, now.wallMs), now, []);
+    });
+  }
+
   /** Takes our own record in, writes it, and only then tells others. */
   say(record: VerifiedRecord, now: Now, then: readonly Effect[]): readonly Effect[] {
     const taken = this.#components.table.take(record, now);

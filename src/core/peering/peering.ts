@@ -82,6 +82,7 @@ export class Peering {
   readonly #contacts = new Map<string, State>();
   /** Which peer answered at which seed. */
   readonly #seedPeers = new Map<string, PeerId>();
+  readonly #bootstrap = new Set<string>();
   #nextLookMonoMs = 0;
 
   constructor(
@@ -113,9 +114,17 @@ export class Peering {
   }
 
   /** Somebody or something names a peer. Newly named addresses are tried first, and soon. */
-  addPeer(peer: PeerId, multiaddrs: readonly string[], source: ContactSource, monoMs: number): void {
+  addPeer(
+    peer: PeerId,
+    multiaddrs: readonly string[],
+    source: ContactSource,
+    monoMs: number,
+    isBootstrap = false,
+  ): void {
     if (peer === this.#self) return;
     const known = this.#contacts.get(peer);
+    if (isBootstrap) this.#bootstrap.add(peer);
+    else if (source === 'record') this.#bootstrap.delete(peer);
     if (known === undefined) {
       if (this.#contacts.size >= this.#settings.contactsMaxCount && source !== 'record') return;
       const waits = source === 'record' && this.#self > peer ? this.#settings.politenessMs : 0;
@@ -133,6 +142,7 @@ export class Peering {
   /** Not to be dialled any more: a member that is none any longer, or a seed that is this agent itself. */
   forget(key: string): void {
     this.#contacts.delete(key);
+    this.#bootstrap.delete(key);
   }
 
   /** A link that was there is gone: try again at once, the other side may just be restarting. */
@@ -149,6 +159,17 @@ export class Peering {
       if (seed !== undefined)
         seed.nextDialMonoMs = monoMs + fullJitterMs(this.#random, this.#settings.backoffMinMs);
     }
+  }
+
+  /** It was heard of by other ways: whatever pause there was before the next dial is over. */
+  dialSoon(peer: PeerId, monoMs: number): void {
+    const contact = this.#contacts.get(peer);
+    if (contact === undefined || contact.isDialing || contact.failedDialsCount === 0) return;
+    contact.failedDialsCount = 0;
+    contact.nextDialMonoMs = Math.min(
+      contact.nextDialMonoMs,
+      monoMs + fullJitterMs(this.#random, this.#settings.backoffMinMs),
+    );
   }
 
   /** Returns whether the link was wanted for a look only and may be given up again. */
@@ -203,12 +224,17 @@ export class Peering {
       if (contact.isDialing) dialingCount += 1;
       else if (this.#isWanted(contact) && contact.nextDialMonoMs <= monoMs) waiting.push(contact);
     }
+    waiting.sort((a, b) => Number(this.#isFirst(b)) - Number(this.#isFirst(a)));
     const chosen = this.#choose(waiting, membersCount, linksCount + dialingCount, monoMs).slice(
       0,
       Math.max(0, this.#settings.dialsMaxCount - dialingCount),
     );
     for (const contact of chosen) contact.isDialing = true;
     return chosen.map(({ key, peer, multiaddrs }) => ({ key, peer, multiaddrs }));
+  }
+
+  #isFirst({ key, sources }: State): boolean {
+    return this.#bootstrap.has(key) || sources.has('seed');
   }
 
   #isWanted(contact: State): boolean {

@@ -81,7 +81,10 @@ export class Ledger {
   readonly #recent = new Map<string, VerifiedRecord>();
   readonly #proofs = new Map<PeerId, EquivocationProof>();
   readonly #fingerprint = new Fingerprint();
+  /** Of authors that were taken out: nothing of this epoch or an earlier one is taken in. */
+  readonly #closedEpochs = new Map<PeerId, number>();
   #recordsCount = 0;
+  #receivedCount = 0;
   #conflictsCount = 0;
 
   constructor(limits: Partial<LedgerLimits> = {}) {
@@ -94,6 +97,11 @@ export class Ledger {
 
   get recordsCount(): number {
     return this.#recordsCount;
+  }
+
+  /** Records taken in so far. */
+  get receivedCount(): number {
+    return this.#receivedCount;
   }
 
   /** Subjects whose concurrent records disagree. */
@@ -238,13 +246,26 @@ export class Ledger {
     return floor;
   }
 
-  /** Forgets what one author said about one subject, but not how far it had come. */
-  reapRecord(record: VerifiedRecord): readonly FloorEntry[] {
-    const floor = floorOf(this.#floors.get(record.subject) ?? [], [record]);
-    this.#remove(record);
-    this.#resolveAgain(record.subject);
-    this.setFloor(record.subject, floor);
-    return floor;
+  /**
+   * Forgets what an author said up to an epoch, for good. Returns the records that went, and what the
+   * subjects concerned showed before.
+   */
+  closeEpoch(
+    author: PeerId,
+    epoch: number,
+  ): { readonly removed: readonly VerifiedRecord[]; readonly before: ReadonlyMap<NodeId, Resolution> } {
+    if (epoch > (this.#closedEpochs.get(author) ?? -1)) this.#closedEpochs.set(author, epoch);
+    const removed: VerifiedRecord[] = [];
+    const before = new Map<NodeId, Resolution>();
+    for (const subject of [...this.subjectsOf(author)]) {
+      const record = this.recordBy(author, subject);
+      if (record === undefined || record.epoch > epoch) continue;
+      before.set(subject, this.resolution(subject));
+      this.#remove(record);
+      this.#resolveAgain(subject);
+      removed.push(record);
+    }
+    return { removed, before };
   }
 
   setFloor(subject: NodeId, floor: readonly FloorEntry[]): void {
@@ -280,6 +301,7 @@ export class Ledger {
     }
     if (held === undefined) this.#index(record);
     this.#recordsCount += held === undefined ? 1 : 0;
+    this.#receivedCount += 1;
     this.#fingerprint.toggle(record.digest);
     if (held !== undefined) this.#fingerprint.toggle(held.digest);
     this.#advanceClock(record.author, record);
@@ -327,6 +349,7 @@ export class Ledger {
   }
 
   #isAboveFloor(subject: NodeId, record: Dot & { readonly author: PeerId }): boolean {
+    if (record.epoch <= (this.#closedEpochs.get(record.author) ?? -1)) return false;
     const floor = this.#floors.get(subject)?.find(entry => entry.author === record.author);
     return floor === undefined || compareDots(record, floor) > 0;
   }

@@ -41,6 +41,8 @@ export interface AgentContact {
   readonly multiaddrs: readonly string[];
   /** Failure-detector datagrams, `host:port`. */
   readonly probe: string;
+  /** Never forgotten, and dialled first. */
+  readonly isBootstrap?: boolean;
 }
 
 export type DepartureReason =

@@ -196,22 +196,12 @@ export class Table {
     return [...operations, ...this.#droppedFloors()];
   }
 
-  /** An agent that stayed away too long: all it said is forgotten, but for the floors. */
-  reapAuthor(author: PeerId): readonly Effect[] {
-    const operations: StoreOperation[] = [];
-    const reports: Effect[] = [];
-    for (const id of [...this.ledger.subjectsOf(author)]) {
-      const record = this.ledger.recordBy(author, id);
-      if (record === undefined) continue;
-      const before = this.ledger.resolution(id);
-      operations.push(deletion(record), {
-        type: 'put-floor',
-        subject: id,
-        floor: this.ledger.reapRecord(record),
-      });
-      reports.push(...this.#report(id, before, this.ledger.resolution(id)));
-    }
-    return [persist([...operations, ...this.#droppedFloors()]), ...reports];
+  /** An agent was taken out: all it said up to an epoch is forgotten, and stays so. */
+  closeEpoch(author: PeerId, epoch: number): readonly Effect[] {
+    const { removed, before } = this.ledger.closeEpoch(author, epoch);
+    if (removed.length === 0) return [];
+    const reports = [...before].flatMap(([id, was]) => this.#report(id, was, this.ledger.resolution(id)));
+    return [persist(removed.map(deletion)), ...reports];
   }
 
   #droppedFloors(): readonly StoreOperation[] {

@@ -15,8 +15,10 @@
  * walking down a tree of hashes will replace the lists behind the same interface. An exchange that
  * stalls is dropped; the next one starts from what has arrived meanwhile.
  */
+import type { ExchangeMessage } from '../effects.ts';
 import type { Ledger } from '../record/ledger.ts';
 import { compareText, type Digest, type PeerId, type VerifiedRecord } from '../record/record.ts';
+import type { VerifiedClaim } from '../swim/claim.ts';
 import { digestsPerFrameMaxCount, type ShortDigest, type SyncMessage, shortDigest } from './message.ts';
 
 export interface SyncSettings {
@@ -37,7 +39,7 @@ export const defaultSyncSettings: SyncSettings = {
   listedMaxCount: 200_000, // Derived: twice the largest table.
 };
 
-type Outgoing = SyncMessage<VerifiedRecord>;
+type Outgoing = SyncMessage<VerifiedRecord, VerifiedClaim>;
 
 interface Session {
   /** Digests the peer listed so far, while its list is coming in. */
@@ -104,7 +106,7 @@ export class SyncExchange {
 
   receive(
     from: PeerId,
-    message: Exclude<SyncMessage<unknown>, { type: 'records' }>,
+    message: ExchangeMessage,
     monoMs: number,
   ): SyncStep {
     switch (message.type) {
@@ -140,7 +142,7 @@ export class SyncExchange {
     return { send: lists(all, true), inStep: false };
   }
 
-  #collect(from: PeerId, message: Extract<SyncMessage<unknown>, { type: 'have' }>, monoMs: number): SyncStep {
+  #collect(from: PeerId, message: Extract<ExchangeMessage, { type: 'have' }>, monoMs: number): SyncStep {
     const session = this.#session(from, monoMs);
     for (const digest of message.digests) {
       if (session.listed.size >= this.#settings.listedMaxCount) break;

@@ -10,8 +10,11 @@ export function shortDigest(digest: Digest): ShortDigest {
   return digest.slice(0, shortDigestLength);
 }
 
-/** `Record` is the form a record has on this side of the codec: `UnverifiedRecord` coming in, `VerifiedRecord` going out. */
-export type SyncMessage<Record> =
+/**
+ * `Record` and `Claim` are the forms they have on this side of the codec: unverified coming in, verified going
+ * out.
+ */
+export type SyncMessage<Record, Claim> =
   /** "This is the fingerprint of my table." Equal fingerprints end the exchange. */
   | { readonly type: 'summary'; readonly fingerprint: Digest; readonly count: number }
   /** "These I have." `last` closes a list that took several frames; `answer` asks for the other's surplus. */
@@ -24,7 +27,11 @@ export type SyncMessage<Record> =
   /** "Send me these." */
   | { readonly type: 'want'; readonly digests: readonly ShortDigest[] }
   /** Answers a `want`; `last` closes the answer, which may lack what is no longer there. */
-  | { readonly type: 'records'; readonly records: readonly Record[]; readonly last: boolean };
+  | { readonly type: 'records'; readonly records: readonly Record[]; readonly last: boolean }
+  /** Claims about who is alive: what the other must hear even where datagrams do not get through. */
+  | { readonly type: 'claims'; readonly claims: readonly Claim[] }
+  /** "Send me a probe", to find out whether datagrams arrive. */
+  | { readonly type: 'look' };
 
 /** Digests in one `have` or `want` frame; 4,000 of 8 bytes stay far below a frame of 64 KiB. */
 export const digestsPerFrameMaxCount = 4_000;

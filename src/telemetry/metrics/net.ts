@@ -25,7 +25,9 @@ export interface NetMetrics {
   readonly mdnsInterfaces: GaugeMetric;
   /** `kind`: query, answer, ignored. */
   readonly mdnsPackets: CounterMetric;
+  /** `direction`: in, out. */
   readonly probeDatagrams: CounterMetric;
+  readonly probeBytes: CounterMetric;
 }
 
 export function registerNetMetrics(registry: MetricRegistry): NetMetrics {
@@ -71,7 +73,11 @@ export function registerNetMetrics(registry: MetricRegistry): NetMetrics {
     mdnsPackets: registry.counter('firsthand_mdns_packets_total', 'Packets heard by mDNS', ['kind']),
     probeDatagrams: registry.counter(
       'firsthand_probe_datagrams_total',
-      'Datagrams that reached the failure detector socket',
+      'Datagrams of the failure detector',
+      ['direction'],
     ),
+    probeBytes: registry.counter('firsthand_probe_bytes_total', 'Bytes in datagrams of the failure detector', [
+      'direction',
+    ]),
   };
 }

@@ -1,0 +1,89 @@
+/**
+ * Claims on their way round: each is sent a limited number of times, those sent least go first.
+ *
+ * They ride on probes and acks, and while there are any they are also pushed to a few members at a time.
+ * A claim about a later life drives out what was said about earlier ones. Source: SWIM, section 4.1.
+ */
+import type { PeerId } from '../record/record.ts';
+import { compareLives, isAccusation, type VerifiedClaim } from './claim.ts';
+import { claimOverheadBytes, claimsPerDatagramMaxCount } from './message.ts';
+
+interface Item {
+  readonly claim: VerifiedClaim;
+  readonly order: number;
+  sentCount: number;
+}
+
+/** Beyond this the claim that was sent most is dropped. */
+const itemsMaxCount = 1_024;
+
+export class Dissemination {
+  readonly #items = new Map<string, Item>();
+  #order = 0;
+
+  get size(): number {
+    return this.#items.size;
+  }
+
+  add(claim: VerifiedClaim): void {
+    for (const [key, { claim: other }] of this.#items) {
+      if (other.subject === claim.subject && isOvertaken(other, claim)) this.#items.delete(key);
+    }
+    this.#order += 1;
+    this.#items.set(keyOf(claim), { claim, order: this.#order, sentCount: 0 });
+    if (this.#items.size > itemsMaxCount) this.#dropMostSent();
+  }
+
+  /** What was said about a member is of no use any more. */
+  forget(subject: PeerId): void {
+    for (const [key, { claim }] of this.#items) if (claim.subject === subject) this.#items.delete(key);
+  }
+
+  /**
+   * Up to `claimsPerDatagramMaxCount` claims within a budget, counted as sent.
+   *
+   * @param first - Goes before all others: what the receiver itself should hear. Not counted.
+   * @param limit - Sends after which a claim has gone round.
+   */
+  take(budgetBytes: number, limit: number, first: readonly VerifiedClaim[] = []): readonly VerifiedClaim[] {
+    const taken: VerifiedClaim[] = [];
+    let leftBytes = budgetBytes;
+    const fits = (claim: VerifiedClaim) => {
+      const bytes = claim.wire.length + claimOverheadBytes;
+      if (taken.length >= claimsPerDatagramMaxCount || bytes > leftBytes || taken.includes(claim)) return false;
+      leftBytes -= bytes;
+      taken.push(claim);
+      return true;
+    };
+    for (const claim of first) fits(claim);
+    if (this.#items.size === 0) return taken;
+    const waiting = [...this.#items].sort(
+      ([, a], [, b]) => a.sentCount - b.sentCount || b.order - a.order,
+    );
+    for (const [key, item] of waiting) {
+      if (taken.length >= claimsPerDatagramMaxCount) break;
+      if (!fits(item.claim)) continue;
+      item.sentCount += 1;
+      if (item.sentCount >= limit) this.#items.delete(key);
+    }
+    return taken;
+  }
+
+  #dropMostSent(): void {
+    let most: [string, Item] | undefined;
+    for (const entry of this.#items) if (most === undefined || entry[1].sentCount > most[1].sentCount) most = entry;
+    if (most !== undefined) this.#items.delete(most[0]);
+  }
+}
+
+/** One voice per issuer about a subject; what the subject says of itself is one voice as well. */
+function keyOf({ issuer, subject, kind }: VerifiedClaim): string {
+  return `${subject} ${issuer} ${kind === 'removed' ? kind : ''}`;
+}
+
+function isOvertaken(older: VerifiedClaim, newer: VerifiedClaim): boolean {
+  const order = compareLives(older, newer);
+  if (order < 0) return true;
+  // Of the same life: leaving ends all accusations.
+  return order === 0 && newer.kind === 'left' && isAccusation(older.kind);
+}

@@ -1,0 +1,87 @@
+/**
+ * From datagrams to verified probes: decoded under limits, screened by the core for whether they are worth a
+ * signature check, and verified. All at once: an answer that waits in a queue is a late answer.
+ */
+import type { Input } from '../core/effects.ts';
+import type { Protocol } from '../core/protocol.ts';
+import type { PeerId } from '../core/record/record.ts';
+import type { VerifiedClaim } from '../core/swim/claim.ts';
+import type { ProbeRefusal } from '../core/swim/detector.ts';
+import type { ReceivedProbe, RelayedAck } from '../core/swim/message.ts';
+import type { Clock, ProbeCodec, UnverifiedClaim, UnverifiedProbe } from './ports.ts';
+
+/** Why a datagram or a claim from a peer was thrown away before the core saw it. */
+export type ProbeRejection = 'malformed' | 'wrong-cluster' | 'bad-signature' | 'bad-relay' | 'quarantined' | ProbeRefusal;
+
+export interface ProbeIntakeHandlers {
+  readonly feed: (input: Input) => void;
+  readonly onRejected: (rejection: ProbeRejection) => void;
+}
+
+export class ProbeIntake {
+  readonly #self: PeerId;
+  readonly #handlers: ProbeIntakeHandlers;
+  readonly #protocol: Protocol;
+  readonly #codec: ProbeCodec;
+  readonly #clock: Clock;
+
+  constructor(
+    options: { readonly self: PeerId },
+    handlers: ProbeIntakeHandlers,
+    components: { readonly protocol: Protocol; readonly codec: ProbeCodec; readonly clock: Clock },
+  ) {
+    this.#self = options.self;
+    this.#handlers = handlers;
+    this.#protocol = components.protocol;
+    this.#codec = components.codec;
+    this.#clock = components.clock;
+  }
+
+  datagram(address: string, bytes: Uint8Array): void {
+    const probe = this.#codec.decodeProbe(bytes);
+    if (probe === undefined) return this.#handlers.onRejected('malformed');
+    if (probe === 'foreign') return this.#handlers.onRejected('wrong-cluster');
+    const { detector, table } = this.#protocol;
+    if (table.ledger.isQuarantined(probe.from)) return this.#handlers.onRejected('quarantined');
+    const refusal = detector.screen(probe, address, this.#clock.now());
+    if (refusal !== undefined) return this.#handlers.onRejected(refusal);
+    if (!this.#codec.verifyProbe(probe)) return this.#handlers.onRejected('bad-signature');
+    const body = this.#bodyOf(probe);
+    if (body === undefined) return this.#handlers.onRejected('bad-relay');
+    const claims = this.#verified(probe.claims, probe.from);
+    this.#handlers.feed({ type: 'datagram-received', probe: { ...probe, body, claims, address } });
+  }
+
+  /** Claims that came over a link. */
+  claims(from: PeerId, claims: readonly UnverifiedClaim[]): void {
+    const verified = this.#verified(claims, from);
+    if (verified.length > 0) this.#handlers.feed({ type: 'claims-received', from, claims: verified });
+  }
+
+  #verified(claims: readonly UnverifiedClaim[], sender: PeerId): readonly VerifiedClaim[] {
+    const { detector, table } = this.#protocol;
+    const now = this.#clock.now();
+    return claims.flatMap(claim => {
+      if (table.ledger.isQuarantined(claim.issuer) || !detector.wants(claim, sender, now)) return [];
+      const verified = this.#codec.verifyClaim(claim);
+      if (verified === undefined) this.#handlers.onRejected('bad-signature');
+      return verified ?? [];
+    });
+  }
+
+  #bodyOf({ body }: UnverifiedProbe): ReceivedProbe['body'] | undefined {
+    if (body.type !== 'relay') return body;
+    const relayed = this.#relayed(body.ack);
+    return relayed && { type: 'relay', relayed };
+  }
+
+  /** The target's own ack, for a question that a helper asked on our behalf. */
+  #relayed(bytes: Uint8Array): RelayedAck | undefined {
+    const ack = this.#codec.decodeProbe(bytes);
+    if (ack === undefined || ack === 'foreign' || ack.body.type !== 'ack') return undefined;
+    const { origin } = ack.body;
+    if (origin?.peer !== this.#self || !this.#codec.verifyProbe(ack)) return undefined;
+    const { from, epoch, incarnation } = ack;
+    return { from, epoch, incarnation, origin };
+  }
+}
