@@ -7,14 +7,14 @@ export const exitCodes = {
   usage: 2,
   unreachable: 3,
   notFound: 4,
-  timedOut: 5,
+  incomplete: 5,
   refused: 6,
   checksFailed: 7,
 } as const;
 
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
 
-const { failure, usage, unreachable, notFound, timedOut, refused } = exitCodes;
+const { failure, usage, unreachable, notFound, incomplete, refused } = exitCodes;
 
 const byErrorCode: Readonly<Record<ErrorCode, ExitCode>> = {
   PAYLOAD_TOO_LARGE: usage,
@@ -29,7 +29,7 @@ const byErrorCode: Readonly<Record<ErrorCode, ExitCode>> = {
   INVALID_ACTION: usage,
   INVALID_QUERY: usage,
   INVALID_REQUEST: usage,
-  REQUEST_TIMEOUT: timedOut,
+  REQUEST_TIMEOUT: incomplete,
   HEADERS_TOO_LARGE: usage,
   AUTHENTICATION_REQUIRED: refused,
   NOT_OWNER: refused,
@@ -37,6 +37,8 @@ const byErrorCode: Readonly<Record<ErrorCode, ExitCode>> = {
   UNKNOWN_NODE: notFound,
   NOT_FOUND: notFound,
   METHOD_NOT_ALLOWED: failure,
+  STILL_ALIVE: failure,
+  NO_MAJORITY: incomplete,
   STALE_UPDATE: failure,
   RATE_LIMITED: failure,
   QUARANTINED: failure,
@@ -56,7 +58,7 @@ const byErrorCode: Readonly<Record<ErrorCode, ExitCode>> = {
   STORE_FAILED: failure,
 
   AGENT_UNREACHABLE: unreachable,
-  TIMED_OUT: timedOut,
+  TIMED_OUT: incomplete,
 };
 
 export function exitCodeOf(error: unknown): ExitCode {

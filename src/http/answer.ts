@@ -1,4 +1,5 @@
 /** Writing what is already serialised. */
+import type { OutgoingHttpHeaders } from 'node:http';
 import type { FastifyReply } from 'fastify';
 import type { Pieces } from './fragment-list.ts';
 
@@ -15,13 +16,10 @@ export function sendPieces(reply: FastifyReply, head: string, pieces: Pieces, ta
   const parts = [first, ...pieces.parts, last];
   if (byteLength <= gatherMaxBytes) return reply.type(jsonType).send(Buffer.concat(parts, byteLength));
 
+  const headers = reply.type(jsonType).header('content-length', byteLength).getHeaders();
   reply.hijack();
   const { raw } = reply;
-  raw.writeHead(200, {
-    'content-type': jsonType,
-    'content-length': byteLength,
-    'x-request-id': reply.request.id,
-  });
+  raw.writeHead(200, headers as OutgoingHttpHeaders);
   raw.cork();
   for (const part of parts) raw.write(part);
   raw.end();

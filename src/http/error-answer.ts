@@ -25,6 +25,7 @@ const fieldCodes: ReadonlySet<ErrorCode> = new Set([
 /** Seconds after which a refused caller should try again, unless the error knows better. */
 const retryAfterS: Partial<Record<ErrorCode, number>> = {
   NOT_READY: 1,
+  NO_MAJORITY: 1,
   RATE_LIMITED: 1,
   STORE_FAILED: 5,
 };

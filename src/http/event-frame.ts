@@ -10,7 +10,8 @@ export type EventKind = (typeof eventKinds)[number];
 /** One event ready to be written, with what filters look at. */
 export interface EventFrame {
   readonly kind: AgentEvent['event'];
-  readonly subject: string;
+  /** The node that it is about; absent when it is about the cluster. */
+  readonly subject?: string;
   readonly text: string;
 }
 
@@ -27,6 +28,8 @@ export function* snapshotFrames(agent: AgentPort, at: string): Generator<EventFr
   for (const { id, state } of agent.status().agents) {
     yield frame({ event: 'liveness', data: { at, id, from: null, to: state, by: [] } });
   }
+  const { state, reachable, known } = agent.partition();
+  if (state !== 'whole') yield frame({ event: 'partition', data: { at, state, reachable, known } });
 }
 
 function addedEvent(agent: AgentPort, node: NodeView, at: string): AgentEvent | undefined {
@@ -45,7 +48,10 @@ export function resetText(at: string, reason: 'too-old' | 'too-slow', lastId: st
 
 function frame(event: AgentEvent, id?: string): EventFrame {
   const data = event.event === 'record' ? { ...event.data, node: nodeJson(event.data.node) } : event.data;
-  return { kind: event.event, subject: event.data.id, text: sse(event.event, data, id) };
+  const text = sse(event.event, data, id);
+  return event.event === 'partition'
+    ? { kind: event.event, text }
+    : { kind: event.event, subject: event.data.id, text };
 }
 
 /** JSON has no line breaks, so `data` is always one line. */

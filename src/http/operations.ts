@@ -19,6 +19,16 @@ function json(description: string, schema: TSchema) {
   return { description, content: { 'application/json': { schema } } };
 }
 
+/** An answer about the cluster says which part of it speaks. */
+function listed(description: string, schema: TSchema) {
+  return { ...json(description, schema), headers: { 'Firsthand-View': viewHeader } };
+}
+
+const viewHeader = {
+  description: 'Agents that can be reached, of those that are known: `7/12`; the agent itself is among them',
+  schema: Type.String({ pattern: '^[0-9]+/[0-9]+$' }),
+};
+
 function text(description: string, type: string) {
   return { description, content: { [type]: { schema: Type.String() } } };
 }
@@ -38,17 +48,24 @@ const errorNames: Readonly<Record<number, string>> = {
   403: 'Good credentials, but not for this',
   404: 'Unknown',
   408: 'The request did not arrive in time',
-  409: 'Older than what is known',
+  409: 'It is not as the call takes it to be: newer than what was sent, or alive',
   413: 'The body is too large',
   429: 'Too many requests; see Retry-After',
   431: 'The headers are too large',
   500: 'A bug in Firsthand',
-  503: 'Starting or stopping; see Retry-After',
+  503: 'Not now: starting, stopping, or without the majority that was required; see Retry-After',
   507: 'The table is full',
 };
 
 const flag = Type.Enum(['true', 'false', '1', '0']);
 const idParams = Type.Object({ id: schemas.nodeIdSchema });
+const required = {
+  require: Type.Optional(
+    Type.Literal('majority', {
+      description: 'Refuse (503, NO_MAJORITY) unless more than half of the known agents can be reached',
+    }),
+  ),
+};
 const peerFilters = Type.Object({
   type: Type.Optional(Type.Enum([...nodeTypes])),
   capability: Type.Optional(
@@ -56,6 +73,7 @@ const peerFilters = Type.Object({
   ),
   status: Type.Optional(Type.Enum(['alive', 'suspect', 'unhealthy'])),
   load_balancer: Type.Optional(flag),
+  ...required,
 });
 
 export const operations = {
@@ -66,7 +84,7 @@ export const operations = {
       'The same registration sent again renews the lease and changes nothing. The answer lists everyone else.',
     body: schemas.registrationSchema,
     response: {
-      200: json('Registered, durably', schemas.registeredSchema),
+      200: listed('Registered, durably', schemas.registeredSchema),
       ...errors(400, 401, 403, 404, 408, 409, 413, 429, 431, 503, 507),
     },
   },
@@ -82,18 +100,30 @@ export const operations = {
     description: 'In open mode only for callers on the same machine.',
     response: { 200: json('Left', schemas.goneSchema), ...errors(401, 403, 413, 429, 503) },
   },
+  remove: {
+    tags: ['admin'],
+    summary: 'Take an agent that is gone out of the cluster',
+    description:
+      'Everywhere, and without waiting for its retention. An agent that answers is not removed: it can leave. ' +
+      'In open mode only for callers on the same machine.',
+    params: idParams,
+    response: {
+      200: json('Removed', schemas.goneSchema),
+      ...errors(400, 401, 403, 404, 409, 413, 429, 503),
+    },
+  },
   peers: {
     tags: ['cluster'],
     summary: 'Who is in the cluster',
     querystring: peerFilters,
-    response: { 200: json('Everyone listed', schemas.peersSchema), ...errors(400, 401, 429, 503) },
+    response: { 200: listed('Everyone listed', schemas.peersSchema), ...errors(400, 401, 429, 503) },
   },
   backends: {
     tags: ['cluster'],
     summary: 'Where to send work: live, healthy backends',
-    querystring: Type.Object({ format: Type.Optional(Type.Literal('detail')) }),
+    querystring: Type.Object({ format: Type.Optional(Type.Literal('detail')), ...required }),
     response: {
-      200: json('Addresses, or with `format=detail` objects', schemas.backendsSchema),
+      200: listed('Addresses, or with `format=detail` objects', schemas.backendsSchema),
       ...errors(400, 401, 429, 503),
     },
   },
@@ -101,7 +131,7 @@ export const operations = {
     tags: ['cluster'],
     summary: 'Targets for the HTTP service discovery of Prometheus',
     querystring: peerFilters,
-    response: { 200: json('A group for each node', schemas.targetsSchema), ...errors(400, 401, 429, 503) },
+    response: { 200: listed('A group for each node', schemas.targetsSchema), ...errors(400, 401, 429, 503) },
   },
   metrics: {
     tags: ['health'],
@@ -156,8 +186,9 @@ export const operations = {
     tags: ['cluster'],
     summary: 'What happens, as it happens',
     description:
-      'Server-sent events. `event` is record, liveness, health, partition or conflict; `reset` says that events ' +
-      'were missed. Send `Last-Event-ID` to go on after an event.',
+      'Server-sent events. `event` is record, liveness (an agent is alive, suspect, dead or left), health (a ' +
+      'hosted service passes or fails its checks), partition (which part of the cluster can be reached) or ' +
+      'conflict; `reset` says that events were missed. With `id` only what is about that node. Send `Last-Event-ID` to go on after an event.',
     querystring: Type.Object({
       kind: Type.Optional(Type.Array(Type.String(), { description: 'Repeatable or a comma list' })),
       id: Type.Optional(schemas.nodeIdSchema),
@@ -195,6 +226,19 @@ export const operations = {
     tags: ['inspect'],
     summary: 'Is this cluster well?',
     response: { 200: json('The status', schemas.statusSchema), ...errors(401, 429, 503) },
+  },
+  detector: {
+    tags: ['inspect'],
+    summary: 'How every agent answers, who accuses whom, and how hosted backends pass their checks',
+    response: { 200: json('The failure detector', schemas.detectorSchema), ...errors(401, 429, 503) },
+  },
+  doctor: {
+    tags: ['inspect'],
+    summary: 'Looks for what is wrong around this agent; takes a few seconds',
+    response: {
+      200: json('What was found, whether `ok` or not', schemas.doctorSchema),
+      ...errors(401, 429, 503),
+    },
   },
   openapi: {
     tags: ['inspect'],

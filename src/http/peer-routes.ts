@@ -8,6 +8,7 @@ import { nodeJson } from './node-json.ts';
 import { isUsableBackend, type PeerList } from './peer-list.ts';
 import { badQuery, Query } from './query.ts';
 import type { Route } from './route.ts';
+import { checkRequired, markView } from './view-header.ts';
 
 export interface PeerComponents {
   readonly agent: AgentPort;
@@ -21,8 +22,12 @@ export function peerRoutes({ agent, peers }: PeerComponents): readonly Route[] {
       method: 'GET',
       paths: ['/peers', '/service-discovery/peers'],
       handle: (request, reply) => {
+        const partition = markView(reply, agent);
         if (!hasQuery(request)) return sendPieces(reply, '[', peers.peers(), ']');
-        return reply.send(matching(agent, new Query(request.query)).map(nodeJson));
+        const query = new Query(request.query);
+        checkRequired(query, partition);
+        if (!query.hasAny(filters)) return sendPieces(reply, '[', peers.peers(), ']');
+        return reply.send(matching(agent, query).map(nodeJson));
       },
     },
     {
@@ -30,7 +35,9 @@ export function peerRoutes({ agent, peers }: PeerComponents): readonly Route[] {
       method: 'GET',
       paths: ['/backends'],
       handle: (request, reply) => {
-        const format = new Query(request.query).choice('format', ['detail']);
+        const query = new Query(request.query);
+        const format = query.choice('format', ['detail']);
+        checkRequired(query, markView(reply, agent));
         if (format === undefined) return sendPieces(reply, '[', peers.backends(), ']');
         return reply.send(agent.listing.nodes().filter(isUsableBackend).map(nodeJson));
       },
@@ -39,8 +46,11 @@ export function peerRoutes({ agent, peers }: PeerComponents): readonly Route[] {
       operation: 'prometheusTargets',
       method: 'GET',
       paths: ['/sd/prometheus'],
-      handle: (request, reply) =>
-        reply.send(matching(agent, new Query(request.query)).map(node => targetGroup(agent, node))),
+      handle: (request, reply) => {
+        const query = new Query(request.query);
+        checkRequired(query, markView(reply, agent));
+        return reply.send(matching(agent, query).map(node => targetGroup(agent, node)));
+      },
     },
   ];
 }
@@ -49,6 +59,7 @@ function hasQuery(request: FastifyRequest): boolean {
   return request.url.includes('?');
 }
 
+const filters = ['type', 'status', 'load_balancer', 'capability'] as const;
 const statuses = ['alive', 'suspect', 'unhealthy'] as const;
 
 function matching(agent: AgentPort, query: Query): readonly NodeView[] {

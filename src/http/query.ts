@@ -9,6 +9,10 @@ export class Query {
     this.#values = (values ?? {}) as Readonly<Record<string, string | readonly string[] | undefined>>;
   }
 
+  hasAny(names: readonly string[]): boolean {
+    return names.some(name => this.#values[name] !== undefined);
+  }
+
   /** Every value given for `name`, split at commas, trimmed, the empty ones left out. */
   all(name: string): readonly string[] {
     const value = this.#values[name];

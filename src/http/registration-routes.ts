@@ -1,4 +1,4 @@
-/** Entries come, change and go: `/registration`, and the departure of the agent itself. */
+/** Entries come, change and go: `/registration`, and the departure of agents. */
 import type { FastifyRequest } from 'fastify';
 import { isNodeId } from '../core/record/node.ts';
 import { FirsthandError } from '../errors.ts';
@@ -9,6 +9,7 @@ import type { HttpAuth } from './options.ts';
 import type { PeerList } from './peer-list.ts';
 import { parseRegistration } from './registration-body.ts';
 import type { Route } from './route.ts';
+import { markView } from './view-header.ts';
 
 export interface RegistrationComponents {
   readonly agent: AgentPort;
@@ -29,6 +30,7 @@ export function registrationRoutes(
         const registration = parseRegistration(bodyText(request), Date.now());
         requireReady(agent);
         const outcome = await agent.register(registration);
+        markView(reply, agent);
         return sendPieces(reply, answerHead(registration, outcome), peers.peers(registration.id), ']}');
       },
     },
@@ -37,8 +39,7 @@ export function registrationRoutes(
       method: 'DELETE',
       paths: ['/registration/:id'],
       handle: async request => {
-        const { id } = request.params as { readonly id: string };
-        if (!isNodeId(id)) throw new FirsthandError('INVALID_ID', { field: 'id' });
+        const id = idOf(request);
         requireReady(agent);
         await agent.deregister(id);
         return { status: 'deregistered', message: `${id} is no longer registered` };
@@ -49,13 +50,22 @@ export function registrationRoutes(
       method: 'POST',
       paths: ['/admin/leave'],
       handle: async request => {
-        if (options.authMode === 'open') {
-          refuseBrowser(request);
-          refuseRemote(request);
-        }
+        if (options.authMode === 'open') refuseOutsider(request);
         requireReady(agent);
         await agent.leave();
         return { status: 'left', message: `${agent.identity.id} has left the cluster and stops` };
+      },
+    },
+    {
+      operation: 'remove',
+      method: 'POST',
+      paths: ['/admin/remove/:id'],
+      handle: async request => {
+        if (options.authMode === 'open') refuseOutsider(request);
+        const id = idOf(request);
+        requireReady(agent);
+        await agent.remove(id);
+        return { status: 'removed', message: `${id} is out of the cluster` };
       },
     },
   ];
@@ -66,6 +76,12 @@ function answerHead({ action, id }: RegistrationRequest, { changed }: Registrati
   const status = action === 'register' ? 'registered' : 'updated';
   const message = changed ? `${id} is ${status}` : `nothing new about ${id}; its lease is renewed`;
   return `{"status":"${status}","message":"${message}","peers":[`;
+}
+
+function idOf(request: FastifyRequest): string {
+  const { id } = request.params as { readonly id: string };
+  if (!isNodeId(id)) throw new FirsthandError('INVALID_ID', { field: 'id' });
+  return id;
 }
 
 function requireReady(agent: AgentPort): void {
@@ -85,8 +101,9 @@ function refuseBrowser(request: FastifyRequest): void {
   });
 }
 
-/** In open mode there is no operator to recognise, so only this machine may end the agent. */
-function refuseRemote(request: FastifyRequest): void {
+/** In open mode there is no operator to recognise, so only this machine may end or remove an agent. */
+function refuseOutsider(request: FastifyRequest): void {
+  refuseBrowser(request);
   const forwarded = request.headers['x-forwarded-for'] ?? request.headers.forwarded;
   if (forwarded === undefined && isLoopback(request.socket.remoteAddress)) return;
   throw new FirsthandError('FORBIDDEN', {

@@ -2,6 +2,7 @@
 import { type Static, type TProperties, Type } from 'typebox';
 import { addressMaxLength, capabilitiesMaxCount, metricsPortMin, nodeTypes } from '../core/record/node.ts';
 import { authorities } from '../core/record/record.ts';
+import { layers } from '../core/view.ts';
 import { errorCodes } from '../errors.ts';
 import { statusOf } from './status-codes.ts';
 
@@ -13,6 +14,7 @@ function exact<T extends TProperties>(properties: T, description?: string) {
   });
 }
 
+const milliseconds = Type.Number({ minimum: 0 });
 const count = Type.Integer({ minimum: 0 });
 const unixSeconds = Type.Integer({ minimum: 0, description: 'Whole Unix seconds' });
 const peerId = Type.String({ description: "An agent's key in its libp2p form" });
@@ -25,6 +27,7 @@ const capability = Type.String({ pattern: '^[A-Za-z0-9_-]{1,64}$' });
 const nodeType = Type.Enum([...nodeTypes]);
 const listedStatus = Type.Enum(['alive', 'suspect', 'unhealthy']);
 const liveness = Type.Enum(['alive', 'suspect', 'dead', 'left']);
+const health = Type.Enum(['healthy', 'unhealthy']);
 const phase = Type.Enum(['starting', 'ready', 'stopping']);
 
 // --- requests ------------------------------------------------------------------------------------
@@ -88,7 +91,10 @@ export const registeredSchema = exact({
 });
 export type RegisteredJson = Static<typeof registeredSchema>;
 
-export const goneSchema = exact({ status: Type.Enum(['deregistered', 'left']), message: Type.String() });
+export const goneSchema = exact({
+  status: Type.Enum(['deregistered', 'left', 'removed']),
+  message: Type.String(),
+});
 
 export const backendsSchema = Type.Array(Type.Union([Type.String(), peerSchema]));
 
@@ -135,7 +141,7 @@ export const metricsSchema = exact({
 });
 
 const component = exact({
-  name: Type.Enum(['store', 'network', 'sync', 'event_loop']),
+  name: Type.Enum(['store', 'network', 'sync', 'partition', 'event_loop']),
   ok: Type.Boolean(),
   detail: Type.String(),
 });
@@ -156,6 +162,16 @@ export const discoverySchema = exact({
   recovery_threshold: count,
 });
 
+const partition = exact({
+  state: Type.Enum(['whole', 'suspected', 'isolated']),
+  since_ms: Type.Optional(milliseconds),
+  reachable: Type.Integer({ minimum: 0, description: 'Agents that can be reached, this one included' }),
+  known: Type.Integer({ minimum: 0, description: 'Agents that should be there, this one included' }),
+  is_majority: Type.Boolean({ description: 'More than half of the known agents can be reached' }),
+  here: Type.Array(nodeIdSchema),
+  there: Type.Array(nodeIdSchema, { description: 'Those that fell silent; empty while whole' }),
+});
+
 export const statusSchema = exact({
   identity: exact({
     id: nodeIdSchema,
@@ -172,7 +188,8 @@ export const statusSchema = exact({
   agents: Type.Array(
     exact({ id: nodeIdSchema, peer_id: peerId, state: liveness, since_s: Type.Number({ minimum: 0 }) }),
   ),
-  services: exact({ total: count, hosted: count, suspect: count }),
+  services: exact({ total: count, hosted: count, suspect: count, unhealthy: count }),
+  partition,
   conflicts: count,
   quarantined: Type.Array(peerId),
   components: Type.Array(component),
@@ -261,6 +278,86 @@ export const meshSchema = exact({
   foreign_refused: count,
 });
 
+// --- failure detector ----------------------------------------------------------------------------
+
+const member = exact({
+  id: nodeIdSchema,
+  peer: peerId,
+  state: liveness,
+  since_ms: milliseconds,
+  is_bootstrap: Type.Boolean(),
+  epoch: count,
+  incarnation: count,
+  probe: Type.String({ description: 'Where its datagrams go, host:port' }),
+  last_ack_ms: Type.Optional(Type.Number({ minimum: 0, description: 'When it last answered, ms ago' })),
+  rtt_ms: Type.Optional(milliseconds),
+  clock_skew_ms: Type.Optional(Type.Number({ description: 'Its clock minus ours' })),
+  score: Type.Number({ minimum: 0, maximum: 100 }),
+  history: Type.String({
+    pattern: '^[UILx]*$',
+    description: 'Probe rounds, newest last: U UDP, I through helpers, L over the link only, x failed',
+  }),
+  strikes: Type.Integer({ minimum: 0, description: 'Probe rounds failed in a row' }),
+  layers: Type.Array(
+    exact({
+      layer: Type.Enum([...layers]),
+      ok: Type.Optional(Type.Boolean({ description: 'Absent: not tried yet' })),
+      ago_ms: Type.Optional(milliseconds),
+      detail: Type.Optional(Type.String()),
+    }),
+  ),
+  accusers: Type.Array(
+    exact({
+      by: Type.String({ description: "The accuser's id, or its key when it is not known" }),
+      says: Type.Enum(['suspect', 'dead']),
+      refused: Type.Boolean({ description: 'Its evidence: the host answered that nobody listens there' }),
+      ago_ms: milliseconds,
+    }),
+  ),
+  verdict_in_ms: Type.Optional(
+    Type.Number({ description: 'While suspect: time left to answer; absent while verdicts are held back' }),
+  ),
+});
+
+const backendCheck = exact({
+  id: nodeIdSchema,
+  url: Type.String(),
+  state: health,
+  since_ms: milliseconds,
+  checks: count,
+  failures: count,
+  failures_in_row: count,
+  last_check_ms: Type.Optional(Type.Number({ minimum: 0, description: 'ms ago' })),
+  last_result: Type.Optional(Type.String({ description: 'What the last check found' })),
+});
+
+export const detectorSchema = exact({
+  profile: Type.String(),
+  incarnation: count,
+  local_health: Type.Number({ minimum: 0, description: '0 is well; each point stretches own timeouts' }),
+  probe_interval_ms: milliseconds,
+  ack_timeout_ms: milliseconds,
+  suspicion_min_ms: milliseconds,
+  suspicion_max_ms: milliseconds,
+  is_frozen: Type.Boolean({ description: 'Most members fell silent, so none of them is declared dead' }),
+  partition,
+  members: Type.Array(member),
+  backends: Type.Array(backendCheck),
+});
+
+export const doctorSchema = exact({
+  ok: Type.Boolean({ description: 'Whether every check is' }),
+  checks: Type.Array(
+    exact({
+      name: Type.Enum(['clock', 'event_loop', 'udp_out', 'udp_in', 'mdns', 'limits', 'open_files']),
+      subject: Type.Optional(Type.String({ description: 'Where there are several: an interface, a peer' })),
+      ok: Type.Boolean(),
+      detail: Type.String({ description: 'A sentence: what was found' }),
+      fix: Type.Optional(Type.String({ description: 'When something is wrong: what to change or to run' })),
+    }),
+  ),
+});
+
 // --- events --------------------------------------------------------------------------------------
 
 const at = Type.String({ format: 'date-time', description: 'RFC 3339, milliseconds' });
@@ -282,6 +379,13 @@ export const eventSchemas = {
     to: liveness,
     by: Type.Array(nodeIdSchema),
   }),
+  health: exact({ at, id: nodeIdSchema, from: health, to: health, reason: Type.String() }),
+  partition: exact({
+    at,
+    state: Type.Enum(['suspected', 'healed', 'isolated']),
+    reachable: count,
+    known: count,
+  }),
   conflict: exact({ at, id: nodeIdSchema, kind: Type.String(), authors: Type.Array(peerId) }),
   reset: exact({ at, reason: Type.Enum(['too-old', 'too-slow']) }),
 };
@@ -300,7 +404,7 @@ export function errorSchema(status: number) {
     request_id: Type.String(),
     ...(status === 413 ? { max_size_bytes: count, received_size_bytes: count } : {}),
     ...(status === 401 ? { auth_mode: Type.String() } : {}),
-    ...(status === 409 ? { last_updated: unixSeconds } : {}),
+    ...(status === 409 ? { last_updated: Type.Optional(unixSeconds) } : {}),
   });
 }
 

@@ -23,9 +23,11 @@ const statuses = {
   NOT_FOUND: 404,
   METHOD_NOT_ALLOWED: 405,
   STALE_UPDATE: 409,
+  STILL_ALIVE: 409,
   RATE_LIMITED: 429,
   REGISTRY_FULL: 507,
   NOT_READY: 503,
+  NO_MAJORITY: 503,
   // The disk refuses; the same registration may be sent again later, or to another agent.
   STORE_FAILED: 503,
   // This agent's word counts no more, whoever asks; another agent's does.

@@ -1,8 +1,8 @@
-/** What `inspect` and `status` show: the agent's views, in snake_case. */
+/** What `inspect`, `status` and `doctor` show: the agent's views, in snake_case. */
 import { isNodeId } from '../core/record/node.ts';
 import type { RecordView, SubjectView } from '../core/view.ts';
 import { FirsthandError } from '../errors.ts';
-import type { AgentPort } from '../runtime/agent-port.ts';
+import type { AgentPort, DoctorCheck } from '../runtime/agent-port.ts';
 import { fieldsJson } from './node-json.ts';
 import { Query } from './query.ts';
 import type { Route } from './route.ts';
@@ -13,6 +13,7 @@ const pageDefaultCount = 100;
 export const pageMaxCount = 500;
 
 export function viewRoutes(agent: AgentPort): readonly Route[] {
+  const examination = new Examination(agent);
   return [
     {
       operation: 'records',
@@ -61,7 +62,40 @@ export function viewRoutes(agent: AgentPort): readonly Route[] {
       paths: ['/status'],
       handle: (_request, reply) => reply.send(snakeKeys(agent.status())),
     },
+    {
+      operation: 'detector',
+      method: 'GET',
+      paths: ['/detector'],
+      handle: (_request, reply) => reply.send(snakeKeys(agent.detector())),
+    },
+    {
+      operation: 'doctor',
+      method: 'GET',
+      paths: ['/doctor'],
+      handle: async (_request, reply) => reply.send(doctorJson(await examination.result())),
+    },
   ];
+}
+
+/** It sends datagrams and takes seconds: callers who come meanwhile get the result of the one under way. */
+class Examination {
+  readonly #agent: AgentPort;
+  #underWay: Promise<readonly DoctorCheck[]> | undefined;
+
+  constructor(agent: AgentPort) {
+    this.#agent = agent;
+  }
+
+  result(): Promise<readonly DoctorCheck[]> {
+    this.#underWay ??= this.#agent.doctor().finally(() => {
+      this.#underWay = undefined;
+    });
+    return this.#underWay;
+  }
+}
+
+function doctorJson(checks: readonly DoctorCheck[]) {
+  return { ok: checks.every(check => check.ok), checks: snakeKeys(checks) };
 }
 
 function subjectJson({ records, ...subject }: SubjectView) {

@@ -1,7 +1,7 @@
 import { Check } from 'typebox/schema';
 import { assert, describe, it } from 'vitest';
 import { eventSchemas } from '../../src/http/schemas.ts';
-import { nodeView } from '../unit/http/fake-agent.ts';
+import { nodeView, partialView } from '../unit/http/fake-agent.ts';
 import { fixture, legacy } from '../unit/http/fixture.ts';
 import { RawClient, until } from './http-client.ts';
 
@@ -56,6 +56,18 @@ const liveness = (id: string) =>
     data: { at: new Date().toISOString(), id, from: 'alive', to: 'suspect', by: ['agent-2'] },
   }) as const;
 
+const health = (id: string) =>
+  ({
+    event: 'health',
+    data: { at: new Date().toISOString(), id, from: 'healthy', to: 'unhealthy', reason: 'no answer' },
+  }) as const;
+
+const partition = (state: 'suspected' | 'healed' | 'isolated') =>
+  ({
+    event: 'partition',
+    data: { at: new Date().toISOString(), state, reachable: 7, known: 12 },
+  }) as const;
+
 describe('http/events', () => {
   it('reports a registration as the contract writes it', async () => {
     const { url } = await serving();
@@ -80,11 +92,18 @@ describe('http/events', () => {
       event: 'conflict',
       data: { at: new Date().toISOString(), id: 'b1', kind: 'concurrent', authors: ['12D3KooWSelf'] },
     });
+    agent.emit(health('b1'));
+    agent.emit(partition('suspected'));
 
-    const events = await stream.atLeast(2);
+    const events = await stream.atLeast(4);
 
-    assert.isTrue(Check(eventSchemas.liveness, events[0]?.data));
-    assert.isTrue(Check(eventSchemas.conflict, events[1]?.data));
+    assert.deepEqual(
+      events.map(({ event }) => event),
+      ['liveness', 'conflict', 'health', 'partition'],
+    );
+    for (const { event, data } of events) {
+      assert.isTrue(Check(eventSchemas[event as keyof typeof eventSchemas], data), JSON.stringify(data));
+    }
   });
 
   it('goes on after the last event that the reader has seen', async () => {
@@ -140,6 +159,27 @@ describe('http/events', () => {
     assert.deepEqual(seen(byBoth), ['record b2']);
   });
 
+  it('sends what concerns the whole cluster to all but those who follow one node', async () => {
+    const { agent, url } = await serving();
+    const byKind = await reader(url, '?kind=partition,health');
+    const byId = await reader(url, '?id=b2');
+    agent.put({ id: 'b1' });
+    agent.emit(partition('suspected'));
+    agent.emit(health('b1'));
+    agent.emit(partition('healed'));
+    agent.emit(health('b2'));
+    await byId.atLeast(1);
+
+    assert.deepEqual(
+      (await byKind.atLeast(4)).map(({ event, data }) => `${event} ${data.state ?? data.id}`),
+      ['partition suspected', 'health b1', 'partition healed', 'health b2'],
+    );
+    assert.deepEqual(
+      byId.events().map(({ event, data }) => `${event} ${data.id}`),
+      ['health b2'],
+    );
+  });
+
   it('refuses kinds that do not exist and ids that cannot', async () => {
     const { app } = fixture();
     for (const [query, field] of [
@@ -176,6 +216,23 @@ describe('http/events', () => {
       assert.isTrue(Check(eventSchemas[event as 'record' | 'liveness'], data));
     }
   });
+
+  for (const [reachable, state] of [
+    [7, 'suspected'],
+    [1, 'isolated'],
+  ] as const) {
+    it(`ends a snapshot with the partition while it is ${state}`, async () => {
+      const { agent, url } = await serving();
+      agent.partitionView = partialView(reachable);
+      const stream = await reader(url, '?snapshot=1&kind=partition');
+
+      const [event] = await stream.atLeast(1);
+
+      assert.isUndefined(event?.id);
+      assert.isTrue(Check(eventSchemas.partition, event?.data));
+      assert.deepInclude(event?.data, { state, reachable, known: 12 });
+    });
+  }
 
   it('sends a snapshot to a reader that comes back only when it cannot be resumed', async () => {
     const { agent, url } = await serving({}, { keptEvents: 2 });

@@ -30,7 +30,34 @@ export function registerAgentMetrics(registry: MetricRegistry, agent: AgentPort)
     'firsthand_agents_reachable',
     'Known agents that can be reached now, this one included',
     [],
-    g => g.set(agent.status().agentsReachable),
+    gauge => gauge.set(agent.partition().reachable),
+  );
+  registry.gauge('firsthand_agents_known', 'Agents that should be there, this one included', [], gauge =>
+    gauge.set(agent.partition().known),
+  );
+  registry.gauge(
+    'firsthand_partition_suspected',
+    '1 while so many agents are silent that a partition is more likely than their failure',
+    [],
+    gauge => gauge.set(agent.partition().state === 'suspected' ? 1 : 0),
+  );
+  registry.gauge('firsthand_isolated', '1 while no other known agent can be reached', [], gauge =>
+    gauge.set(agent.partition().state === 'isolated' ? 1 : 0),
+  );
+  registry.gauge(
+    'firsthand_detector_local_health',
+    'Points against this agent itself; 0 is well, each stretches its own timeouts',
+    [],
+    gauge => gauge.set(agent.detector().localHealth),
+  );
+  registry.gauge(
+    'firsthand_detector_frozen',
+    '1 while nobody is declared dead, because most members fell silent',
+    [],
+    gauge => gauge.set(agent.detector().isFrozen ? 1 : 0),
+  );
+  registry.gauge('firsthand_backends_unhealthy', 'Hosted backends that fail their checks', [], gauge =>
+    gauge.set(agent.detector().backends.filter(({ state }) => state === 'unhealthy').length),
   );
   registry.gauge('firsthand_hosted_entries', 'Services registered with this agent', [], gauge =>
     gauge.set(agent.status().services.hosted),

@@ -1,4 +1,5 @@
 import { assert, describe, it } from 'vitest';
+import { partialView } from './fake-agent.ts';
 import { fixture, legacy } from './fixture.ts';
 
 describe('http/server: peers', () => {
@@ -104,6 +105,74 @@ describe('http/server: peers', () => {
   });
 });
 
+describe('http/server: which part of the cluster speaks', () => {
+  const lists = ['/peers', '/service-discovery/peers', '/backends', '/sd/prometheus'];
+
+  it('says it with every list, whatever the query', async () => {
+    const { app, agent } = fixture();
+    agent.partitionView = partialView(7);
+    for (const list of lists) {
+      for (const query of ['', '?', '?type=proxy', '?format=detail', '?require=majority']) {
+        const { statusCode, headers } = await app.inject({ url: `${list}${query}` });
+        assert.deepEqual([statusCode, headers['firsthand-view']], [200, '7/12'], `${list}${query}`);
+      }
+    }
+  });
+
+  it('says it with the answer to a registration, also one that is too long to be copied together', async () => {
+    const { app, agent } = fixture();
+    agent.partitionView = partialView(5);
+    const register = async () => app.inject({ method: 'POST', url: '/registration', payload: legacy });
+    const short = await register();
+    for (let i = 0; i < 3_000; i++) agent.put({ id: `node-${i}` });
+    const long = await register();
+
+    assert.deepEqual([short.headers['firsthand-view'], long.headers['firsthand-view']], ['5/12', '5/12']);
+    assert.isAbove(long.rawPayload.length, 128 * 1_024);
+    assert.match(String(long.headers['content-type']), /^application\/json/);
+  });
+
+  for (const list of lists) {
+    it(`refuses ${list}?require=majority with 503 in a minority, and says how small it is`, async () => {
+      const { app, agent } = fixture();
+      agent.partitionView = partialView(5);
+
+      const response = await app.inject({ url: `${list}?require=majority` });
+
+      assert.equal(response.statusCode, 503);
+      assert.deepInclude(response.json<object>(), {
+        error: 'this agent reaches 5 of 12 known agents, no majority',
+        code: 'NO_MAJORITY',
+      });
+      assert.equal(response.headers['retry-after'], '1');
+      assert.equal(response.headers['firsthand-view'], '5/12');
+      assert.equal((await app.inject({ url: list })).statusCode, 200);
+    });
+
+    it(`refuses ${list} with a requirement that it does not know`, async () => {
+      const { app } = fixture();
+      for (const query of ['require=all', 'require=', 'require=majority&require=majority']) {
+        const response = await app.inject({ url: `${list}?${query}` });
+        assert.equal(response.statusCode, 400, query);
+        assert.deepInclude(response.json<object>(), { code: 'INVALID_QUERY', field: 'require' }, query);
+      }
+    });
+  }
+
+  it('requires a majority beside filters too', async () => {
+    const { app, agent } = fixture();
+    agent.put({ id: 'p', nodeType: 'proxy' });
+    agent.put({ id: 'b' });
+    const url = '/peers?type=proxy&require=majority';
+    const ids = async () =>
+      (await app.inject({ url })).json().map((peer: { readonly id: string }) => peer.id);
+
+    assert.deepEqual(await ids(), ['p']);
+    agent.partitionView = partialView(6);
+    assert.equal((await app.inject({ url })).json().code, 'NO_MAJORITY');
+  });
+});
+
 describe('http/server: health', () => {
   it('is healthy, ready and live while all is well', async () => {
     const { app } = fixture();
@@ -145,6 +214,18 @@ describe('http/server: health', () => {
     const ready = await app.inject({ url: '/health/ready' });
 
     assert.deepEqual([ready.statusCode, ready.json().error], [503, 'store: the disk is full']);
+    assert.equal((await app.inject({ url: '/health/live' })).statusCode, 200);
+  });
+
+  it('is live, though not ready, while it is isolated', async () => {
+    const { app, agent } = fixture();
+    agent.health = [{ name: 'partition', ok: false, detail: 'no other known agent can be reached' }];
+    const ready = await app.inject({ url: '/health/ready' });
+
+    assert.deepEqual(
+      [ready.statusCode, ready.json().error],
+      [503, 'partition: no other known agent can be reached'],
+    );
     assert.equal((await app.inject({ url: '/health/live' })).statusCode, 200);
   });
 
@@ -258,7 +339,27 @@ describe('http/server: metrics', () => {
     assert.equal(value('firsthand_component_ok{component="store"}'), 1);
     assert.equal(value('firsthand_mesh_peers{state="waiting"}'), 1);
     assert.equal(value('firsthand_http_request_duration_seconds_count'), 1);
+    assert.equal(value('firsthand_detector_local_health'), 1);
+    assert.equal(value('firsthand_detector_frozen'), 0);
+    assert.equal(value('firsthand_backends_unhealthy'), 1);
   });
+
+  for (const [reachable, expected] of [
+    [7, { reachable: 7, known: 12, partition_suspected: 1, isolated: 0 }],
+    [1, { reachable: 1, known: 12, partition_suspected: 0, isolated: 1 }],
+  ] as const) {
+    it(`tells Prometheus that ${reachable} of 12 agents can be reached`, async () => {
+      const { app, agent } = fixture();
+      agent.partitionView = partialView(reachable);
+
+      const { body } = await app.inject({ url: '/telemetry' });
+
+      assert.include(body, `\nfirsthand_agents_reachable ${expected.reachable}\n`);
+      assert.include(body, `\nfirsthand_agents_known ${expected.known}\n`);
+      assert.include(body, `\nfirsthand_partition_suspected ${expected.partition_suspected}\n`);
+      assert.include(body, `\nfirsthand_isolated ${expected.isolated}\n`);
+    });
+  }
 
   it('never puts an id, an address or a path into a label', async () => {
     const { app, agent } = fixture();
@@ -341,5 +442,59 @@ describe('http/server: records and views', () => {
     assert.equal(mesh.pending_seeds[0].last_error, 'no route');
     assert.deepInclude(status, { uptime_s: 12.5, agents_known: 2, conflicts: 0 });
     assert.deepInclude(status.agents[1], { peer_id: '12D3KooWOther', since_s: 10 });
+    assert.deepInclude(status.partition, { state: 'whole', is_majority: true });
+  });
+
+  it('shows the failure detector in snake_case, without what is not known', async () => {
+    const { app, agent } = fixture();
+    agent.partitionView = partialView(7);
+    const detector = (await app.inject({ url: '/detector' })).json();
+
+    assert.deepInclude(detector, { profile: 'lan', local_health: 1, ack_timeout_ms: 500, is_frozen: false });
+    assert.deepInclude(detector.partition, {
+      state: 'suspected',
+      since_ms: 12_000,
+      there: ['agent-2', 'agent-3'],
+    });
+    assert.deepInclude(detector.members[0], { last_ack_ms: 3_200, clock_skew_ms: -12, verdict_in_ms: 2_500 });
+    assert.deepEqual(detector.members[0].accusers[1], {
+      by: '12D3KooWThird',
+      says: 'dead',
+      refused: true,
+      ago_ms: 400,
+    });
+    assert.notProperty(detector.members[1], 'last_ack_ms');
+    assert.deepInclude(detector.backends[0], { failures_in_row: 3, last_result: 'no answer within 2 s' });
+  });
+
+  it('answers an examination with 200 whatever it finds, and says whether all is well', async () => {
+    const { app, agent } = fixture();
+    const well = await app.inject({ url: '/doctor' });
+    agent.checks = [
+      { name: 'clock', ok: true, detail: 'right' },
+      { name: 'open_files', ok: false, detail: 'at most 256', fix: 'ulimit -n 65536' },
+    ];
+    const ill = await app.inject({ url: '/doctor' });
+
+    assert.deepEqual([well.statusCode, well.json().ok, well.json().checks.length], [200, true, 2]);
+    assert.deepEqual([ill.statusCode, ill.json()], [200, { ok: false, checks: agent.checks }]);
+  });
+
+  it('examines once for all who ask meanwhile, and anew for those who ask later', async () => {
+    const { app, agent } = fixture();
+    const network = Promise.withResolvers<void>();
+    agent.gate = network.promise;
+    const waiting = [app.inject({ url: '/doctor' }), app.inject({ url: '/doctor' })];
+    await app.inject({ url: '/health' });
+    network.resolve();
+    const answers = await Promise.all(waiting);
+    const countMeanwhile = agent.examinationsCount;
+    await app.inject({ url: '/doctor' });
+
+    assert.deepEqual(
+      answers.map(answer => answer.statusCode),
+      [200, 200],
+    );
+    assert.deepEqual([countMeanwhile, agent.examinationsCount], [1, 2]);
   });
 });

@@ -1,11 +1,20 @@
 /** An agent without a cluster: enough of one for the HTTP shim to stand on. */
 import type { NodeFields, NodeId } from '../../../src/core/record/node.ts';
-import type { AgentEvent, NodeView, RecordView, SubjectView } from '../../../src/core/view.ts';
+import type {
+  AgentEvent,
+  DetectorMember,
+  DetectorView,
+  NodeView,
+  PartitionView,
+  RecordView,
+  SubjectView,
+} from '../../../src/core/view.ts';
 import { FirsthandError } from '../../../src/errors.ts';
 import type {
   AgentPort,
   ClockView,
   ComponentHealth,
+  DoctorCheck,
   EventEntry,
   Listing,
   MeshView,
@@ -78,9 +87,24 @@ export class FakeAgent implements AgentPort {
   #kept: EventEntry[] = [];
   #eventCount = 0;
   left = false;
+  partitionView: PartitionView = {
+    state: 'whole',
+    reachable: 2,
+    known: 2,
+    isMajority: true,
+    here: [],
+    there: [],
+  };
+  checks: readonly DoctorCheck[] = [
+    { name: 'clock', ok: true, detail: 'within 3 ms of the others' },
+    { name: 'mdns', subject: 'eth0', ok: true, detail: 'heard itself after 2 ms' },
+  ];
+  /** How often `doctor` ran. */
+  examinationsCount = 0;
+  readonly removed: NodeId[] = [];
   /** Thrown by the next `register`. */
   failure: unknown;
-  /** `register` waits for it: a slow disk. */
+  /** `register` and `doctor` wait for it: a slow disk, a slow network. */
   gate: Promise<void> | undefined;
 
   constructor(options: FakeAgentOptions = {}) {
@@ -126,6 +150,61 @@ export class FakeAgent implements AgentPort {
   async leave(): Promise<void> {
     this.left = true;
     this.phase = 'stopping';
+  }
+
+  async remove(id: NodeId): Promise<void> {
+    const member = members.find(candidate => candidate.id === id);
+    if (member === undefined) throw new FirsthandError('UNKNOWN_NODE', { text: `there is no agent ${id}` });
+    if (member.state !== 'dead')
+      throw new FirsthandError('STILL_ALIVE', { text: `${id} is ${member.state}` });
+    this.removed.push(id);
+  }
+
+  partition(): PartitionView {
+    return this.partitionView;
+  }
+
+  detector(): DetectorView {
+    return {
+      profile: 'lan',
+      incarnation: 3,
+      localHealth: 1,
+      probeIntervalMs: 1_000,
+      ackTimeoutMs: 500,
+      suspicionMinMs: 4_000,
+      suspicionMaxMs: 24_000,
+      isFrozen: false,
+      partition: this.partitionView,
+      members,
+      backends: [
+        {
+          id: 'llama-70b',
+          url: 'http://10.0.0.7:9100/metrics',
+          state: 'unhealthy',
+          sinceMs: 12_000,
+          checks: 40,
+          failures: 5,
+          failuresInRow: 3,
+          lastCheckMs: 800,
+          lastResult: 'no answer within 2 s',
+        },
+        {
+          id: 'whisper',
+          url: 'http://10.0.0.8:9100/metrics',
+          state: 'healthy',
+          sinceMs: 90_000,
+          checks: 0,
+          failures: 0,
+          failuresInRow: 0,
+        },
+      ],
+    };
+  }
+
+  async doctor(): Promise<readonly DoctorCheck[]> {
+    this.examinationsCount += 1;
+    if (this.gate !== undefined) await this.gate;
+    return this.checks;
   }
 
   subject(id: NodeId): SubjectView | undefined {
@@ -192,13 +271,19 @@ export class FakeAgent implements AgentPort {
       identity: this.identity,
       phase: this.phase,
       uptimeS: 12.5,
-      agentsKnown: 2,
-      agentsReachable: 2,
+      agentsKnown: this.partitionView.known,
+      agentsReachable: this.partitionView.reachable,
       agents: [
         { id: 'agent-1', peerId: selfPeer, state: 'alive', sinceS: 12.5 },
         { id: 'agent-2', peerId: otherPeer, state: 'alive', sinceS: 10 },
       ],
-      services: { total: this.listing.nodes().length, hosted: this.listing.nodes().length, suspect: 0 },
+      services: {
+        total: this.listing.nodes().length,
+        hosted: this.listing.nodes().length,
+        suspect: 0,
+        unhealthy: 0,
+      },
+      partition: this.partitionView,
       conflicts: 0,
       quarantined: [],
       components: this.health,
@@ -242,6 +327,64 @@ export class FakeAgent implements AgentPort {
     this.#records.set(view.id, recordOf(view));
     this.emitRecord(view, change);
   }
+}
+
+const members: readonly DetectorMember[] = [
+  {
+    id: 'agent-2',
+    peer: otherPeer,
+    state: 'suspect',
+    sinceMs: 1_500,
+    isBootstrap: false,
+    epoch: 4,
+    incarnation: 7,
+    probe: '10.0.0.2:7946',
+    lastAckMs: 3_200,
+    rttMs: 0.4,
+    clockSkewMs: -12,
+    score: 72.5,
+    history: 'UUUUUILxx',
+    strikes: 2,
+    layers: [
+      { layer: 'udp', ok: false, agoMs: 300, detail: 'no answer within 500 ms' },
+      { layer: 'tcp', ok: true, agoMs: 900 },
+      { layer: 'ping', ok: true, agoMs: 900 },
+      { layer: 'http' },
+    ],
+    accusers: [
+      { by: 'agent-1', says: 'suspect', refused: false, agoMs: 1_500 },
+      { by: '12D3KooWThird', says: 'dead', refused: true, agoMs: 400 },
+    ],
+    verdictInMs: 2_500,
+  },
+  {
+    id: 'agent-3',
+    peer: '12D3KooWThird',
+    state: 'dead',
+    sinceMs: 60_000,
+    isBootstrap: true,
+    epoch: 1,
+    incarnation: 0,
+    probe: '10.0.0.3:7946',
+    score: 0,
+    history: '',
+    strikes: 0,
+    layers: [],
+    accusers: [],
+  },
+];
+
+/** As `agent-1` sees it when some of twelve agents are silent. */
+export function partialView(reachable: number): PartitionView {
+  return {
+    state: reachable === 1 ? 'isolated' : 'suspected',
+    sinceMs: 12_000,
+    reachable,
+    known: 12,
+    isMajority: reachable > 6,
+    here: ['agent-1'],
+    there: ['agent-2', 'agent-3'],
+  };
 }
 
 export function nodeView(id: NodeId): NodeView {

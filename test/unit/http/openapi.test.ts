@@ -3,6 +3,7 @@ import { assert, describe, it } from 'vitest';
 import { errorCodes } from '../../../src/errors.ts';
 import { operations } from '../../../src/http/operations.ts';
 import { statusOf } from '../../../src/http/status-codes.ts';
+import { partialView } from './fake-agent.ts';
 import { fixture, legacy, secret } from './fixture.ts';
 
 interface Media {
@@ -167,8 +168,10 @@ describe('http/openapi', () => {
       { url: '/peers', status: 200 },
       { url: '/peers?type=backend', status: 200 },
       { url: '/peers?type=x', status: 400 },
+      { url: '/peers?require=all', status: 400 },
       { url: '/service-discovery/peers', status: 200 },
       { url: '/backends', status: 200 },
+      { url: '/backends?require=majority', status: 503 },
       { url: '/backends?format=detail', status: 200 },
       { url: '/sd/prometheus', status: 200 },
       { url: '/metrics', status: 200 },
@@ -183,6 +186,12 @@ describe('http/openapi', () => {
       { url: '/clock', status: 200 },
       { url: '/mesh', status: 200 },
       { url: '/status', status: 200 },
+      { url: '/detector', status: 200 },
+      { url: '/doctor', status: 200 },
+      { method: 'POST', url: '/admin/remove/agent-3', path: '/admin/remove/{id}', status: 200 },
+      { method: 'POST', url: '/admin/remove/agent-2', path: '/admin/remove/{id}', status: 409 },
+      { method: 'POST', url: '/admin/remove/nobody', path: '/admin/remove/{id}', status: 404 },
+      { method: 'POST', url: '/admin/remove/a%20b', path: '/admin/remove/{id}', status: 400 },
       { url: '/openapi.json', status: 200 },
       { method: 'POST', url: '/admin/leave', status: 200 },
       // From here on the agent is stopping.
@@ -190,6 +199,7 @@ describe('http/openapi', () => {
       { method: 'POST', url: '/registration', ...json(legacy), status: 503 },
     ];
 
+    agent.partitionView = partialView(5);
     for (const { method = 'GET', url, path, payload, status } of calls) {
       const call = { method, url, ...(payload === undefined ? {} : { payload }) };
       const response = await app.inject(call);

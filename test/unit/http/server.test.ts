@@ -286,6 +286,13 @@ describe('http/server: registration', () => {
   });
 });
 
+const outsiders = [
+  ['another machine', { remoteAddress: '10.0.0.7' }],
+  ['another machine over IPv6', { remoteAddress: '::ffff:10.0.0.7' }],
+  ['a proxy', { remoteAddress: '127.0.0.1', headers: { 'x-forwarded-for': '10.0.0.7' } }],
+  ['a web page', { remoteAddress: '127.0.0.1', headers: { origin: 'http://localhost:7980' } }],
+] as const;
+
 describe('http/server: leaving', () => {
   it('lets a caller on the same machine end the agent in open mode', async () => {
     const { app, agent } = fixture();
@@ -300,20 +307,16 @@ describe('http/server: leaving', () => {
     assert.isTrue(agent.left);
   });
 
-  it('refuses everyone else in open mode: other machines, proxies, web pages', async () => {
-    const { app, agent } = fixture();
-    const callers = [
-      { remoteAddress: '10.0.0.7' },
-      { remoteAddress: '::ffff:10.0.0.7' },
-      { remoteAddress: '127.0.0.1', headers: { 'x-forwarded-for': '10.0.0.7' } },
-      { remoteAddress: '127.0.0.1', headers: { origin: 'http://localhost:7980' } },
-    ];
-    for (const caller of callers) {
+  for (const [who, caller] of outsiders) {
+    it(`refuses ${who} in open mode`, async () => {
+      const { app, agent } = fixture();
+
       const response = await app.inject({ method: 'POST', url: '/admin/leave', ...caller });
+
       assert.deepEqual([response.statusCode, response.json().code], [403, 'FORBIDDEN']);
-    }
-    assert.isFalse(agent.left);
-  });
+      assert.isFalse(agent.left);
+    });
+  }
 
   it('lets whoever has the secret end the agent, from anywhere', async () => {
     const { app, agent } = fixture({ auth: { mode: 'shared_secret', secret } });
@@ -327,6 +330,67 @@ describe('http/server: leaving', () => {
 
     assert.equal(response.statusCode, 200);
     assert.isTrue(agent.left);
+  });
+});
+
+describe('http/server: removing', () => {
+  const remove = (id: string) => ({ method: 'POST', url: `/admin/remove/${id}` }) as const;
+
+  it('takes an agent that is gone out of the cluster', async () => {
+    const { app, agent } = fixture();
+
+    const response = await app.inject(remove('agent-3'));
+
+    assert.equal(response.statusCode, 200);
+    assert.deepEqual(response.json(), { status: 'removed', message: 'agent-3 is out of the cluster' });
+    assert.deepEqual(agent.removed, ['agent-3']);
+  });
+
+  for (const [id, status, code] of [
+    ['agent-2', 409, 'STILL_ALIVE'],
+    ['nobody', 404, 'UNKNOWN_NODE'],
+    ['a%20b', 400, 'INVALID_ID'],
+  ] as const) {
+    it(`answers the removal of ${id} with ${status}`, async () => {
+      const { app, agent } = fixture();
+
+      const response = await app.inject(remove(id));
+
+      assert.deepEqual([response.statusCode, response.json().code], [status, code]);
+      assert.deepEqual(agent.removed, []);
+    });
+  }
+
+  it('waits until the agent is ready', async () => {
+    const { app, agent } = fixture();
+    agent.phase = 'starting';
+
+    const response = await app.inject(remove('agent-3'));
+
+    assert.deepEqual([response.statusCode, response.json().code], [503, 'NOT_READY']);
+    assert.deepEqual(agent.removed, []);
+  });
+
+  for (const [who, caller] of outsiders) {
+    it(`refuses ${who} in open mode`, async () => {
+      const { app, agent } = fixture();
+
+      const response = await app.inject({ ...remove('agent-3'), ...caller });
+
+      assert.deepEqual([response.statusCode, response.json().code], [403, 'FORBIDDEN']);
+      assert.deepEqual(agent.removed, []);
+    });
+  }
+
+  it('lets whoever has the secret do it, from anywhere', async () => {
+    const { app, agent } = fixture({ auth: { mode: 'shared_secret', secret } });
+    const from = { remoteAddress: '10.0.0.7' };
+    const without = await app.inject({ ...remove('agent-3'), ...from });
+    assert.equal(without.statusCode, 401);
+
+    await app.inject({ ...remove('agent-3'), ...from, headers: { authorization: `Bearer ${secret}` } });
+
+    assert.deepEqual(agent.removed, ['agent-3']);
   });
 });
 
@@ -384,6 +448,8 @@ describe('http/server: access', () => {
       '/clock',
       '/mesh',
       '/status',
+      '/detector',
+      '/doctor',
       '/sd/prometheus',
       '/openapi.json',
       '/service-discovery/health',
@@ -447,7 +513,7 @@ describe('http/server: access', () => {
 describe('http/server: paths', () => {
   it('answers an unknown path with 404 in the shape of every error', async () => {
     const { app } = fixture();
-    for (const url of ['/nowhere', '/peers/', '/PEERS', '/sync', '/outbox', '/detector', '/registration']) {
+    for (const url of ['/nowhere', '/peers/', '/PEERS', '/sync', '/outbox', '/registration']) {
       const response = await app.inject({ url });
       const expected = url === '/registration' ? 405 : 404;
       assert.equal(errorOf(response).status, expected, url);
