@@ -1,6 +1,6 @@
 /** The JSON that an agent answers with, as this side sees it. */
-import type { AgentEvent, ListedStatus, RecordView, SubjectView } from '../core/view.ts';
-import type { ClockView, MeshView, StatusView } from '../runtime/agent-port.ts';
+import type { AgentEvent, DetectorView, ListedStatus, RecordView, SubjectView } from '../core/view.ts';
+import type { ClockView, DoctorCheck, MeshView, StatusView } from '../runtime/agent-port.ts';
 
 /** On the wire the agent's views have their own keys in snake_case, nothing else changes. */
 export type SnakeCased<T> = T extends readonly (infer Item)[]
@@ -41,6 +41,20 @@ export interface ErrorBody {
 export type StatusBody = SnakeCased<StatusView>;
 export type ClockBody = SnakeCased<ClockView>;
 export type MeshBody = SnakeCased<MeshView>;
+export type DetectorBody = SnakeCased<DetectorView>;
+export type PartitionBody = DetectorBody['partition'];
+
+export interface DoctorBody {
+  readonly ok: boolean;
+  readonly checks: readonly DoctorCheck[];
+}
+
+/** Of departures: `/registration/{id}` and `/admin/…`. */
+export interface GoneBody {
+  readonly status: string;
+  readonly message: string;
+}
+
 export type RecordBody = Omit<SnakeCased<RecordView>, 'node'> & {
   readonly node?: Omit<PeerBody, 'last_updated' | 'status'>;
 };
@@ -60,4 +74,6 @@ export const eventKinds = ['record', 'liveness', 'health', 'partition', 'conflic
 type EventData<Name extends AgentEvent['event']> = Extract<AgentEvent, { event: Name }>['data'];
 export type RecordEventData = Omit<SnakeCased<EventData<'record'>>, 'node'> & { readonly node: PeerBody };
 export type LivenessEventData = SnakeCased<EventData<'liveness'>>;
+export type HealthEventData = SnakeCased<EventData<'health'>>;
+export type PartitionEventData = SnakeCased<EventData<'partition'>>;
 export type ConflictEventData = SnakeCased<EventData<'conflict'>>;

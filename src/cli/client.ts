@@ -30,6 +30,12 @@ export interface ClientRequest {
   readonly timeoutMs?: number;
 }
 
+/** How many of the agents that it knows the answering one reaches, itself included in both. */
+export interface ReachedPart {
+  readonly reachable: number;
+  readonly known: number;
+}
+
 export class AgentClient {
   readonly url: string;
   readonly #headers: Readonly<Record<string, string>>;
@@ -44,13 +50,21 @@ export class AgentClient {
    * @throws FirsthandError with the agent's own code, AGENT_UNREACHABLE, or TIMED_OUT
    */
   async request<Body>(request: ClientRequest): Promise<Body> {
+    return (await this.requestList<Body>(request)).body;
+  }
+
+  /** The same with the part of the cluster that the answer speaks for, which lists come with. */
+  async requestList<Body>(
+    request: ClientRequest,
+  ): Promise<{ readonly body: Body; readonly part: ReachedPart | undefined }> {
     const timeoutMs = request.timeoutMs ?? requestTimeoutMs;
     const signal = AbortSignal.timeout(timeoutMs);
     try {
       const response = await this.#send(request, { accept: 'application/json' }, signal);
       const text = await boundedText(response);
       if (!response.ok) throw answerError(this.url, response.status, text);
-      return (text === '' ? undefined : parseAnswer(this.url, text)) as Body;
+      const body = (text === '' ? undefined : parseAnswer(this.url, text)) as Body;
+      return { body, part: reachedPart(response.headers.get('firsthand-view')) };
     } catch (error) {
       throw this.#explain(error, timeoutMs);
     }
@@ -177,6 +191,11 @@ function parseAnswer(url: string, text: string): unknown {
   } catch (error) {
     throw new FirsthandError('INTERNAL', { text: `${url} did not answer with JSON; is it an agent?` }, error);
   }
+}
+
+function reachedPart(header: string | null): ReachedPart | undefined {
+  const match = /^([0-9]{1,9})\/([0-9]{1,9})$/.exec(header ?? '');
+  return match === null ? undefined : { reachable: Number(match[1]), known: Number(match[2]) };
 }
 
 function answerError(url: string, status: number, text: string): FirsthandError {

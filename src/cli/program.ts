@@ -29,14 +29,22 @@ const commands: Readonly<
   peers: { summary: 'who is in the cluster', load: () => import('./commands/peers.ts') },
   watch: { summary: 'live events, one line each', load: () => import('./commands/watch.ts') },
   inspect: {
-    summary: 'records, clock and mesh behind the answers',
+    summary: 'records, clock, mesh and failure detector behind the answers',
     load: () => import('./commands/inspect.ts'),
   },
   register: { summary: 'register a service with the agent', load: () => import('./commands/register.ts') },
   update: { summary: 'change a registered service', load: () => import('./commands/update.ts') },
   deregister: { summary: 'take a service out', load: () => import('./commands/deregister.ts') },
   leave: { summary: 'the agent leaves for good and stops', load: () => import('./commands/leave.ts') },
+  remove: {
+    summary: 'take an agent that is gone out of the cluster',
+    load: () => import('./commands/remove.ts'),
+  },
   status: { summary: 'one screen: is this cluster well?', load: () => import('./commands/status.ts') },
+  doctor: {
+    summary: 'finds what is wrong, says how to mend it',
+    load: () => import('./commands/doctor.ts'),
+  },
   config: { summary: 'check or print a configuration', load: () => import('./commands/config.ts') },
 };
 

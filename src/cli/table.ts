@@ -15,11 +15,16 @@ export function paint(text: string, colour: Colour | undefined, enabled: boolean
   return enabled && colour !== undefined ? `\u001b[${codes[colour]}m${text}\u001b[0m` : text;
 }
 
-/** Cells are made safe here, so that no caller can forget it. Ends with a newline. */
+/**
+ * Cells and notes are made safe here, so that no caller can forget it. Ends with a newline.
+ *
+ * @param notes - By row: lines that belong to it and fit no column; shown under it, indented.
+ */
 export function renderTable(
   columns: readonly Column[],
   rows: readonly (readonly string[])[],
   colour: boolean,
+  notes: readonly (readonly string[])[] = [],
 ): string {
   const cells = rows.map(row => columns.map((_, index) => safe(row[index] ?? '')));
   const widths = columns.map(({ title }, index) =>
@@ -39,7 +44,11 @@ export function renderTable(
     columns.map(column => column.title),
     () => 'bold',
   );
-  return `${[head, ...cells.map(row => line(row, (column, cell) => column.colour?.(cell)))].join('\n')}\n`;
+  const body = cells.flatMap((row, index) => [
+    line(row, (column, cell) => column.colour?.(cell)),
+    ...(notes[index] ?? []).map(note => `  ${safe(note)}`),
+  ]);
+  return `${[head, ...body].join('\n')}\n`;
 }
 
 /** Liveness and health in the colours of a traffic light. */
@@ -48,14 +57,18 @@ export function stateColour(state: string): Colour | undefined {
     case 'alive':
     case 'connected':
     case 'ok':
+    case 'healthy':
+    case 'healed':
       return 'green';
     case 'suspect':
     case 'dialing':
     case 'waiting':
+    case 'suspected':
       return 'yellow';
     case 'dead':
     case 'unhealthy':
     case 'failing':
+    case 'isolated':
       return 'red';
     case 'left':
       return 'dim';

@@ -4,18 +4,35 @@ import { assert, describe, it } from 'vitest';
 import { FakeIo, run } from '../unit/cli/fake-io.ts';
 import { temporaryFile } from '../unit/config/temporary-file.ts';
 import { type Answer, cliAgent } from './cli-agent.ts';
-import { clock, mesh, peers, records, status, subject } from './cli-documents.ts';
+import {
+  bob,
+  clock,
+  detector,
+  examination,
+  mesh,
+  peers,
+  records,
+  status,
+  subject,
+  suspected,
+} from './cli-documents.ts';
 
 const registered = { status: 'registered', message: 'ok', peers };
+
+const wellExamination = { ok: true, checks: examination.checks.filter(({ ok }) => ok) };
+const removed = { status: 'removed', message: 'web-3 is out of the cluster' };
 
 const everything: Readonly<Record<string, Answer>> = {
   'GET /peers': { json: peers },
   'GET /status': { json: status },
   'GET /clock': { json: clock },
   'GET /mesh': { json: mesh },
+  'GET /detector': { json: detector },
+  'GET /doctor': { json: wellExamination },
   'GET /records': { json: records },
   'GET /records/backend-1': { json: subject },
   'POST /registration': { json: registered },
+  'POST /admin/remove/web-3': { json: removed },
   'DELETE /registration/backend-1': { json: { status: 'deregistered', id: 'backend-1' } },
 };
 
@@ -46,6 +63,40 @@ describe('cli commands against an agent', () => {
 
     assert.equal(agent.asked[0]?.what, 'GET /peers?type=backend&capability=a&capability=b&status=alive');
     assert.equal(stdout, 'no such node\n');
+  });
+
+  it('peers: notes on standard error that only a part of the cluster speaks', async () => {
+    const answering = (view: string): Record<string, Answer> => ({
+      'GET /peers': (_request, response) =>
+        response.writeHead(200, { 'firsthand-view': view }).end(JSON.stringify(peers)),
+    });
+    const partial = await cliAgent(answering('7/12'));
+    const whole = await cliAgent(answering('12/12'));
+    const nonsense = await cliAgent(answering('some'));
+
+    const noted = await run(`peers --json --agent ${partial.url}`);
+
+    assert.equal(noted.code, 0);
+    assert.equal(noted.stderr, 'firsthand: this agent reaches 7 of 12 known agents\n');
+    assert.equal(JSON.parse(noted.stdout).length, 2);
+    for (const { url } of [whole, nonsense]) assert.equal((await run(`peers --agent ${url}`)).stderr, '');
+  });
+
+  it('peers: ends with 5 where a majority is required and not there', async () => {
+    const agent = await cliAgent({
+      'GET /peers?type=proxy&require=majority': {
+        status: 503,
+        json: { error: 'this agent reaches 5 of 12 known agents, no majority', code: 'NO_MAJORITY' },
+      },
+    });
+
+    const outcome = await run(`peers --require-majority --type proxy --agent ${agent.url}`);
+
+    assert.deepEqual(outcome, {
+      code: 5,
+      stdout: '',
+      stderr: 'firsthand: this agent reaches 5 of 12 known agents, no majority\n',
+    });
   });
 
   it('peers: has colour on a terminal only', async () => {
@@ -85,7 +136,7 @@ describe('cli commands against an agent', () => {
       'web-1 (proxy), 12D3…Alice1, version 0.1.0',
       'ready, up 3 h 20 min, epoch 4',
       '2 of 2 reachable',
-      '3 listed, 1 hosted here, 0 suspect',
+      '3 listed, 1 hosted here, 0 suspect, 0 unhealthy',
       'store        writes are durable',
       'web-2  alive       1 min',
     ]) {
@@ -105,6 +156,56 @@ describe('cli commands against an agent', () => {
     assert.equal(code, 0);
     assert.equal(stdout.split('\n')[0], expected);
     for (const finding of findings) assert.include(stdout, finding);
+  });
+
+  it('status: says first who fell silent while a partition is suspected', async () => {
+    const agents = { agents_known: 12, agents_reachable: 7 };
+    const json = { ...status, ...agents, partition: suspected };
+    const agent = await cliAgent({ 'GET /status': { json } });
+
+    const { code, stdout } = await run(`status --agent ${agent.url}`);
+
+    assert.equal(code, 0);
+    assert.equal(
+      stdout.split('\n')[0],
+      'cluster prod: 7 of 12 known agents reachable; a partition is suspected since 12 s: here web-1, web-2; silent: web-3, web-4',
+    );
+    assert.include(stdout, '\nagents       7 of 12 reachable\n');
+  });
+
+  it('status: says once that the agent is isolated, also when its component says so too', async () => {
+    const partition = { ...suspected, state: 'isolated', reachable: 1, is_majority: false, here: ['web-1'] };
+    const components = [{ name: 'partition', ok: false, detail: 'no other agent can be reached' }];
+    const agent = await cliAgent({ 'GET /status': { json: { ...status, partition, components } } });
+
+    const { stdout } = await run(`status --agent ${agent.url}`);
+
+    assert.equal(
+      stdout.split('\n')[0],
+      'cluster prod: isolated since 12 s: none of the 11 other known agents can be reached (web-3, web-4)',
+    );
+  });
+
+  it('status: names the first twelve of many silent agents', async () => {
+    const there = Array.from({ length: 14 }, (_, index) => `silent-${index + 10}`);
+    const json = { ...status, partition: { ...suspected, there } };
+    const agent = await cliAgent({ 'GET /status': { json } });
+
+    const { stdout } = await run(`status --agent ${agent.url}`);
+
+    assert.match(stdout.split('\n')[0] ?? '', /silent-20, silent-21 and 2 more$/);
+  });
+
+  it('status: names the services that are unhealthy', async () => {
+    const services = { ...status.services, unhealthy: 2 };
+    const agent = await cliAgent({
+      'GET /status': { json: { ...status, services } },
+      'GET /peers?status=unhealthy': { json: peers },
+    });
+
+    const { stdout } = await run(`status --agent ${agent.url}`);
+
+    assert.equal(stdout.split('\n')[0], 'cluster prod: unhealthy: backend-1, web-1');
   });
 
   it('inspect records: follows the pages to the end and shows what decided', async () => {
@@ -161,6 +262,151 @@ describe('cli commands against an agent', () => {
       stdout,
       /\nweb-2 +connected +alive +0\.4 ms +in +1\.3 +to \/ip4\/10\.0\.0\.3\/tcp\/7946 +seed,record +- +12D3KooWb+Bobby2\n$/,
     );
+  });
+
+  it('inspect detector: shows members with who accuses them, and hosted backends', async () => {
+    const agent = await cliAgent(everything);
+
+    const { code, stdout } = await run(`inspect detector --agent ${agent.url}`);
+
+    assert.equal(code, 0);
+    assert.deepEqual(stdout.split('\n'), [
+      'profile      lan, own incarnation 3',
+      'local health well',
+      'probes       every 1 s, an answer is due within 500 ms',
+      'suspicion    a suspect has 4.5 s to 24 s to answer',
+      'verdicts     given when that time is over',
+      'view         2 of 2 known agents reachable, a majority',
+      '',
+      'AGENT  STATE    SINCE  LAST ACK      RTT  SCORE       HISTORY  STRIKES  UDP  TCP  PING  HTTP    SKEW  INC',
+      'web-2  alive      3 h     0.7 s  12.3 ms    100          UUUU        0  ok   ok   ok    ok    +2.5 s    0',
+      'web-3  suspect  1.5 s     3.2 s   0.4 ms     72  UUUUUUUUILxx        2  no   ok   ok    -     -12 ms    7',
+      '  accused by web-1 (suspect) 1.5 s ago',
+      '  accused by 12D3…Bobby2 (dead, refused) 1.2 s ago',
+      '  declared dead in 2.9 s unless it answers',
+      '  udp failed 0.3 s ago: no answer within 500 ms',
+      'HISTORY: newest probe last; U by UDP, I through helpers, L over the link only, x failed. INC: incarnation.',
+      '',
+      'BACKEND    STATE      SINCE  CHECKS  FAILED  IN A ROW  LAST CHECK  RESULT                URL',
+      'llama-70b  unhealthy   12 s      40       5         3       0.8 s  no answer within 2 s  http://10.0.0.7:9100/metrics',
+      'whisper    healthy    1 min       0       0         0           -  not checked yet       http://10.0.0.8:9100/metrics',
+      '',
+    ]);
+  });
+
+  it('inspect detector: says who is silent, and that nobody is declared dead meanwhile', async () => {
+    const [suspect] = detector.members;
+    const { verdict_in_ms: _heldBack, ...held } = suspect ?? assert.fail('the sample has a suspect');
+    const partition = { ...suspected, is_majority: false };
+    const json = { ...detector, partition, is_frozen: true, local_health: 2, members: [held], backends: [] };
+    const agent = await cliAgent({ 'GET /detector': { json } });
+
+    const { stdout } = await run(`inspect detector --agent ${agent.url}`);
+
+    for (const line of [
+      'local health 2 against itself: it waits longer before it accuses others',
+      'verdicts     held back: most members fell silent, so none of them is declared dead',
+      'view         7 of 12 known agents reachable, no majority',
+      'partition    suspected since 12 s',
+      '  here       web-1, web-2',
+      '  silent     web-3, web-4',
+      '  no verdict while most members are silent',
+    ]) {
+      assert.include(stdout, `${line}\n`);
+    }
+    assert.notInclude(stdout, 'BACKEND');
+    assert.notInclude(stdout, 'declared dead in');
+  });
+
+  it('inspect detector: counts the accusers of a member that half the cluster accuses', async () => {
+    const accusers = Array.from({ length: 11 }, (_, index) => ({
+      by: index === 0 ? bob : `agent-with-a-long-name-${index}`,
+      says: 'dead',
+      refused: false,
+      ago_ms: 100,
+    }));
+    const members = [{ ...detector.members[1], state: 'dead', accusers, last_ack_ms: undefined }];
+    const agent = await cliAgent({ 'GET /detector': { json: { ...detector, members } } });
+
+    const { stdout } = await run(`inspect detector --agent ${agent.url}`);
+
+    assert.equal(stdout.match(/^ {2}accused by /gm)?.length, 8);
+    assert.include(stdout, '  accused by agent-with-a-long-name-7 (dead) 0.1 s ago\n  and by 3 more\n');
+  });
+
+  it('inspect detector: says that nobody else is known', async () => {
+    const json = { ...detector, members: [], backends: [] };
+    const agent = await cliAgent({ 'GET /detector': { json } });
+
+    const { stdout } = await run(`inspect detector --agent ${agent.url}`);
+
+    assert.match(stdout, /a majority\n\nno other agent is known\n$/);
+  });
+
+  it('doctor: prints a line for each check, says how to mend what is wrong, and ends with 7', async () => {
+    const agent = await cliAgent({ 'GET /doctor': { json: examination } });
+
+    const outcome = await run(`doctor --agent ${agent.url}`);
+
+    assert.deepEqual(outcome, {
+      code: 7,
+      stdout: [
+        'ok     clock         within 3 ms of the others',
+        'WRONG  mdns docker0  what was sent did not come back',
+        '       mend: mdns_interfaces: [eth0]',
+        'WRONG  open files    at most 256 may be open',
+        '       mend: ulimit -n 65536',
+        '2 things are wrong',
+        '',
+      ].join('\n'),
+      stderr: '',
+    });
+  });
+
+  it('doctor: ends with 7 for programs too', async () => {
+    const agent = await cliAgent({ 'GET /doctor': { json: examination } });
+
+    const { code, stdout } = await run(`doctor --json --agent ${agent.url}`);
+
+    assert.equal(code, 7);
+    assert.deepEqual(JSON.parse(stdout), examination);
+  });
+
+  it('doctor: says when all is well', async () => {
+    const agent = await cliAgent(everything);
+
+    const { code, stdout } = await run(`doctor --agent ${agent.url}`);
+
+    assert.equal(code, 0);
+    assert.equal(stdout, 'ok     clock  within 3 ms of the others\nall well\n');
+  });
+
+  it('remove: takes an agent out by its id', async () => {
+    const agent = await cliAgent(everything);
+
+    const { code, stdout } = await run(`remove web-3 --agent ${agent.url}`);
+
+    assert.deepEqual(
+      { code, stdout },
+      { code: 0, stdout: 'removed web-3 from the cluster, here and everywhere\n' },
+    );
+    assert.deepEqual(
+      agent.asked.map(({ what }) => what),
+      ['POST /admin/remove/web-3'],
+    );
+  });
+
+  it('remove: tells why an agent stays', async () => {
+    const json = { error: 'web-2 is alive; it can leave by itself', code: 'STILL_ALIVE' };
+    const agent = await cliAgent({ 'POST /admin/remove/web-2': { status: 409, json } });
+
+    const outcome = await run(`remove web-2 --agent ${agent.url}`);
+
+    assert.deepEqual(outcome, {
+      code: 1,
+      stdout: '',
+      stderr: 'firsthand: web-2 is alive; it can leave by itself\n',
+    });
   });
 
   it('register: sends the envelope and says what happened', async () => {
@@ -269,10 +515,27 @@ describe('cli commands against an agent', () => {
     ['inspect record backend-1', subject],
     ['inspect clock', clock],
     ['inspect mesh', mesh],
+    ['inspect detector', detector],
+    ['doctor', wellExamination],
+    ['remove web-3', removed],
     ['register --id backend-1 --address h:1 --metrics-port 9100', registered],
     ['update --id backend-1 --address h:1', registered],
     ['deregister --id backend-1', { status: 'deregistered', id: 'backend-1' }],
   ];
+
+  it('tries --json with every command that asks the agent', async () => {
+    // These have tests of their own: streams, the end of the agent, and what needs no agent.
+    const others = ['start', 'watch', 'leave', 'config', 'help', 'inspect'];
+    const names = async (line: string) =>
+      [...(await run(line)).stdout.matchAll(/^ {2}([a-z]+) .*$/gm)].map(match => match[1] ?? '');
+    const listed = (await names('--help')).filter(name => !others.includes(name));
+    const inspected = (await names('inspect --help')).filter(name => name !== 'help');
+    const expected = [...listed, ...inspected.map(name => `inspect ${name}`)].sort();
+
+    const tried = verbs.map(([line]) => /^inspect \w+|^\w+/.exec(line)?.[0] ?? '');
+
+    assert.deepEqual(tried.sort(), expected);
+  });
 
   it.each(verbs)('%s --json prints one document and nothing else', async (line, document) => {
     const agent = await cliAgent(everything);
@@ -303,10 +566,12 @@ describe('cli commands against an agent', () => {
     [403, 'NOT_OWNER', 6],
     [404, 'UNKNOWN_NODE', 4],
     [409, 'STALE_UPDATE', 1],
+    [409, 'STILL_ALIVE', 1],
     [413, 'PAYLOAD_TOO_LARGE', 2],
     [429, 'RATE_LIMITED', 1],
     [500, 'INTERNAL', 1],
     [503, 'NOT_READY', 1],
+    [503, 'NO_MAJORITY', 5],
     [507, 'REGISTRY_FULL', 1],
   ])('tells the sentence of an answer %d %s and ends with %d', async (httpStatus, errorCode, expected) => {
     const json = { error: 'what the agent says', code: errorCode, request_id: 'r' };

@@ -1,7 +1,10 @@
 /** Answers of an agent, typed by what the CLI expects. */
 import type {
   ClockBody,
+  DetectorBody,
+  DoctorBody,
   MeshBody,
+  PartitionBody,
   PeerBody,
   RecordsBody,
   StatusBody,
@@ -34,6 +37,25 @@ export const peers: readonly PeerBody[] = [
   },
 ];
 
+export const whole: PartitionBody = {
+  state: 'whole',
+  reachable: 2,
+  known: 2,
+  is_majority: true,
+  here: [],
+  there: [],
+};
+
+export const suspected: PartitionBody = {
+  state: 'suspected',
+  since_ms: 12_400,
+  reachable: 7,
+  known: 12,
+  is_majority: true,
+  here: ['web-1', 'web-2'],
+  there: ['web-3', 'web-4'],
+};
+
 export const status: StatusBody = {
   identity: { id: 'web-1', peer_id: alice, cluster: 'prod', epoch: 4, node_type: 'proxy', version: '0.1.0' },
   phase: 'ready',
@@ -44,7 +66,8 @@ export const status: StatusBody = {
     { id: 'web-2', peer_id: bob, state: 'alive', since_s: 90 },
     { id: 'web-1', peer_id: alice, state: 'alive', since_s: 12_000 },
   ],
-  services: { total: 3, hosted: 1, suspect: 0 },
+  services: { total: 3, hosted: 1, suspect: 0, unhealthy: 0 },
+  partition: whole,
   conflicts: 0,
   quarantined: [],
   components: [{ name: 'store', ok: true, detail: 'writes are durable' }],
@@ -121,5 +144,106 @@ export const mesh: MeshBody = {
       sources: ['seed', 'record'],
       failed_dials: 0,
     },
+  ],
+};
+
+export const detector: DetectorBody = {
+  profile: 'lan',
+  incarnation: 3,
+  local_health: 0,
+  probe_interval_ms: 1_000,
+  ack_timeout_ms: 500,
+  suspicion_min_ms: 4_500,
+  suspicion_max_ms: 24_000,
+  is_frozen: false,
+  partition: whole,
+  members: [
+    {
+      id: 'web-3',
+      peer: `12D3KooW${'c'.repeat(38)}Carol3`,
+      state: 'suspect',
+      since_ms: 1_540,
+      is_bootstrap: false,
+      epoch: 4,
+      incarnation: 7,
+      probe: '10.0.0.4:7946',
+      last_ack_ms: 3_250,
+      rtt_ms: 0.42,
+      clock_skew_ms: -12.4,
+      score: 72.4,
+      history: `${'U'.repeat(20)}ILxx`,
+      strikes: 2,
+      layers: [
+        { layer: 'udp', ok: false, ago_ms: 310, detail: 'no answer within 500 ms' },
+        { layer: 'tcp', ok: true, ago_ms: 900 },
+        { layer: 'ping', ok: true, ago_ms: 900 },
+        { layer: 'http' },
+      ],
+      accusers: [
+        { by: 'web-1', says: 'suspect', refused: false, ago_ms: 1_540 },
+        { by: bob, says: 'dead', refused: true, ago_ms: 1_200 },
+      ],
+      verdict_in_ms: 2_990,
+    },
+    {
+      id: 'web-2',
+      peer: bob,
+      state: 'alive',
+      since_ms: 12_000_000,
+      is_bootstrap: false,
+      epoch: 1,
+      incarnation: 0,
+      probe: '10.0.0.3:7946',
+      last_ack_ms: 700,
+      rtt_ms: 12.31,
+      clock_skew_ms: 2_450,
+      score: 100,
+      history: 'UUUU',
+      strikes: 0,
+      layers: [
+        { layer: 'udp', ok: true, ago_ms: 700 },
+        { layer: 'tcp', ok: true, ago_ms: 700 },
+        { layer: 'ping', ok: true, ago_ms: 700 },
+        { layer: 'http', ok: true, ago_ms: 700 },
+      ],
+      accusers: [],
+    },
+  ],
+  backends: [
+    {
+      id: 'whisper',
+      url: 'http://10.0.0.8:9100/metrics',
+      state: 'healthy',
+      since_ms: 90_000,
+      checks: 0,
+      failures: 0,
+      failures_in_row: 0,
+    },
+    {
+      id: 'llama-70b',
+      url: 'http://10.0.0.7:9100/metrics',
+      state: 'unhealthy',
+      since_ms: 12_000,
+      checks: 40,
+      failures: 5,
+      failures_in_row: 3,
+      last_check_ms: 840,
+      last_result: 'no answer within 2 s',
+    },
+  ],
+};
+
+export const examination: DoctorBody = {
+  ok: false,
+  checks: [
+    { name: 'clock', ok: true, detail: 'within 3 ms of the others' },
+    {
+      name: 'mdns',
+      subject: 'docker0',
+      ok: false,
+      detail: 'what was sent did not come back',
+      fix: 'mdns_interfaces: [eth0]',
+    },
+    { name: 'open_files', ok: false, detail: 'at most 256 may be open', fix: 'ulimit -n 65536' },
   ],
 };

@@ -15,6 +15,10 @@ const events: readonly (readonly [event: string, data: object])[] = [
   ],
   ['liveness', { at, id: 'web-2', from: 'alive', to: 'suspect', by: ['web-1'] }],
   ['health', { at, id: 'backend-1', from: 'healthy', to: 'unhealthy', reason: 'no answer' }],
+  ['health', { at, id: 'backend-1', from: 'unhealthy', to: 'healthy', reason: 'answers' }],
+  ['partition', { at, state: 'suspected', reachable: 7, known: 12 }],
+  ['partition', { at, state: 'isolated', reachable: 1, known: 12 }],
+  ['partition', { at, state: 'healed', reachable: 12, known: 12 }],
   ['conflict', { at, id: 'backend-1', kind: 'concurrent', authors: [alice, bob] }],
   ['reset', { at }],
   ['weather', { at, sky: 'blue\u001b[2J' }],
@@ -58,6 +62,10 @@ describe('cli watch', () => {
         'record     backend-1 departed  by 12D3…Alice1 4/3',
         'liveness   web-2 alive -> suspect  (accused by web-1)',
         'health     backend-1 healthy -> unhealthy  (no answer)',
+        'health     backend-1 unhealthy -> healthy  (answers)',
+        'partition  suspected: 7 of 12 known agents reachable',
+        'partition  isolated: 1 of 12 known agents reachable',
+        'partition  healed: 12 of 12 known agents reachable',
         'conflict   backend-1: concurrent between 12D3…Alice1, 12D3…Bobby2',
         'reset      some events are gone: what is shown from here on may not follow from what came before',
         `weather    {"at":"${at}","sky":"blue\\u001b[2J"}`,
@@ -65,6 +73,27 @@ describe('cli watch', () => {
       ],
     );
     assert.isFalse(io.listensToSignals);
+  });
+
+  it('colours states like a traffic light', async () => {
+    const agent = await cliAgent(all);
+    const io = new FakeIo({ colour: true });
+
+    const ended = run(`watch --agent ${agent.url}`, io);
+    await vi.waitUntil(() => io.stdout.includes('weather'), deadline);
+    io.signal();
+    await ended;
+
+    for (const text of [
+      '\u001b[33msuspect\u001b[0m',
+      '\u001b[31munhealthy\u001b[0m',
+      '\u001b[32mhealthy\u001b[0m',
+      '\u001b[33msuspected\u001b[0m: 7 of 12',
+      '\u001b[31misolated\u001b[0m: 1 of 12',
+      '\u001b[32mhealed\u001b[0m: 12 of 12',
+    ]) {
+      assert.include(io.stdout, text);
+    }
   });
 
   it('prints a JSON document a line for programs', async () => {

@@ -1,9 +1,10 @@
 /** `firsthand inspect`: what lies behind the answers. */
 import type { Command } from 'commander';
 import { compareText } from '../../core/record/record.ts';
-import type { ClockBody, MeshBody, RecordsBody, SubjectBody } from '../bodies.ts';
+import type { ClockBody, DetectorBody, MeshBody, RecordsBody, SubjectBody } from '../bodies.ts';
 import { clientFor } from '../client.ts';
 import { type Context, printJson } from '../context.ts';
+import { detectorScreen } from '../detector-screen.ts';
 import { localTime, safe, shortPeer } from '../display.ts';
 import { explainSubject } from '../record-explanation.ts';
 import { renderTable, stateColour } from '../table.ts';
@@ -29,6 +30,10 @@ export function define(command: Command, context: Context): void {
     .command('mesh')
     .description('connections, and whom the agent tries to reach')
     .action(() => inspectMesh(context));
+  command
+    .command('detector')
+    .description('how every agent answers, who accuses whom, and how hosted backends pass their checks')
+    .action(() => inspectDetector(context));
 }
 
 async function inspectRecords(context: Context): Promise<void> {
@@ -131,6 +136,14 @@ async function inspectMesh(context: Context): Promise<void> {
   const mesh = await client.request<MeshBody>({ path: '/mesh' });
   if (context.globals().json) await printJson(io, mesh);
   else await io.out(meshScreen(mesh, io.colour));
+}
+
+async function inspectDetector(context: Context): Promise<void> {
+  const { io } = context;
+  const client = await clientFor(io, context.globals());
+  const detector = await client.request<DetectorBody>({ path: '/detector' });
+  if (context.globals().json) await printJson(io, detector);
+  else await io.out(detectorScreen(detector, io.colour));
 }
 
 function meshScreen(mesh: MeshBody, colour: boolean): string {

@@ -15,6 +15,7 @@ interface Options {
   readonly type?: string;
   readonly capability?: readonly string[];
   readonly status?: string;
+  readonly requireMajority?: boolean;
 }
 
 export function define(command: Command, context: Context): void {
@@ -22,6 +23,7 @@ export function define(command: Command, context: Context): void {
     .option('--type <type>', `only ${nodeTypes.join(', ')}`, oneOf('--type', nodeTypes))
     .option('--capability <name>', 'only nodes that can do this (repeatable: all of them)', collect)
     .option('--status <status>', `only ${statuses.join(', ')}`, oneOf('--status', statuses))
+    .option('--require-majority', 'fail (5) when the agent reaches no majority of the agents it knows')
     .action(async (options: Options) => {
       const { io } = context;
       const client = await clientFor(io, context.globals());
@@ -29,10 +31,14 @@ export function define(command: Command, context: Context): void {
       if (options.type !== undefined) query.set('type', options.type);
       for (const capability of options.capability ?? []) query.append('capability', capability);
       if (options.status !== undefined) query.set('status', options.status);
+      if (options.requireMajority) query.set('require', 'majority');
       const search = query.size === 0 ? '' : `?${query}`;
 
-      const answer = await client.request<readonly PeerBody[]>({ path: `/peers${search}` });
-      const peers = [...answer].sort((a, b) => compareText(a.id, b.id));
+      const { body, part } = await client.requestList<readonly PeerBody[]>({ path: `/peers${search}` });
+      if (part !== undefined && part.reachable < part.known) {
+        io.err(`firsthand: this agent reaches ${part.reachable} of ${part.known} known agents\n`);
+      }
+      const peers = [...body].sort((a, b) => compareText(a.id, b.id));
       if (context.globals().json) await printJson(io, peers);
       else await io.out(peersTable(peers, io.wallMs(), io.colour));
     });

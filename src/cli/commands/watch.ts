@@ -5,7 +5,9 @@ import { FirsthandError } from '../../errors.ts';
 import {
   type ConflictEventData,
   eventKinds,
+  type HealthEventData,
   type LivenessEventData,
+  type PartitionEventData,
   type PeerBody,
   type RecordEventData,
 } from '../bodies.ts';
@@ -96,9 +98,16 @@ function sentence(event: string, fields: unknown, colour: boolean): string {
   switch (event) {
     case 'record':
       return recordSentence(fields as RecordEventData);
-    case 'liveness':
-    case 'health':
-      return stateSentence(fields as LivenessEventData & { readonly reason?: string }, colour);
+    case 'liveness': {
+      const { by, ...change } = fields as LivenessEventData;
+      return stateSentence(change, by.length === 0 ? '' : `accused by ${by.join(', ')}`, colour);
+    }
+    case 'health': {
+      const { reason, ...change } = fields as HealthEventData;
+      return stateSentence(change, reason, colour);
+    }
+    case 'partition':
+      return partitionSentence(fields as PartitionEventData, colour);
     case 'conflict': {
       const { id, kind, authors } = fields as ConflictEventData;
       return safe(`${id}: ${kind} between ${authors.map(shortPeer).join(', ')}`);
@@ -120,13 +129,19 @@ function nodeText(node: PeerBody): string {
   return `${node.address} ${node.node_type} metrics ${node.metrics_port} [${node.capabilities.join(',')}]`;
 }
 
-function stateSentence(
-  { id, from, to, by, reason }: LivenessEventData & { readonly reason?: string },
-  colour: boolean,
-): string {
-  const why = reason ?? (by === undefined || by.length === 0 ? '' : `accused by ${by.join(', ')}`);
+interface StateChange {
+  readonly id: string;
+  readonly from: string | null;
+  readonly to: string;
+}
+
+function stateSentence({ id, from, to }: StateChange, why: string, colour: boolean): string {
   const change = `${safe(from ?? 'unknown')} -> ${paint(safe(to), stateColour(to), colour)}`;
   return `${safe(id)} ${change}${why === '' ? '' : `  (${safe(why)})`}`;
+}
+
+function partitionSentence({ state, reachable, known }: PartitionEventData, colour: boolean): string {
+  return `${paint(safe(state), stateColour(state), colour)}: ${reachable} of ${known} known agents reachable`;
 }
 
 function parsed(data: string): unknown {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { assert, describe, it } from 'vitest';
 import { jsonText } from '../../../src/cli/context.ts';
-import { duration, localTime, safe, shortPeer } from '../../../src/cli/display.ts';
+import { duration, localTime, safe, shortPeer, shortSpan } from '../../../src/cli/display.ts';
 
 describe('cli/display', () => {
   it.each([
@@ -16,6 +16,22 @@ describe('cli/display', () => {
     [93_600, '1 d 2 h'],
   ])('shows %d seconds as %j', (seconds, expected) => {
     assert.equal(duration(seconds), expected);
+  });
+
+  it.each([
+    [-5, '0.0 s'],
+    [49, '0.0 s'],
+    [1_240, '1.2 s'],
+    [9_999, '9.9 s'],
+    [10_000, '10 s'],
+    [59_999, '59 s'],
+    [60_000, '1 min'],
+    [3_599_999, '59 min'],
+    [12_000_000, '3 h'],
+    [86_399_999, '23 h'],
+    [200_000_000, '2 d'],
+  ])('shows %d ms in a narrow column as %j', (ms, expected) => {
+    assert.equal(shortSpan(ms), expected);
   });
 
   it('shows the end of a peer id, which tells peers apart', () => {

@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs';
 import { assert, describe, it } from 'vitest';
 import { FakeIo, run } from './fake-io.ts';
 
-const commands = 'start peers watch inspect register update deregister leave status config'.split(' ');
+const commands =
+  'start peers watch inspect register update deregister leave remove status doctor config'.split(' ');
 
 describe('cli/program', () => {
   it('prints the version of the package', async () => {
@@ -62,6 +63,7 @@ describe('cli/program', () => {
       'firsthand: --kind: "gossip" is not one of record, liveness, health, partition, conflict',
     ],
     ['inspect record', "firsthand: missing required argument 'id'"],
+    ['remove', "firsthand: missing required argument 'id'"],
     ['inspect recrds', "firsthand: unknown command 'recrds'; did you mean records?"],
     ['register --id a', "firsthand: required option '--address <host:port>' not specified"],
     ['register --id a --address h:1', "firsthand: required option '--metrics-port <port>' not specified"],

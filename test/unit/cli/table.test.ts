@@ -46,6 +46,20 @@ describe('cli/table', () => {
     );
   });
 
+  it('shows notes under their row, without widening a column', () => {
+    const rows = [
+      ['a', '1', 'dead'],
+      ['b', '2', 'alive'],
+    ];
+
+    const text = renderTable(columns, rows, false, [['a note that is long', 'and\u001b another'], []]);
+
+    assert.equal(
+      text,
+      'ID  N  STATE\na   1  dead\n  a note that is long\n  and\ufffd another\nb   2  alive\n',
+    );
+  });
+
   it('lets no control or direction character of a cell through', () => {
     const text = renderTable([{ title: 'ID' }], [['a\u001b]0;owned\u0007\nb\u009b2J\u202ec\u200f']], false);
 

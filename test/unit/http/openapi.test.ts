@@ -200,6 +200,11 @@ describe('http/openapi', () => {
     ];
 
     agent.partitionView = partialView(5);
+    agent.health = [...agent.health, { name: 'partition', ok: true, detail: '7 agents are silent' }];
+    agent.checks = [
+      ...agent.checks,
+      { name: 'open_files', ok: false, detail: 'at most 256', fix: 'ulimit -n 65536' },
+    ];
     for (const { method = 'GET', url, path, payload, status } of calls) {
       const call = { method, url, ...(payload === undefined ? {} : { payload }) };
       const response = await app.inject(call);
