@@ -72,7 +72,7 @@ describe('cli commands against an agent', () => {
     });
     const partial = await cliAgent(answering('7/12'));
     const whole = await cliAgent(answering('12/12'));
-    const nonsense = await cliAgent(answering('some'));
+    const nonsense = await cliAgent(answering('/12'));
 
     const noted = await run(`peers --json --agent ${partial.url}`);
 

@@ -29,6 +29,7 @@ describe('cli/display', () => {
     [3_599_999, '59 min'],
     [12_000_000, '3 h'],
     [86_399_999, '23 h'],
+    [86_400_000, '1 d'],
     [200_000_000, '2 d'],
   ])('shows %d ms in a narrow column as %j', (ms, expected) => {
     assert.equal(shortSpan(ms), expected);
