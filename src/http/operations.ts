@@ -1,6 +1,7 @@
 /** Every operation for the OpenAPI document: what goes in, what comes out, and how it can fail. */
 import { type TSchema, Type } from 'typebox';
 import { nodeTypes } from '../core/record/node.ts';
+import { detectorSchema, doctorSchema } from './detector-schemas.ts';
 import * as schemas from './schemas.ts';
 
 export interface OperationSchema {
@@ -230,13 +231,13 @@ export const operations = {
   detector: {
     tags: ['inspect'],
     summary: 'How every agent answers, who accuses whom, and how hosted backends pass their checks',
-    response: { 200: json('The failure detector', schemas.detectorSchema), ...errors(401, 429, 503) },
+    response: { 200: json('The failure detector', detectorSchema), ...errors(401, 429, 503) },
   },
   doctor: {
     tags: ['inspect'],
     summary: 'Looks for what is wrong around this agent; takes a few seconds',
     response: {
-      200: json('What was found, whether `ok` or not', schemas.doctorSchema),
+      200: json('What was found, whether `ok` or not', doctorSchema),
       ...errors(401, 429, 503),
     },
   },
