@@ -1,9 +1,10 @@
 /** The failure detector on one screen: how it is set, a row for each member with who accuses it, hosted backends. */
+
 import { compareText } from '../core/record/record.ts';
 import { type Layer, layers } from '../core/view.ts';
+import { named } from '../runtime/partition-sentence.ts';
 import type { DetectorBody } from './bodies.ts';
 import { safe, shortPeer, shortSpan } from './display.ts';
-import { named } from './partition-sentence.ts';
 import { type Colour, paint, renderTable, stateColour } from './table.ts';
 
 type Member = DetectorBody['members'][number];

@@ -33,7 +33,8 @@ export function crossCheck(input: CrossCheckInput): readonly string[] {
     },
   );
 
-  const { probeIntervalMs, ackTimeoutMaxMs, strikeBackoffMinMs, strikeBackoffMaxMs, detectorProfile } = values;
+  const { probeIntervalMs, ackTimeoutMaxMs, strikeBackoffMinMs, strikeBackoffMaxMs, detectorProfile } =
+    values;
   const intervalMs = probeIntervalMs ?? profiles[detectorProfile].probeIntervalMs;
   const timeoutMs = ackTimeoutMaxMs ?? Math.min(profiles[detectorProfile].ackTimeoutMaxMs, intervalMs);
   rule(['probeIntervalMs', 'ackTimeoutMaxMs', 'detectorProfile'], timeoutMs <= intervalMs, () => {

@@ -93,7 +93,10 @@ export type Input =
     };
 
 /** What the exchange of records consists of, records themselves aside. */
-export type ExchangeMessage = Extract<SyncMessage<unknown, unknown>, { readonly type: 'summary' | 'have' | 'want' }>;
+export type ExchangeMessage = Extract<
+  SyncMessage<unknown, unknown>,
+  { readonly type: 'summary' | 'have' | 'want' }
+>;
 
 /** Why something that arrived was not taken in. */
 export type Refusal =
@@ -151,7 +154,11 @@ export type Effect =
     }
   | { readonly type: 'publish'; readonly records: readonly VerifiedRecord[] }
   | { readonly type: 'publish-proof'; readonly proof: EquivocationProof }
-  | { readonly type: 'send'; readonly to: PeerId; readonly message: SyncMessage<VerifiedRecord, VerifiedClaim> }
+  | {
+      readonly type: 'send';
+      readonly to: PeerId;
+      readonly message: SyncMessage<VerifiedRecord, VerifiedClaim>;
+    }
   | {
       readonly type: 'datagram';
       readonly address: string;

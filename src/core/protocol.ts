@@ -599,7 +599,9 @@ export class Protocol {
     const claims = this.#removals.latest();
     return [
       ...this.#noted(this.detector.linkUp(peer, now), now),
-      ...(claims.length === 0 ? [] : [{ type: 'send', to: peer, message: { type: 'claims', claims } } as const]),
+      ...(claims.length === 0
+        ? []
+        : [{ type: 'send', to: peer, message: { type: 'claims', claims } } as const]),
       wake(syncAfterLinkMs * (1 + this.#random.next()), { type: 'sync-due', peer }),
     ];
   }
@@ -747,7 +749,11 @@ export class Protocol {
         const { claim } = this.detector.remove(peer, life, now);
         return this.#takeOut(claim);
       });
-    const operations = [...this.table.reapTombstones(now), ...this.#vitals(now), ...this.#reachabilityRows(now)];
+    const operations = [
+      ...this.table.reapTombstones(now),
+      ...this.#vitals(now),
+      ...this.#reachabilityRows(now),
+    ];
     return [{ type: 'persist', operations, then: [] }, ...reaped];
   }
 
@@ -772,20 +778,32 @@ export class Protocol {
     return [
       log('agent_removed', { id, by: this.#options.id }),
       ...effects,
-      { type: 'persist', operations: [], then: [{ type: 'reply', ticket, reply: { ok: true, changed: true } }] },
+      {
+        type: 'persist',
+        operations: [],
+        then: [{ type: 'reply', ticket, reply: { ok: true, changed: true } }],
+      },
     ];
   }
 
   #cannotRemove(ticket: Ticket, id: NodeId, isAlive: boolean): Effect {
     if (isAlive || id === this.#options.id) {
       const text = `${id} is alive: run 'firsthand leave' there, or stop it first`;
-      return { type: 'reply', ticket, reply: { ok: false, code: 'STILL_ALIVE', details: { text, field: 'id' } } };
+      return {
+        type: 'reply',
+        ticket,
+        reply: { ok: false, code: 'STILL_ALIVE', details: { text, field: 'id' } },
+      };
     }
     const isService = this.table.ledger.resolution(id).winner?.body.type === 'entry';
     const text = isService
       ? `${id} is no agent but a service: deregister it with the agent that hosts it`
       : `no agent is called ${id}`;
-    return { type: 'reply', ticket, reply: { ok: false, code: 'UNKNOWN_NODE', details: { text, field: 'id' } } };
+    return {
+      type: 'reply',
+      ticket,
+      reply: { ok: false, code: 'UNKNOWN_NODE', details: { text, field: 'id' } },
+    };
   }
 
   /** Somebody says that an agent was taken out. Whoever answers us is not gone, whatever an operator thinks. */
@@ -796,7 +814,11 @@ export class Protocol {
     if (member !== undefined && member.state === 'alive' && member.life.epoch <= epoch) return [];
     if (member !== undefined && member.life.epoch <= epoch) this.detector.forget(subject);
     const spread = this.detector.spread(claim, now);
-    return [log('agent_removed', { peer: subject, by: this.nodeIdOf(claim.issuer) }), ...this.#takeOut(claim), ...spread.effects];
+    return [
+      log('agent_removed', { peer: subject, by: this.nodeIdOf(claim.issuer) }),
+      ...this.#takeOut(claim),
+      ...spread.effects,
+    ];
   }
 
   #takeOut(claim: VerifiedClaim): readonly Effect[] {
@@ -805,7 +827,11 @@ export class Protocol {
     const isGone = this.detector.member(subject) === undefined;
     if (isGone) this.peering.forget(subject);
     const operations: StoreOperation[] = [{ type: 'put-removal', claim }, ...dropped];
-    if (isGone) operations.push({ type: 'delete-contact', peer: subject }, { type: 'delete-reachability', peer: subject });
+    if (isGone)
+      operations.push(
+        { type: 'delete-contact', peer: subject },
+        { type: 'delete-reachability', peer: subject },
+      );
     return [
       { type: 'persist', operations, then: [] },
       ...this.table.closeEpoch(subject, epoch),
@@ -815,7 +841,8 @@ export class Protocol {
 
   /** We were gone too long, or an operator thought so: what we said is void, so we say it again. */
   #wasTakenOut(epoch: number, now: Now): readonly Effect[] {
-    if (epoch !== this.author.dot.epoch || now.monoMs < this.#nextReturnMonoMs || this.#phase === 'stopping') return [];
+    if (epoch !== this.author.dot.epoch || now.monoMs < this.#nextReturnMonoMs || this.#phase === 'stopping')
+      return [];
     this.#nextReturnMonoMs = now.monoMs + returnEveryMs;
     const opened = this.author.openEpoch(epoch);
     this.detector.openEpoch(opened);
@@ -837,7 +864,10 @@ export class Protocol {
     const told: Effect = { type: 'event', event: { event: 'partition', data: { state, reachable, known } } };
     if (state !== 'healed') {
       this.#recordsBefore = this.table.ledger.receivedCount;
-      return [told, log(state === 'isolated' ? 'isolated' : 'partition_suspected', { reachable, known, here, there })];
+      return [
+        told,
+        log(state === 'isolated' ? 'isolated' : 'partition_suspected', { reachable, known, here, there }),
+      ];
     }
     // Both sides went on; what has come since is what they had not told each other.
     const records = this.table.ledger.receivedCount - this.#recordsBefore;

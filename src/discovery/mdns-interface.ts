@@ -123,7 +123,8 @@ export class MdnsInterface {
 
   #onQuery(packet: QueryPacket, from: string): void {
     if (!this.#accepts(from)) return;
-    if (this.#options.infos.some(({ address }) => address === from)) for (const heard of this.#onHeard) heard();
+    if (this.#options.infos.some(({ address }) => address === from))
+      for (const heard of this.#onHeard) heard();
     const asked = packet.questions?.some(
       ({ name, type }) => type === 'PTR' && name.toLowerCase() === this.#options.service,
     );

@@ -110,7 +110,9 @@ export class Discovery {
   async examineMdns(): Promise<readonly MdnsFinding[] | undefined> {
     if (this.#parts.mdns === undefined) return undefined;
     const mdns = await this.#mdns;
-    return mdns === undefined ? [{ name: 'all', problem: 'mDNS did not start; the log says why' }] : mdns.examine();
+    return mdns === undefined
+      ? [{ name: 'all', problem: 'mDNS did not start; the log says why' }]
+      : mdns.examine();
   }
 
   lookUp(peer: PeerId): void {

@@ -175,7 +175,10 @@ export class ProbeSocket implements ProbePort {
 function targetOf(address: string, isFromIpv6: boolean): ProbeAddress {
   const colon = address.lastIndexOf(':');
   const host = address.slice(0, colon).replace(/^\[(.*)\]$/, '$1');
-  return { host: isFromIpv6 && isIPv4(host) ? `::ffff:${host}` : host, port: Number(address.slice(colon + 1)) };
+  return {
+    host: isFromIpv6 && isIPv4(host) ? `::ffff:${host}` : host,
+    port: Number(address.slice(colon + 1)),
+  };
 }
 
 function isWildcard(host: string): boolean {

@@ -81,8 +81,14 @@ export class Doctor {
     const delayMs = Math.round(this.#parts.loopDelayMs());
     const detail = `99 % of the event loop's delays are below ${delayMs} ms`;
     if (delayMs <= loopDelayMaxMs) return { name: 'event_loop', ok: true, detail };
-    const fix = 'systemctl set-property firsthand.service CPUWeight=1000   # or move other work off this machine';
-    return { name: 'event_loop', ok: false, detail: `${detail}; above ${loopDelayMaxMs} ms it takes healthy agents for silent`, fix };
+    const fix =
+      'systemctl set-property firsthand.service CPUWeight=1000   # or move other work off this machine';
+    return {
+      name: 'event_loop',
+      ok: false,
+      detail: `${detail}; above ${loopDelayMaxMs} ms it takes healthy agents for silent`,
+      fix,
+    };
   }
 
   /** Both ways with a few agents: ours answered by them, theirs arriving here. */
@@ -173,11 +179,17 @@ export class Doctor {
   /** A connection each, perhaps twice for a moment, and what the process needs anyway. */
   #openFiles(): DoctorCheck {
     const max = this.#parts.openFilesMax();
-    const needed = 256 + 2 * Math.min(this.#parts.protocol.detector.membersCount, this.#limits.fullMeshMaxCount);
+    const needed =
+      256 + 2 * Math.min(this.#parts.protocol.detector.membersCount, this.#limits.fullMeshMaxCount);
     if (max === undefined) return { name: 'open_files', ok: true, detail: 'no limit can be read here' };
     const detail = `${max} may be open, ${needed} may be needed`;
     if (max >= needed) return { name: 'open_files', ok: true, detail };
-    return { name: 'open_files', ok: false, detail, fix: `LimitNOFILE=${2 * needed}   # or: ulimit -n ${2 * needed}` };
+    return {
+      name: 'open_files',
+      ok: false,
+      detail,
+      fix: `LimitNOFILE=${2 * needed}   # or: ulimit -n ${2 * needed}`,
+    };
   }
 
   #wait(ms: number): Promise<void> {

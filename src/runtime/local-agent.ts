@@ -22,6 +22,7 @@ import type {
 import { detectorView } from './detector-view.ts';
 import type { Doctor } from './doctor.ts';
 import type { Driver } from './driver.ts';
+import { named, partitionSentence } from './partition-sentence.ts';
 import type { Clock, Network } from './ports.ts';
 
 export interface LocalAgentComponents {
@@ -276,14 +277,15 @@ export class LocalAgent implements AgentPort {
   #findings(): readonly string[] {
     const { protocol } = this.#components;
     const members = [...protocol.detector.members()].filter(({ state }) => state !== 'left');
-    const named = (state: 'suspect' | 'dead') =>
+    const idsOf = (state: 'suspect' | 'dead') =>
       members
         .filter(member => member.state === state)
         .map(({ id }) => id)
         .sort(compareText);
-    const { state, sinceMs = 0, reachable, known, here, there } = this.partition();
-    const suspect = named('suspect');
-    const dead = named('dead').filter(id => !there.includes(id));
+    const partition = this.partition();
+    const sentence = partitionSentence(partition);
+    const suspect = idsOf('suspect');
+    const dead = idsOf('dead').filter(id => !partition.there.includes(id));
     const findings: string[] = [];
     if (protocol.isNameLost) {
       findings.push(
@@ -295,20 +297,14 @@ export class LocalAgent implements AgentPort {
         'this agent’s key is proved to have signed contradictory records: start it with a new data directory',
       );
     }
-    const since = `for ${Math.round(sinceMs / 1_000)} s`;
-    if (state === 'isolated') {
-      findings.push(`isolated ${since}: none of the ${known - 1} other known agents can be reached`);
-    } else if (state === 'suspected') {
-      const side = reachable * 2 > known ? '' : ', no majority';
-      findings.push(
-        `${reachable} of ${known} known agents can be reached${side}; a partition is suspected ${since}: here ${here.join(', ')}; silent ${there.join(', ')}`,
-      );
-    } else if (suspect.length > 0) findings.push(`not reachable at the moment: ${suspect.join(', ')}`);
+    if (sentence !== undefined) findings.push(sentence);
+    else if (suspect.length > 0) findings.push(`not reachable at the moment: ${named(suspect)}`);
     if (dead.length > 0) {
-      findings.push(`dead: ${dead.join(', ')}; 'firsthand remove ID' takes out for good who does not come back`);
+      findings.push(`dead: ${named(dead)}; 'firsthand remove ID' takes out for good who does not come back`);
     }
     const unhealthy = this.listing.nodes().filter(({ status }) => status === 'unhealthy');
-    if (unhealthy.length > 0) findings.push(`unhealthy: ${namesOf(unhealthy.map(({ id }) => id))}`);
+    if (unhealthy.length > 0)
+      findings.push(`unhealthy: ${named(unhealthy.map(({ id }) => id).sort(compareText))}`);
     for (const { seed, lastError } of this.mesh().pendingSeeds) {
       findings.push(`seed ${seed} does not answer${lastError === undefined ? '' : `: ${lastError}`}`);
     }
@@ -318,15 +314,11 @@ export class LocalAgent implements AgentPort {
         `${conflicts} ${conflicts === 1 ? 'id is' : 'ids are'} in conflict; 'firsthand inspect records' shows which`,
       );
     }
-    for (const { ok, name, detail } of this.components()) if (!ok) findings.push(`${name}: ${detail}`);
+    for (const { ok, name, detail } of this.components()) {
+      if (!ok && name !== 'partition') findings.push(`${name}: ${detail}`);
+    }
     return findings;
   }
-}
-
-/** A few by name, the rest counted: a finding is one line. */
-function namesOf(ids: readonly NodeId[]): string {
-  const shown = [...ids].sort(compareText).slice(0, 10).join(', ');
-  return ids.length <= 10 ? shown : `${shown} and ${ids.length - 10} more`;
 }
 
 function recordView(record: VerifiedRecord): Omit<RecordView, 'vouches' | 'lost'> {

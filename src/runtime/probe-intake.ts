@@ -11,7 +11,13 @@ import type { ReceivedProbe, RelayedAck } from '../core/swim/message.ts';
 import type { Clock, ProbeCodec, UnverifiedClaim, UnverifiedProbe } from './ports.ts';
 
 /** Why a datagram or a claim from a peer was thrown away before the core saw it. */
-export type ProbeRejection = 'malformed' | 'wrong-cluster' | 'bad-signature' | 'bad-relay' | 'quarantined' | ProbeRefusal;
+export type ProbeRejection =
+  | 'malformed'
+  | 'wrong-cluster'
+  | 'bad-signature'
+  | 'bad-relay'
+  | 'quarantined'
+  | ProbeRefusal;
 
 export interface ProbeIntakeHandlers {
   readonly feed: (input: Input) => void;

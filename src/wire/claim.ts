@@ -54,7 +54,8 @@ export function openClaim(wire: Uint8Array): ClaimParts | undefined {
 export function decodeClaim(wire: Uint8Array): UnverifiedClaim | undefined {
   const parts = openClaim(wire);
   const message = parts && decodeMessage<ClaimMessage>(claimType, parts.claim, fieldsMaxCount);
-  if (parts === undefined || message === undefined || message.issuer.length !== publicKeyBytes) return undefined;
+  if (parts === undefined || message === undefined || message.issuer.length !== publicKeyBytes)
+    return undefined;
   const kind = claimNames.nameOf(message.kind);
   if (kind === undefined || ![0, publicKeyBytes].includes(message.subject.length)) return undefined;
   const issuer = peerIdOf(message.issuer);

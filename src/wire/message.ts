@@ -23,8 +23,8 @@ import {
 } from '../runtime/ports.ts';
 import { decodeMessage } from './bounded-reader.ts';
 import { isCount } from './bounds.ts';
-import type { SignedParts } from './envelope.ts';
 import { decodeClaim } from './claim.ts';
+import type { SignedParts } from './envelope.ts';
 import { decodeSigned } from './record.ts';
 import { equivocationType, fieldTag, gossipType, recordsType, syncFrameType } from './schema.ts';
 

@@ -77,7 +77,10 @@ export function encodeProbe(tag: number, message: ProbeMessage): Uint8Array {
       claims: claims.map(({ wire }) => wire),
     } as never)
     .finish();
-  return padded(content, body.type === 'ping' ? pingMinBytes : body.type === 'ping-request' ? pingRequestMinBytes : 0);
+  return padded(
+    content,
+    body.type === 'ping' ? pingMinBytes : body.type === 'ping-request' ? pingRequestMinBytes : 0,
+  );
 }
 
 /** @throws RangeError above `datagramMaxBytes`: a bug in whoever chose the claims. */

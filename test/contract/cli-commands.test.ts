@@ -158,56 +158,6 @@ describe('cli commands against an agent', () => {
     for (const finding of findings) assert.include(stdout, finding);
   });
 
-  it('status: says first who fell silent while a partition is suspected', async () => {
-    const agents = { agents_known: 12, agents_reachable: 7 };
-    const json = { ...status, ...agents, partition: suspected };
-    const agent = await cliAgent({ 'GET /status': { json } });
-
-    const { code, stdout } = await run(`status --agent ${agent.url}`);
-
-    assert.equal(code, 0);
-    assert.equal(
-      stdout.split('\n')[0],
-      'cluster prod: 7 of 12 known agents reachable; a partition is suspected since 12 s: here web-1, web-2; silent: web-3, web-4',
-    );
-    assert.include(stdout, '\nagents       7 of 12 reachable\n');
-  });
-
-  it('status: says once that the agent is isolated, also when its component says so too', async () => {
-    const partition = { ...suspected, state: 'isolated', reachable: 1, is_majority: false, here: ['web-1'] };
-    const components = [{ name: 'partition', ok: false, detail: 'no other agent can be reached' }];
-    const agent = await cliAgent({ 'GET /status': { json: { ...status, partition, components } } });
-
-    const { stdout } = await run(`status --agent ${agent.url}`);
-
-    assert.equal(
-      stdout.split('\n')[0],
-      'cluster prod: isolated since 12 s: none of the 11 other known agents can be reached (web-3, web-4)',
-    );
-  });
-
-  it('status: names the first twelve of many silent agents', async () => {
-    const there = Array.from({ length: 14 }, (_, index) => `silent-${index + 10}`);
-    const json = { ...status, partition: { ...suspected, there } };
-    const agent = await cliAgent({ 'GET /status': { json } });
-
-    const { stdout } = await run(`status --agent ${agent.url}`);
-
-    assert.match(stdout.split('\n')[0] ?? '', /silent-20, silent-21 and 2 more$/);
-  });
-
-  it('status: names the services that are unhealthy', async () => {
-    const services = { ...status.services, unhealthy: 2 };
-    const agent = await cliAgent({
-      'GET /status': { json: { ...status, services } },
-      'GET /peers?status=unhealthy': { json: peers },
-    });
-
-    const { stdout } = await run(`status --agent ${agent.url}`);
-
-    assert.equal(stdout.split('\n')[0], 'cluster prod: unhealthy: backend-1, web-1');
-  });
-
   it('inspect records: follows the pages to the end and shows what decided', async () => {
     const agent = await cliAgent({
       'GET /records?limit=500': { json: { records: [{ ...subject, id: 'b/2' }], next: 'b/2' } },

@@ -1,11 +1,10 @@
 /** `firsthand status`: one screen that says first whether the cluster is well. */
 import type { Command } from 'commander';
 import { compareText } from '../../core/record/record.ts';
-import type { PeerBody, StatusBody } from '../bodies.ts';
-import { type AgentClient, clientFor } from '../client.ts';
+import type { StatusBody } from '../bodies.ts';
+import { clientFor } from '../client.ts';
 import { type Context, printJson } from '../context.ts';
 import { count, duration, safe, shortPeer } from '../display.ts';
-import { named, partitionSentence } from '../partition-sentence.ts';
 import { paint, renderTable, stateColour } from '../table.ts';
 
 export function define(command: Command, context: Context): void {
@@ -14,18 +13,11 @@ export function define(command: Command, context: Context): void {
     const client = await clientFor(io, context.globals());
     const status = await client.request<StatusBody>({ path: '/status' });
     if (context.globals().json) await printJson(io, status);
-    else await io.out(statusScreen(status, await unhealthyIds(client, status), io.colour));
+    else await io.out(statusScreen(status, io.colour));
   });
 }
 
-/** The status only counts them. */
-async function unhealthyIds(client: AgentClient, { services }: StatusBody): Promise<readonly string[]> {
-  if (services.unhealthy === 0) return [];
-  const peers = await client.request<readonly PeerBody[]>({ path: '/peers?status=unhealthy' });
-  return peers.map(({ id }) => id).sort(compareText);
-}
-
-function statusScreen(status: StatusBody, unhealthy: readonly string[], colour: boolean): string {
+function statusScreen(status: StatusBody, colour: boolean): string {
   const { identity, services } = status;
   const facts = [
     [
@@ -54,19 +46,16 @@ function statusScreen(status: StatusBody, unhealthy: readonly string[], colour: 
     agents.map(agent => [agent.id, agent.state, duration(agent.since_s), agent.peer_id]),
     colour,
   );
-  return `${verdict(status, unhealthy, colour)}\n${facts.join('')}\n${table}`;
+  return `${verdict(status, colour)}\n${facts.join('')}\n${table}`;
 }
 
 /** The first line decides: `well`, or what is not. */
-function verdict(status: StatusBody, unhealthy: readonly string[], colour: boolean): string {
+function verdict(status: StatusBody, colour: boolean): string {
   const cluster = `cluster ${safe(status.identity.cluster)}`;
-  const partition = partitionSentence(status.partition);
   const failing = status.components
-    .filter(({ name, ok }) => !ok && (name !== 'partition' || partition === undefined))
+    .filter(({ name, ok }) => !ok && name !== 'partition') // Which is a finding, and a longer one.
     .map(component => `${component.name}: ${component.detail}`);
-  const sick = unhealthy.length === 0 ? [] : [`unhealthy: ${named(unhealthy)}`];
-  const known = partition === undefined ? [] : [partition];
-  const wrong = [...new Set([...known, ...status.findings, ...sick, ...failing])].map(safe);
+  const wrong = [...new Set([...status.findings, ...failing])].map(safe);
   if (wrong.length === 0) return `${cluster}: ${paint('well', 'green', colour)}\n`;
   const [first = ''] = wrong;
   if (wrong.length === 1) return `${cluster}: ${paint(first, 'red', colour)}\n`;

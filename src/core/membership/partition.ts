@@ -103,6 +103,7 @@ function split(members: Iterable<Watched>, monoMs: number): Split {
 function stateOf({ alive, silent }: Split): State {
   if (silent.length === 0) return 'whole';
   if (alive.length === 0) return 'isolated';
-  const isMany = silent.length >= silentMinCount && silent.length >= silentMinShare * (alive.length + silent.length);
+  const isMany =
+    silent.length >= silentMinCount && silent.length >= silentMinShare * (alive.length + silent.length);
   return isMany ? 'suspected' : 'whole';
 }

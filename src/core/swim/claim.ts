@@ -42,6 +42,10 @@ export function isAccusation(kind: ClaimKind): kind is 'suspect' | 'dead' {
 }
 
 /** Whether the issuer may say this: about itself that it lives or leaves, about others the rest. */
-export function isProper({ kind, issuer, subject }: Pick<ClaimDraft, 'kind' | 'issuer' | 'subject'>): boolean {
+export function isProper({
+  kind,
+  issuer,
+  subject,
+}: Pick<ClaimDraft, 'kind' | 'issuer' | 'subject'>): boolean {
   return (kind === 'alive' || kind === 'left') === (issuer === subject);
 }

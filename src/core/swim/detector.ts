@@ -285,7 +285,8 @@ export class Detector {
       if (member.state === 'suspect') this.#proofOfLife(member, undefined, now);
     }
     const claims = this.#claimsForLink(member);
-    if (claims.length > 0) this.#effects.push({ type: 'send', to: peer, message: { type: 'claims', claims } });
+    if (claims.length > 0)
+      this.#effects.push({ type: 'send', to: peer, message: { type: 'claims', claims } });
     return this.#flush();
   }
 
@@ -354,14 +355,18 @@ export class Detector {
     return this.#flush();
   }
 
-  wake(input: Extract<Wake, { readonly type: `${'probe' | 'errand' | 'news'}-${string}` }>, now: Now): SwimStep {
+  wake(
+    input: Extract<Wake, { readonly type: `${'probe' | 'errand' | 'news'}-${string}` }>,
+    now: Now,
+  ): SwimStep {
     switch (input.type) {
       case 'probe-overdue':
         this.#probeOverdue(input.nonce, now);
         break;
       case 'errand-overdue': {
         const errand = this.#errands.get(input.nonce);
-        if (errand !== undefined) this.#answerErrand(input.nonce, errand, { type: 'nack', nonce: errand.origin.nonce }, now);
+        if (errand !== undefined)
+          this.#answerErrand(input.nonce, errand, { type: 'nack', nonce: errand.origin.nonce }, now);
         break;
       }
       case 'news-due':
@@ -432,7 +437,8 @@ export class Detector {
     const { issuer, subject, kind } = claim;
     if (issuer === self) return false;
     if (kind === 'removed') return !this.#parts.isRemoved(subject, claim.epoch);
-    if (subject === self) return isAccusation(kind) && compareLives(claim, this.#life) >= 0 && this.#isHeard(issuer, sender, now);
+    if (subject === self)
+      return isAccusation(kind) && compareLives(claim, this.#life) >= 0 && this.#isHeard(issuer, sender, now);
     const member = this.#members.get(subject);
     if (member === undefined) return false;
     const order = compareLives(claim, member.life);
@@ -512,7 +518,11 @@ export class Detector {
     });
   }
 
-  #answerStranger(probe: ReceivedProbe, { nonce }: Extract<ProbeBody, { readonly type: 'ping' }>, now: Now): void {
+  #answerStranger(
+    probe: ReceivedProbe,
+    { nonce }: Extract<ProbeBody, { readonly type: 'ping' }>,
+    now: Now,
+  ): void {
     this.#send(probe.from, probe.address, { type: 'ack', nonce }, [], false, now);
   }
 
@@ -633,7 +643,11 @@ export class Detector {
   }
 
   /** Somebody asks us to ask. */
-  #runErrand(helped: Tracked, { nonce, target }: { readonly nonce: Nonce; readonly target: PeerId }, now: Now): void {
+  #runErrand(
+    helped: Tracked,
+    { nonce, target }: { readonly nonce: Nonce; readonly target: PeerId },
+    now: Now,
+  ): void {
     const member = this.#members.get(target);
     if (member === undefined || this.#errands.size >= errandsMaxCount) return;
     const own = Math.floor(this.#parts.random.next() * nonceBound);
@@ -651,7 +665,8 @@ export class Detector {
   }
 
   #checkSoon(member: Tracked, afterMs: number, now: Now): void {
-    if (afterMs === 0 && member.probe === undefined && this.#mayCheck(now)) this.#startProbe(member, true, now);
+    if (afterMs === 0 && member.probe === undefined && this.#mayCheck(now))
+      this.#startProbe(member, true, now);
     else member.checkDueMonoMs = Math.min(member.checkDueMonoMs, now.monoMs + afterMs);
   }
 
@@ -788,7 +803,9 @@ export class Detector {
 
   /** Several fell silent at once: look at everybody, to know how far it goes. */
   #sweep(now: Now): void {
-    const suspects = [...this.#members.values()].filter(({ state, isSilent }) => state === 'suspect' && isSilent);
+    const suspects = [...this.#members.values()].filter(
+      ({ state, isSilent }) => state === 'suspect' && isSilent,
+    );
     if (suspects.length < 2 || now.monoMs - this.#sweptMonoMs < sweepIntervalMs) return;
     this.#sweptMonoMs = now.monoMs;
     for (const member of shuffled(this.#parts.random, this.#alive()).slice(0, sweepMaxCount)) {
@@ -1009,7 +1026,13 @@ export class Detector {
     now: Now,
   ): void {
     this.#counter += 1;
-    const heading = { from: this.#options.self, to, ...this.#life, counter: this.#counter, wallMs: now.wallMs };
+    const heading = {
+      from: this.#options.self,
+      to,
+      ...this.#life,
+      counter: this.#counter,
+      wallMs: now.wallMs,
+    };
     this.#effects.push({ type: 'datagram', address, asks, message: { ...heading, body, claims } });
   }
 

@@ -50,16 +50,15 @@ export class Dissemination {
     let leftBytes = budgetBytes;
     const fits = (claim: VerifiedClaim) => {
       const bytes = claim.wire.length + claimOverheadBytes;
-      if (taken.length >= claimsPerDatagramMaxCount || bytes > leftBytes || taken.includes(claim)) return false;
+      if (taken.length >= claimsPerDatagramMaxCount || bytes > leftBytes || taken.includes(claim))
+        return false;
       leftBytes -= bytes;
       taken.push(claim);
       return true;
     };
     for (const claim of first) fits(claim);
     if (this.#items.size === 0) return taken;
-    const waiting = [...this.#items].sort(
-      ([, a], [, b]) => a.sentCount - b.sentCount || b.order - a.order,
-    );
+    const waiting = [...this.#items].sort(([, a], [, b]) => a.sentCount - b.sentCount || b.order - a.order);
     for (const [key, item] of waiting) {
       if (taken.length >= claimsPerDatagramMaxCount) break;
       if (!fits(item.claim)) continue;
@@ -71,7 +70,8 @@ export class Dissemination {
 
   #dropMostSent(): void {
     let most: [string, Item] | undefined;
-    for (const entry of this.#items) if (most === undefined || entry[1].sentCount > most[1].sentCount) most = entry;
+    for (const entry of this.#items)
+      if (most === undefined || entry[1].sentCount > most[1].sentCount) most = entry;
     if (most !== undefined) this.#items.delete(most[0]);
   }
 }

@@ -3,7 +3,7 @@ import type { NodeId, NodeType } from '../record/node.ts';
 import type { PeerId } from '../record/record.ts';
 import type { LivenessState } from '../view.ts';
 import type { Life, VerifiedClaim } from './claim.ts';
-import { type Nonce } from './message.ts';
+import type { Nonce } from './message.ts';
 import type { Reachability } from './reachability.ts';
 import { ReplayWindow } from './replay-window.ts';
 
@@ -70,7 +70,12 @@ export type Tracked = { -readonly [K in keyof Member]: Member[K] } & {
 
 export function track(
   fields: MemberFields,
-  start: { readonly state: LivenessState; readonly life: Life; readonly monoMs: number; readonly reach: Reachability },
+  start: {
+    readonly state: LivenessState;
+    readonly life: Life;
+    readonly monoMs: number;
+    readonly reach: Reachability;
+  },
 ): Tracked {
   return {
     ...fields,

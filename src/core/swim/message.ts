@@ -46,7 +46,9 @@ export interface RelayedAck extends Life {
 
 /** Verified: the sender holds the key `from`, and meant us. */
 export interface ReceivedProbe extends Heading {
-  readonly body: Exclude<ProbeBody, { readonly type: 'relay' }> | { readonly type: 'relay'; readonly relayed: RelayedAck };
+  readonly body:
+    | Exclude<ProbeBody, { readonly type: 'relay' }>
+    | { readonly type: 'relay'; readonly relayed: RelayedAck };
   /** Verified, and news to us when they were looked at. */
   readonly claims: readonly VerifiedClaim[];
   /** Where it came from, `host:port`. */

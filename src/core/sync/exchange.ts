@@ -104,11 +104,7 @@ export class SyncExchange {
     if (this.#sessions.size === 0) this.#index = undefined;
   }
 
-  receive(
-    from: PeerId,
-    message: ExchangeMessage,
-    monoMs: number,
-  ): SyncStep {
+  receive(from: PeerId, message: ExchangeMessage, monoMs: number): SyncStep {
     switch (message.type) {
       case 'summary':
         return this.#compare(from, message.fingerprint);

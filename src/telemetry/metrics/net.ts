@@ -71,13 +71,13 @@ export function registerNetMetrics(registry: MetricRegistry): NetMetrics {
     discovered: registry.counter('firsthand_discovered_total', 'Announcements of peers', ['source']),
     mdnsInterfaces: registry.gauge('firsthand_mdns_interfaces', 'Interfaces on which mDNS is spoken'),
     mdnsPackets: registry.counter('firsthand_mdns_packets_total', 'Packets heard by mDNS', ['kind']),
-    probeDatagrams: registry.counter(
-      'firsthand_probe_datagrams_total',
-      'Datagrams of the failure detector',
-      ['direction'],
-    ),
-    probeBytes: registry.counter('firsthand_probe_bytes_total', 'Bytes in datagrams of the failure detector', [
+    probeDatagrams: registry.counter('firsthand_probe_datagrams_total', 'Datagrams of the failure detector', [
       'direction',
     ]),
+    probeBytes: registry.counter(
+      'firsthand_probe_bytes_total',
+      'Bytes in datagrams of the failure detector',
+      ['direction'],
+    ),
   };
 }
