@@ -86,6 +86,7 @@ interface Probe {
   readonly startedMonoMs: number;
   dueMonoMs: number;
   stage: 'direct' | 'indirect';
+  readonly isSecondLook: boolean;
   helpersCount: number;
   nacksCount: number;
   wasRearmed: boolean;
@@ -98,6 +99,8 @@ interface Errand {
 }
 
 export const tickMs = 250;
+/** Timers of Node.js count whole milliseconds and may be this much early by a finer clock. */
+const timerSlackMs = 2;
 /** A tick this much late says that the event loop is not well. Source: reliability study, p99 of a healthy loop. */
 const lateMs = 100;
 /** Checks begun at once, and per second; the rest waits for later ticks. */
@@ -141,6 +144,7 @@ export class Detector {
   #counter = 0;
   #nextProbeMonoMs: number | undefined;
   #lastTickMonoMs: number | undefined;
+  #lateMonoMs = Number.NEGATIVE_INFINITY;
   #stalledUntilMonoMs = Number.NEGATIVE_INFINITY;
   #sweptMonoMs = Number.NEGATIVE_INFINITY;
   #isNewsDue = false;
@@ -576,6 +580,10 @@ export class Detector {
     const first = member.ownClaim === undefined ? [] : [member.ownClaim];
     this.#mail(member, { type: 'ping', nonce }, now, { first, asks });
     if (pending !== undefined) return;
+    // Where others have looked already, their helpers need not look again: UDP and the link at once.
+    const isSecondLook = member.isHearsay;
+    if (isSecondLook && this.#parts.isLinked(member.peer))
+      this.#effects.push({ type: 'ping', peer: member.peer });
     const waitMs = this.#waitMs();
     const dueMonoMs = now.monoMs + waitMs;
     member.probe = nonce;
@@ -584,7 +592,8 @@ export class Detector {
       target: member.peer,
       startedMonoMs: now.monoMs,
       dueMonoMs,
-      stage: 'direct',
+      stage: isSecondLook ? 'indirect' : 'direct',
+      isSecondLook,
       helpersCount: 0,
       nacksCount: 0,
       wasRearmed: false,
@@ -597,7 +606,7 @@ export class Detector {
     const member = probe === undefined ? undefined : this.#members.get(probe.target);
     if (probe === undefined || member === undefined) return;
     const waitMs = this.#waitMs();
-    if (now.monoMs < probe.dueMonoMs) return; // Of the stage before: it went on early.
+    if (now.monoMs < probe.dueMonoMs - timerSlackMs) return; // Of the stage before: it went on early.
     if (now.monoMs - probe.dueMonoMs > waitMs / 2 && !probe.wasRearmed) {
       // This process did not run when the answer may have come.
       probe.wasRearmed = true;
@@ -627,12 +636,12 @@ export class Detector {
     this.#wakeAfter(waitMs, { type: 'probe-overdue', nonce: probe.nonce });
   }
 
-  #probeFailed(member: Tracked, { helpersCount, nacksCount }: Probe, now: Now): void {
+  #probeFailed(member: Tracked, { helpersCount, nacksCount, isSecondLook }: Probe, now: Now): void {
     member.reach.mark('x');
     member.reach.layer('udp', false, now.monoMs, 'no answer');
     // A helper that does not even say "no" may be fine: then it is we who do not hear.
     if (helpersCount > 0) this.#health.change(helpersCount - nacksCount);
-    else if (this.#counted.alive > 1) this.#health.change(1);
+    else if (!isSecondLook && this.#counted.alive > 1) this.#health.change(1);
     if (member.state === 'dead') this.#checkLater(member, now);
     else if (member.state !== 'left') this.#suspect(member, false, now);
   }
@@ -944,7 +953,11 @@ export class Detector {
     const late = this.#lastTickMonoMs === undefined ? 0 : now.monoMs - this.#lastTickMonoMs - tickMs;
     this.#lastTickMonoMs = now.monoMs;
     if (late < lateMs) return;
-    this.#health.change(1);
+    // Once an interval, as often as an answered probe makes up for it.
+    if (now.monoMs - this.#lateMonoMs >= this.#settings.probeIntervalMs) {
+      this.#lateMonoMs = now.monoMs;
+      this.#health.change(1);
+    }
     const waitMs = this.#waitMs();
     if (late < this.ackTimeoutMs) return;
     this.#stalledUntilMonoMs = now.monoMs + 3 * waitMs;
