@@ -1,6 +1,7 @@
 /** A real agent in a process of its own, on loopback and free ports, for tests, benchmarks and the demo. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { rmSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,6 +11,12 @@ import type { ReadyLine } from '../../src/agent.ts';
 
 const executable = fileURLToPath(new URL('../../scripts/firsthand', import.meta.url));
 const readyDeadlineMs = 60_000;
+
+/** Every agent that was launched and has not ended, ready or not. None outlives this process. */
+const running = new Set<ChildProcess>();
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
 
 export interface AgentProcessOptions {
   readonly id: string;
@@ -127,9 +134,11 @@ export class AgentProcess {
 export class Playground {
   readonly directory: string;
   readonly #agents: AgentProcess[] = [];
+  readonly #onExit = () => rmSync(this.directory, { recursive: true, force: true, maxRetries: 3 });
 
   private constructor(directory: string) {
     this.directory = directory;
+    process.once('exit', this.#onExit);
   }
 
   static async open(): Promise<Playground> {
@@ -159,6 +168,7 @@ export class Playground {
   }
 
   async close(): Promise<void> {
+    process.off('exit', this.#onExit);
     await Promise.all(this.#agents.map(agent => agent.kill()));
     await rm(this.directory, { recursive: true, force: true });
   }
@@ -204,6 +214,8 @@ function launch({ id, dataDir, flags = [], env = {}, wrapper = [] }: AgentProces
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { PATH: process.env.PATH, HOME: process.env.HOME, FIRSTHAND_LOG_FORMAT: 'json', ...env },
   });
+  running.add(child);
+  child.once('exit', () => running.delete(child));
   const log: string[] = [];
   child.stderr?.on('data', chunk => log.push(String(chunk)));
   return { child, log };
