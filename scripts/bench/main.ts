@@ -1,10 +1,17 @@
 /**
  * `npm run bench [-- NAME …]`: measures, prints a table, and writes the figures as JSON to standard output
  * with `--json`. Exit code 0 also when a goal is missed: the machine may be busy, and figures are for reading.
+ *
+ * Without a name: all but those of the failure detector, which wait for timeouts most of the time; `liveness`
+ * is all of these (40 minutes). `--agents`, `--repetitions` and `--seconds` make them shorter or longer, for
+ * instance `npm run bench -- kill --agents 5 --repetitions 3`.
  */
 import { type Figure, printTable } from './figures.ts';
+import { type BenchOptions, type CommandLine, readCommandLine } from './options.ts';
 
-const benches: Readonly<Record<string, () => Promise<readonly Figure[]> | readonly Figure[]>> = {
+type Bench = (options: BenchOptions) => Promise<readonly Figure[]> | readonly Figure[];
+
+const benches: Readonly<Record<string, Bench>> = {
   registration: async () => (await import('./in-process.ts')).registration(),
   listing: async () => (await import('./in-process.ts')).listing(),
   resolution: async () => (await import('./in-process.ts')).resolution(),
@@ -17,20 +24,49 @@ const benches: Readonly<Record<string, () => Promise<readonly Figure[]> | readon
   'mass-join': async () => (await import('./processes.ts')).massJoin(),
 };
 
-const args = process.argv.slice(2);
-const isJson = args.includes('--json');
-const chosen = args.filter(arg => arg !== '--json');
-const unknown = chosen.filter(name => !(name in benches));
+/** Of the failure detector. */
+const livenessBenches: Readonly<Record<string, Bench>> = {
+  kill: async options => (await import('./liveness.ts')).kill(options),
+  freeze: async options => (await import('./liveness.ts')).freeze(options),
+  leave: async options => (await import('./liveness.ts')).leave(options),
+  flapping: async options => (await import('./liveness.ts')).flapping(options),
+  loss: async options => (await import('./liveness-network.ts')).loss(options),
+  idle: async options => (await import('./idle.ts')).idle(options),
+  partition: async options => (await import('./liveness-network.ts')).partition(options),
+};
+
+const group = 'liveness';
+const everything = { ...benches, ...livenessBenches };
+
+// Whatever was started and made is taken away on exit.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
+
+const { names, json, options } = commandLine();
+const chosen = names.flatMap(name => (name === group ? Object.keys(livenessBenches) : [name]));
+const unknown = chosen.filter(name => !(name in everything));
 if (unknown.length > 0) {
-  console.error(`no such benchmark: ${unknown.join(', ')}; there are: ${Object.keys(benches).join(', ')}`);
-  process.exit(2);
+  const known = [...Object.keys(everything), group].join(', ');
+  fail(`no such benchmark: ${unknown.join(', ')}; there are: ${known}`);
 }
 
 const figures: Figure[] = [];
 for (const name of chosen.length > 0 ? chosen : Object.keys(benches)) {
   console.error(`${name} …`);
-  figures.push(...((await benches[name]?.()) ?? []));
+  figures.push(...((await everything[name]?.(options)) ?? []));
 }
-if (isJson) console.log(JSON.stringify(figures, null, 2));
+if (json) console.log(JSON.stringify(figures, null, 2));
 else printTable(figures);
 process.exit(0);
+
+function commandLine(): CommandLine {
+  try {
+    return readCommandLine(process.argv.slice(2));
+  } catch (error) {
+    return fail((error as Error).message);
+  }
+}
+
+function fail(text: string): never {
+  console.error(text);
+  process.exit(2);
+}

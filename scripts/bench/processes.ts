@@ -1,5 +1,6 @@
 /** Agents in processes of their own: start, joining, how fast news travels. */
 import { type AgentProcess, aliveIds, eventually, Playground } from '../../test/cluster/agent-process.ts';
+import { readEvents } from './event-stream.ts';
 import { type Figure, median, percentile } from './figures.ts';
 
 async function withPlayground<T>(use: (playground: Playground) => Promise<T>): Promise<T> {
@@ -31,31 +32,11 @@ export function readyTime(): Promise<readonly Figure[]> {
   });
 }
 
-/** Reads an agent's events and calls back with every changed address of one node. */
-async function follow(
-  agent: AgentProcess,
-  id: string,
-  onAddress: (address: string) => void,
-): Promise<() => void> {
-  const abort = new AbortController();
-  const answer = await fetch(`${agent.ready.http}/events?kind=record&id=${id}`, { signal: abort.signal });
-  const read = async () => {
-    let text = '';
-    const decoder = new TextDecoder();
-    for await (const chunk of answer.body ?? []) {
-      text += decoder.decode(chunk as Uint8Array, { stream: true });
-      const frames = text.split('\n\n');
-      text = frames.pop() ?? '';
-      for (const frame of frames) {
-        const data = /^data: (.*)$/m.exec(frame)?.[1];
-        if (data !== undefined) onAddress((JSON.parse(data) as { node: { address: string } }).node.address);
-      }
-    }
-  };
-  read().catch(error => {
-    if (!abort.signal.aborted) throw error;
-  });
-  return () => abort.abort();
+/** Calls back with every changed address of one node. */
+function follow(agent: AgentProcess, id: string, onAddress: (address: string) => void): Promise<() => void> {
+  return readEvents(`${agent.ready.http}/events?kind=record&id=${id}`, ({ data }) =>
+    onAddress((data as { node: { address: string } }).node.address),
+  );
 }
 
 export function propagation(): Promise<readonly Figure[]> {

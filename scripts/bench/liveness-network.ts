@@ -1,0 +1,87 @@
+/** The same agents, each on a host of its own, when the network between them is at fault. */
+import { available, type NamespaceNetwork } from '../../test/cluster/namespaces.ts';
+import type { Figure } from './figures.ts';
+import { type Fleet, pause, progress, withHosts } from './fleet.ts';
+import { agentsUsualCount, never, pairs, spreadMs } from './liveness.ts';
+import type { BenchOptions } from './options.ts';
+
+const lossShare = 0.1;
+
+/** A share of the UDP datagrams never reaches its host. */
+export function loss({ agents = agentsUsualCount, seconds = 120 }: BenchOptions): Promise<readonly Figure[]> {
+  return onHosts('loss', agents, async (fleet, network) => {
+    const mark = fleet.mark();
+    await network.loseUdp(lossShare);
+    progress(`loss: ${lossShare * 100} % of the datagrams to each of ${agents} hosts for ${seconds} s`);
+    await pause(seconds * 1_000);
+    const seen = fleet.since(mark);
+    await network.heal();
+    const where = `${lossShare * 100} % of the datagrams lost for ${seconds} s`;
+    return [
+      never(`loss: declared dead, ${where}`, pairs(seen, 'dead').size, 'pairs'),
+      { name: `loss: suspected, ${where}`, value: pairs(seen, 'suspect').size, unit: 'pairs' },
+    ];
+  });
+}
+
+/** Two halves that hear nothing of each other, for a short and for a long time. */
+export function partition({
+  agents = agentsUsualCount,
+  repetitions,
+  seconds,
+}: BenchOptions): Promise<readonly Figure[]> {
+  const plan =
+    seconds === undefined
+      ? [
+          { seconds: 30, repetitions: repetitions ?? 3, goalMs: 3_000 },
+          { seconds: 300, repetitions: 1, goalMs: 20_000 },
+        ]
+      : [{ seconds, repetitions: repetitions ?? 1, goalMs: seconds <= 60 ? 3_000 : 20_000 }];
+  return onHosts('partition', agents, async (fleet, network) => {
+    const figures: Figure[] = [];
+    for (const { seconds, repetitions, goalMs } of plan) {
+      const healedMs: number[] = [];
+      for (let round = 1; round <= repetitions; round++) {
+        await pause(2_000);
+        healedMs.push(await cutAndHeal(fleet, network, seconds));
+        progress(
+          `partition of ${seconds} s, ${round} of ${repetitions}: whole after ${healedMs.at(-1)?.toFixed(0)} ms`,
+        );
+      }
+      figures.push(
+        ...spreadMs(`partition of ${seconds} s: all alive everywhere after it healed`, healedMs, {
+          p50: goalMs,
+          p99: goalMs,
+        }),
+      );
+    }
+    return figures;
+  });
+}
+
+/** @returns ms from when the last rule that drops packets is gone until all see all. */
+async function cutAndHeal(fleet: Fleet, network: NamespaceNetwork, seconds: number): Promise<number> {
+  const half = Math.ceil(fleet.ids.length / 2);
+  await network.partition(network.hosts.slice(0, half), network.hosts.slice(half));
+  progress(`partition: ${half} and ${fleet.ids.length - half} for ${seconds} s`);
+  await pause(seconds * 1_000);
+  const { ids } = fleet;
+  const states = ids.flatMap(observer => ids.map(id => fleet.stateOf(observer, id)));
+  progress(
+    `before it heals: ${states.filter(state => state === 'dead').length} pairs dead, ${states.filter(state => state === 'suspect').length} suspect`,
+  );
+  await network.heal();
+  const healedMs = performance.now();
+  return (await fleet.untilAllAlive('after the partition healed')) - healedMs;
+}
+
+async function onHosts(
+  name: string,
+  agents: number,
+  use: (fleet: Fleet, network: NamespaceNetwork) => Promise<readonly Figure[]>,
+): Promise<readonly Figure[]> {
+  const { ok, reason } = available();
+  if (ok) return withHosts({ agents }, use);
+  progress(`${name}: not available, ${reason}`);
+  return [];
+}
