@@ -3,7 +3,7 @@
  * with `--json`. Exit code 0 also when a goal is missed: the machine may be busy, and figures are for reading.
  *
  * Without a name: all but those of the failure detector, which wait for timeouts most of the time; `liveness`
- * is all of these (40 minutes). `--agents`, `--repetitions` and `--seconds` make them shorter or longer, for
+ * is all of these (half an hour). `--agents`, `--repetitions` and `--seconds` make them shorter or longer, for
  * instance `npm run bench -- kill --agents 5 --repetitions 3`.
  */
 import { type Figure, printTable } from './figures.ts';

@@ -205,7 +205,8 @@ function launch({ id, dataDir, flags = [], env = {}, wrapper = [] }: AgentProces
     'start',
     ...['--id', id],
     ...['--data-dir', dataDir],
-    ...['--listen', '/ip4/127.0.0.1/tcp/0'],
+    // May be given several times, so a further one would not win but add an address.
+    ...(flags.includes('--listen') ? [] : ['--listen', '/ip4/127.0.0.1/tcp/0']),
     ...['--http', '127.0.0.1:0'],
     '--no-mdns',
     ...flags,

@@ -371,6 +371,8 @@ function run(command: string, args: readonly string[], input: readonly string[] 
       if (code === 0) resolve();
       else reject(new Error(`${command} ${args.join(' ')}: ${errors.trim() || `exit code ${code}`}`));
     });
+    // It may end without having read all; its exit code tells more than a broken pipe.
+    child.stdin.on('error', () => {});
     child.stdin.end(text(input));
   });
 }
