@@ -18,6 +18,28 @@ export function percentile(values: readonly number[], percent: number): number {
   return sorted[Math.max(0, Math.ceil((percent / 100) * sorted.length) - 1)] ?? Number.NaN;
 }
 
+/** Median and worst case; a goal for each, where there is one. */
+export function spreadMs(
+  name: string,
+  valuesMs: readonly number[],
+  goalsMs: { readonly p50?: number; readonly p99?: number },
+): readonly Figure[] {
+  return ([50, 99] as const).map(percent => {
+    const goalMs = percent === 50 ? goalsMs.p50 : goalsMs.p99;
+    return {
+      name: `${name}, p${percent}`,
+      value: percentile(valuesMs, percent),
+      unit: 'ms',
+      ...(goalMs === undefined ? {} : { goal: { atMost: goalMs } }),
+    };
+  });
+}
+
+/** Something that must not happen at all. */
+export function never(name: string, value: number, unit: string): Figure {
+  return { name, value, unit, goal: { atMost: 0 } };
+}
+
 export function isReached({ value, goal }: Figure): boolean {
   if (goal === undefined) return true;
   return 'atMost' in goal ? value <= goal.atMost : value >= goal.atLeast;

@@ -5,11 +5,10 @@
  * arrival in this process, so that a figure includes the way to whoever asked, and is compared with a fault
  * that this process caused: one clock for both. An agent's own time stamps are not used.
  */
-import { createSocket } from 'node:dgram';
-import { createServer } from 'node:net';
 import { type AgentProcess, aliveIds, Playground } from '../../test/cluster/agent-process.ts';
 import { NamespaceNetwork } from '../../test/cluster/namespaces.ts';
 import { readEvents } from './event-stream.ts';
+import { freePort } from './free-port.ts';
 
 export type State = 'alive' | 'suspect' | 'dead' | 'left';
 
@@ -37,6 +36,8 @@ interface Place {
   readonly wrapper: readonly string[];
 }
 
+/** For which the goals are set. */
+export const agentsUsualCount = 20;
 /** More at once would only wait for each other on a small machine. */
 const startsAtOnceCount = 8;
 const settleDeadlineMs = 180_000;
@@ -143,7 +144,6 @@ export class Fleet {
    * @throws Error when a stream of events broke meanwhile: what it would have said is not known.
    */
   async until(holds: () => boolean, deadlineMs: number): Promise<number | undefined> {
-    if (holds()) return performance.now();
     const settled = Promise.withResolvers<number | undefined>();
     const listener = (atMs: number) => {
       if (this.#broken !== undefined) settled.reject(this.#broken);
@@ -247,7 +247,9 @@ export class Fleet {
       if (from !== null) this.#log.push({ atMs, observer, id, to, by });
     } else {
       const { id, change } = data as { readonly id: string; readonly change: string };
-      if (change === 'added') view.set(id, 'alive');
+      // A newcomer; of one that is known, liveness is told separately.
+      const known = view.get(id);
+      if (change === 'added' && (known === undefined || known === 'left')) view.set(id, 'alive');
       if (change === 'departed') view.set(id, 'left');
     }
     for (const listener of this.#listeners) listener(atMs);
@@ -282,6 +284,19 @@ export class Fleet {
   }
 }
 
+/** Who said this about whom, each pair once. */
+export function pairs(
+  seen: readonly Sighting[],
+  state: State,
+  isAbout: (id: string) => boolean = () => true,
+): ReadonlySet<string> {
+  return new Set(
+    seen
+      .filter(({ id, to }) => to === state && isAbout(id))
+      .map(({ observer, id }) => `${observer} of ${id}`),
+  );
+}
+
 /** A fleet for the time of `use`, whatever happens. */
 export async function withFleet<T>(options: FleetOptions, use: (fleet: Fleet) => Promise<T>): Promise<T> {
   const fleet = await Fleet.start(options);
@@ -311,34 +326,4 @@ export function progress(text: string): void {
 
 export function pause(ms: number): Promise<void> {
   return new Promise(resolve => setTimeout(resolve, ms));
-}
-
-let lastPort = 12_000 + (process.pid % 15_000);
-
-/**
- * For TCP and UDP on loopback, below the range from which the kernel takes the ports of outgoing
- * connections: nobody must be given it while its agent is down, least of all another agent that dials it.
- */
-async function freePort(): Promise<number> {
-  for (;;) {
-    lastPort = lastPort < 30_000 ? lastPort + 1 : 12_000;
-    const port = lastPort;
-    if ((await isFreeTcp(port)) && (await isFreeUdp(port))) return port;
-  }
-}
-
-function isFreeTcp(port: number): Promise<boolean> {
-  return new Promise(resolve => {
-    const server = createServer();
-    server.once('error', () => resolve(false));
-    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
-  });
-}
-
-function isFreeUdp(port: number): Promise<boolean> {
-  return new Promise(resolve => {
-    const socket = createSocket('udp4');
-    socket.once('error', () => resolve(false));
-    socket.bind(port, '127.0.0.1', () => socket.close(() => resolve(true)));
-  });
 }

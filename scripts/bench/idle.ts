@@ -2,8 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { available } from '../../test/cluster/namespaces.ts';
 import type { Figure } from './figures.ts';
-import { type Fleet, pause, progress, withFleet, withHosts } from './fleet.ts';
-import { agentsUsualCount } from './liveness.ts';
+import { agentsUsualCount, type Fleet, pause, progress, withFleet, withHosts } from './fleet.ts';
 import type { BenchOptions } from './options.ts';
 
 const clusterSizes = [5, agentsUsualCount, 50] as const;

@@ -1,8 +1,7 @@
 /** The same agents, each on a host of its own, when the network between them is at fault. */
 import { available, type NamespaceNetwork } from '../../test/cluster/namespaces.ts';
-import type { Figure } from './figures.ts';
-import { type Fleet, pause, progress, withHosts } from './fleet.ts';
-import { agentsUsualCount, never, pairs, spreadMs } from './liveness.ts';
+import { type Figure, never, spreadMs } from './figures.ts';
+import { agentsUsualCount, type Fleet, pairs, pause, progress, withHosts } from './fleet.ts';
 import type { BenchOptions } from './options.ts';
 
 const lossShare = 0.1;

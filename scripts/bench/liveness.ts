@@ -6,11 +6,19 @@
  * Agents here are processes on loopback; what needs a network of its own is in liveness-network.ts.
  */
 import { readFileSync } from 'node:fs';
-import { type Figure, percentile } from './figures.ts';
-import { type Fleet, pause, progress, type Sighting, type State, withFleet } from './fleet.ts';
+import { type Figure, median, never, spreadMs } from './figures.ts';
+import {
+  agentsUsualCount,
+  type Fleet,
+  pairs,
+  pause,
+  progress,
+  type Sighting,
+  type State,
+  withFleet,
+} from './fleet.ts';
 import type { BenchOptions } from './options.ts';
 
-export const agentsUsualCount = 20;
 const verdictDeadlineMs = 60_000;
 const knownDeadlineMs = 20_000;
 /** After the last departure: the longest that a suspicion against one who left could take. */
@@ -78,6 +86,7 @@ function freezeWith(
   { agents = agentsUsualCount, repetitions = 7 }: BenchOptions,
 ): Promise<readonly Figure[]> {
   return withFleet({ agents, env }, async fleet => {
+    const suspectMs: number[] = [];
     const deadMs: number[] = [];
     const backMs: number[] = [];
     const wronged = new Set<string>();
@@ -90,7 +99,9 @@ function freezeWith(
       const stoppedMs = performance.now();
       fleet.agent(id).signal('SIGSTOP');
       await fleet.until(() => allSay(fleet, observers, id, 'dead'), verdictDeadlineMs);
-      deadMs.push(lastToSay(fleet.since(mark), observers, id, ['dead']) - stoppedMs);
+      const seen = fleet.since(mark);
+      suspectMs.push(lastToSay(seen, observers, id, ['suspect', 'dead']) - stoppedMs);
+      deadMs.push(lastToSay(seen, observers, id, ['dead']) - stoppedMs);
       staleLists += (await fleet.stillListedBy(id)).length;
 
       const continuedMs = performance.now();
@@ -99,11 +110,12 @@ function freezeWith(
       for (const pair of pairs(fleet.since(mark), 'dead', other => other !== id))
         wronged.add(`${round} ${pair}`);
       progress(
-        `freeze (${profile}) ${round} of ${repetitions}, ${id}: ${text(deadMs)} to dead, ${text(backMs)} to alive again`,
+        `freeze (${profile}) ${round} of ${repetitions}, ${id}: ${text(suspectMs)} to suspect, ${text(deadMs)} to dead, ${text(backMs)} to alive again`,
       );
     }
     const where = `profile ${profile}, ${agents} agents`;
     return [
+      { name: `freeze: suspected everywhere, ${where}, p50`, value: median(suspectMs), unit: 'ms' },
       ...spreadMs(`freeze: dead everywhere, ${where}`, deadMs, { p50: deadGoalMs }),
       ...spreadMs(`freeze: alive everywhere after it went on, ${where}`, backMs, { p50: 2_000 }),
       never(`freeze: lists that held the dead after the verdict, ${where}`, staleLists, 'lists'),
@@ -228,40 +240,6 @@ function lastToSay(
       )?.atMs ?? Number.POSITIVE_INFINITY,
   );
   return Math.max(...firstMs);
-}
-
-/** Who said this about whom, each pair once. */
-export function pairs(
-  seen: readonly Sighting[],
-  state: State,
-  isAbout: (id: string) => boolean = () => true,
-): ReadonlySet<string> {
-  return new Set(
-    seen
-      .filter(({ id, to }) => to === state && isAbout(id))
-      .map(({ observer, id }) => `${observer} of ${id}`),
-  );
-}
-
-export function spreadMs(
-  name: string,
-  valuesMs: readonly number[],
-  goalsMs: { readonly p50?: number; readonly p99?: number },
-): readonly Figure[] {
-  return ([50, 99] as const).map(percent => {
-    const goalMs = percent === 50 ? goalsMs.p50 : goalsMs.p99;
-    return {
-      name: `${name}, p${percent}`,
-      value: percentile(valuesMs, percent),
-      unit: 'ms',
-      ...(goalMs === undefined ? {} : { goal: { atMost: goalMs } }),
-    };
-  });
-}
-
-/** Something that must not happen at all. */
-export function never(name: string, value: number, unit: string): Figure {
-  return { name, value, unit, goal: { atMost: 0 } };
 }
 
 /** So that a fault does not always hit the same moment of the agents' own rhythms. */

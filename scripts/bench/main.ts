@@ -1,6 +1,7 @@
 /**
  * `npm run bench [-- NAME …]`: measures, prints a table, and writes the figures as JSON to standard output
- * with `--json`. Exit code 0 also when a goal is missed: the machine may be busy, and figures are for reading.
+ * with `--json`. Exit code 0 also when a goal is missed: the machine may be busy, and figures are for reading;
+ * 1 when a benchmark could not be carried through.
  *
  * Without a name: all but those of the failure detector, which wait for timeouts most of the time; `liveness`
  * is all of these (half an hour). `--agents`, `--repetitions` and `--seconds` make them shorter or longer, for
@@ -50,13 +51,20 @@ if (unknown.length > 0) {
 }
 
 const figures: Figure[] = [];
+let failed = false;
 for (const name of chosen.length > 0 ? chosen : Object.keys(benches)) {
   console.error(`${name} …`);
-  figures.push(...((await everything[name]?.(options)) ?? []));
+  try {
+    figures.push(...((await everything[name]?.(options)) ?? []));
+  } catch (error) {
+    // What the others measured took long enough not to be lost.
+    console.error(`${name} failed:`, error);
+    failed = true;
+  }
 }
 if (json) console.log(JSON.stringify(figures, null, 2));
 else printTable(figures);
-process.exit(0);
+process.exit(failed ? 1 : 0);
 
 function commandLine(): CommandLine {
   try {

@@ -10,8 +10,9 @@
  * under 198.18.0.0/16 (set aside for tests, RFC 2544). Names hold the pid of whoever made them, so that
  * what a crashed process left behind can be told from what is in use.
  */
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { run, trouble } from './command.ts';
 
 /** Of every namespace and of the one interface outside; the kernel allows 15 characters for that. */
 const prefix = 'firsthand-';
@@ -342,41 +343,4 @@ function restoreText(rules: readonly string[]): readonly string[] {
     ...rules.map(rule => `-A ${chain} ${rule}`),
     'COMMIT',
   ];
-}
-
-/** What went wrong, in the command's own words; `undefined` when nothing did. */
-function trouble(
-  command: string,
-  args: readonly string[],
-  input: readonly string[] = [],
-): string | undefined {
-  try {
-    execFileSync(command, args, { input: text(input), stdio: ['pipe', 'ignore', 'pipe'] });
-    return undefined;
-  } catch (error) {
-    const { stderr, message } = error as { readonly stderr?: Buffer; readonly message: string };
-    return `${command} ${args.join(' ')}: ${stderr?.toString().trim() || message}`;
-  }
-}
-
-function run(command: string, args: readonly string[], input: readonly string[] = []): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { stdio: ['pipe', 'ignore', 'pipe'] });
-    let errors = '';
-    child.stderr.on('data', chunk => {
-      errors += String(chunk);
-    });
-    child.once('error', reject);
-    child.once('close', code => {
-      if (code === 0) resolve();
-      else reject(new Error(`${command} ${args.join(' ')}: ${errors.trim() || `exit code ${code}`}`));
-    });
-    // It may end without having read all; its exit code tells more than a broken pipe.
-    child.stdin.on('error', () => {});
-    child.stdin.end(text(input));
-  });
-}
-
-function text(lines: readonly string[]): string {
-  return lines.map(line => `${line}\n`).join('');
 }
