@@ -136,11 +136,12 @@ export function leave({
     const mark = fleet.mark();
     let staleLists = 0;
     for (let round = 1; round <= repetitions; round++) {
-      await anyPhase();
       const id = fleet.anyone();
       const observers = fleet.others(id);
       const leaver = fleet.expectEnd(id);
       departed.add(id);
+      // Also gives our own reader the time to hang up: the agent would wait for it.
+      await anyPhase();
       const startedMs = performance.now();
       const answered = fetch(`${leaver.ready.http}/admin/leave`, { method: 'POST' });
       const [atMs, endedMs, answer] = await Promise.all([

@@ -1,7 +1,9 @@
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { readFile, readlink } from 'node:fs/promises';
 import { networkInterfaces } from 'node:os';
+import { createInterface } from 'node:readline';
 import { afterEach, assert, beforeEach, describe, it } from 'vitest';
 import { type AgentProcess, aliveIds, eventually, Playground } from './agent-process.ts';
 import { available, type NamespaceHost, NamespaceNetwork } from './namespaces.ts';
@@ -65,6 +67,28 @@ describe.skipIf(!ok)('a cluster of four hosts', { timeout: 180_000 }, () => {
     await allSee(agents, ids);
   });
 
+  it('loses the share of datagrams it is told to, one way or both, and none once healed', async () => {
+    const [a, b] = network.hosts as [NamespaceHost, NamespaceHost];
+
+    const untouched = await datagrams(a, b);
+    await network.loseUdp(0.5, [b]);
+    const halved = await datagrams(a, b);
+    await network.heal();
+    await network.cut([a], [b]);
+    const oneWay = [await datagrams(a, b), await datagrams(b, a)];
+    await network.heal();
+    await network.blockUdp([b]);
+    const blocked = [await datagrams(a, b), await datagrams(b, a)];
+    await network.heal();
+    const healed = await datagrams(a, b);
+
+    assert.equal(untouched, datagramsCount);
+    assert.approximately(halved / datagramsCount, 0.5, 0.15);
+    assert.deepEqual(oneWay, [0, datagramsCount]);
+    assert.deepEqual(blocked, [0, 0]);
+    assert.equal(healed, datagramsCount);
+  });
+
   it('leaves neither a namespace nor an interface behind', async () => {
     await network.close();
 
@@ -87,3 +111,32 @@ describe.skipIf(!ok)('a cluster of four hosts', { timeout: 180_000 }, () => {
     assert.include(Object.keys(networkInterfaces()), network.outside);
   });
 });
+
+const datagramsCount = 400;
+const receiver = `
+  const socket = require('node:dgram').createSocket('udp4');
+  let count = 0;
+  socket.on('message', () => { count += 1; });
+  socket.bind(9000, () => console.log('bound'));
+  process.stdin.on('end', () => { console.log(count); process.exit(); }).resume();`;
+const sender = `
+  const socket = require('node:dgram').createSocket('udp4');
+  let left = ${datagramsCount};
+  const next = () => left-- > 0 ? socket.send('x', 9000, process.argv[1], next) : socket.close();
+  next();`;
+
+/** Sends that many, and returns how many arrived. */
+async function datagrams(from: NamespaceHost, to: NamespaceHost): Promise<number> {
+  const inside = ({ wrapper: [command = '', ...args] }: NamespaceHost, script: string, ...more: string[]) =>
+    spawn(command, [...args, process.execPath, '-e', script, ...more], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
+  const receiving = inside(to, receiver);
+  const lines = createInterface({ input: receiving.stdout });
+  await once(lines, 'line');
+  await once(inside(from, sender, to.address), 'exit');
+
+  const answer = once(lines, 'line');
+  receiving.stdin.end();
+  return Number((await answer)[0]);
+}
