@@ -4,7 +4,7 @@ import { processIo } from './io.ts';
 import { reportError, runProgram } from './program.ts';
 
 /** How long the process may linger after its command has ended, for sockets that close by themselves. */
-const lingerMs = 1_000;
+const lingerMs = 100;
 
 export async function runProcess(args: readonly string[]): Promise<void> {
   const io = processIo();

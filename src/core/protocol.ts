@@ -29,7 +29,7 @@ import {
 import { covers } from './record/resolution.ts';
 import { Table, type TableSettings } from './record/table.ts';
 import type { ClaimDraft, VerifiedClaim } from './swim/claim.ts';
-import { Detector, type SwimStep, tickMs } from './swim/detector.ts';
+import { Detector, type SwimStep } from './swim/detector.ts';
 import type { MemberFields, Tracked } from './swim/member.ts';
 import type { StoredReachability } from './swim/reachability.ts';
 import type { SwimSettings } from './swim/settings.ts';
@@ -98,9 +98,10 @@ export interface Restored {
   readonly aliveAtMs: number | undefined;
 }
 
-const ticksPerSecond = 4;
-const housekeepingEveryTicks = 60 * ticksPerSecond;
-const clockFlushEveryTicks = 5 * ticksPerSecond;
+const secondMs = 1_000;
+const tickSlackMs = 20;
+const housekeepingEveryMs = 60_000;
+const clockFlushEveryMs = 5_000;
 /**
  * A new link waits this long before the two compare their tables, and up to twice as long. An agent that
  * starts does not wait; for the others gossip has brought most of it by then, and equal tables cost nothing.
@@ -133,7 +134,8 @@ export class Protocol {
   #phase: 'starting' | 'ready' | 'stopping' = 'starting';
   #storeIsWell = true;
   #hasListeners = false;
-  #ticks = 0;
+  readonly #due = new Map<string, number>();
+  #startedMonoMs = 0;
   #nextSyncMonoMs = 0;
   #nextReassertMonoMs = 0;
   #nextReturnMonoMs = 0;
@@ -342,6 +344,7 @@ export class Protocol {
 
   #start({ node, self, seeds }: Extract<Input, { readonly type: 'start' }>, now: Now): readonly Effect[] {
     this.#own = { node, agent: self };
+    this.#startedMonoMs = now.monoMs;
     for (const seed of seeds) this.peering.addSeed(seed, now.monoMs);
     const hasSomebodyToAsk = [...this.peering.contacts()].length > 0;
     return [
@@ -352,7 +355,7 @@ export class Protocol {
       },
       ...this.#announce(now),
       ...(hasSomebodyToAsk ? [wake(this.#settings.joinTimeoutMs, { type: 'join-overdue' })] : this.#ready()),
-      wake(tickMs, { type: 'tick' }),
+      wake(this.detector.tickMs, { type: 'tick' }),
       ...this.#dialDue(now),
     ];
   }
@@ -715,20 +718,34 @@ export class Protocol {
   }
 
   #tick(now: Now): readonly Effect[] {
-    this.#ticks += 1;
-    const effects: Effect[] = [wake(tickMs, { type: 'tick' }), ...this.#dialDue(now)];
-    if (this.#phase !== 'stopping') effects.push(...this.#noted(this.detector.tick(now), now));
-    if (this.#phase === 'stopping' || this.#ticks % ticksPerSecond !== 0) return effects;
+    const effects: Effect[] = [
+      { type: 'wake', afterMs: this.detector.tickMs, input: { type: 'tick' }, afterPoll: true },
+    ];
+    if (this.#phase === 'stopping') return effects;
+    effects.push(...this.#noted(this.detector.tick(now), now), ...this.#dialDue(now));
+    if (this.#isDue('second', secondMs, now)) effects.push(...this.#everySecond(now));
+    if (this.#isDue('clock', clockFlushEveryMs, now) && this.#dirtyClocks.size > 0) {
+      effects.push({ type: 'persist', operations: this.#clockRows(), then: [] });
+    }
+    if (this.#isDue('housekeeping', housekeepingEveryMs, now)) effects.push(...this.#housekeeping(now));
+    return effects;
+  }
 
-    effects.push(...this.hosting.expire(now), ...this.#watchPartition(now));
+  #everySecond(now: Now): readonly Effect[] {
+    const effects: Effect[] = [...this.hosting.expire(now), ...this.#watchPartition(now)];
     this.sync.tick(now.monoMs);
     effects.push(...this.#retry(this.table.parking.records(), 'sync', now));
     if (now.monoMs >= this.#nextSyncMonoMs) effects.push(...this.#syncWithSomebody(now));
-    if (this.#ticks % clockFlushEveryTicks === 0 && this.#dirtyClocks.size > 0) {
-      effects.push({ type: 'persist', operations: this.#clockRows(), then: [] });
-    }
-    if (this.#ticks % housekeepingEveryTicks === 0) effects.push(...this.#housekeeping(now));
     return effects;
+  }
+
+  /** Whether it is time again for something that is done every so often; the first time after one interval. */
+  #isDue(name: string, everyMs: number, { monoMs }: Now): boolean {
+    const dueMonoMs = this.#due.get(name) ?? this.#startedMonoMs + everyMs;
+    // A tick may be early by less than its own rounding.
+    if (monoMs < dueMonoMs - tickSlackMs) return false;
+    this.#due.set(name, Math.max(dueMonoMs + everyMs, monoMs));
+    return true;
   }
 
   #syncWithSomebody(now: Now): readonly Effect[] {

@@ -5,8 +5,9 @@
  * connected socket ever hears that nobody listens at the other end, so whoever is in doubt is asked from a
  * socket of its own.
  */
-import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
-import { isIPv4, isIPv6 } from 'node:net';
+import { createSocket, type RemoteInfo, type Socket, type SocketOptions } from 'node:dgram';
+import { lookup as dnsLookup } from 'node:dns';
+import { isIP, isIPv4, isIPv6 } from 'node:net';
 import type { PeerId } from '../core/record/record.ts';
 import { FirsthandError } from '../errors.ts';
 import type { ProbeHandlers, ProbePort } from '../runtime/ports.ts';
@@ -104,7 +105,7 @@ export class ProbeSocket implements ProbePort {
   }
 
   #bind(host: string, port: number): Promise<ProbeAddress> {
-    const socket = createSocket({ type: isIPv6(host) ? 'udp6' : 'udp4' });
+    const socket = createSocket({ type: isIPv6(host) ? 'udp6' : 'udp4', lookup });
     return new Promise((resolve, reject) => {
       socket.once('error', error => {
         socket.close();
@@ -180,6 +181,13 @@ function targetOf(address: string, isFromIpv6: boolean): ProbeAddress {
     port: Number(address.slice(colon + 1)),
   };
 }
+
+/** Most hosts are addresses already, and the resolver takes its time to see that. */
+const lookup: NonNullable<SocketOptions['lookup']> = (host, options, callback) => {
+  const family = isIP(host);
+  if (family === 0) dnsLookup(host, options, callback);
+  else callback(null, host, family);
+};
 
 function isWildcard(host: string): boolean {
   return host === '0.0.0.0' || host === '::';

@@ -98,7 +98,8 @@ interface Errand {
   readonly origin: Origin;
 }
 
-export const tickMs = 250;
+const tickMinMs = 50;
+const tickMaxMs = 500;
 /** Timers of Node.js count whole milliseconds and may be this much early by a finer clock. */
 const timerSlackMs = 2;
 /** A tick this much late says that the event loop is not well. Source: reliability study, p99 of a healthy loop. */
@@ -379,6 +380,11 @@ export class Detector {
         break;
     }
     return this.#flush();
+  }
+
+  /** Time between two ticks, ms: twice an interval, within bounds. */
+  get tickMs(): number {
+    return Math.min(tickMaxMs, Math.max(tickMinMs, this.#settings.probeIntervalMs / 2));
   }
 
   /** To be called every `tickMs`. */
@@ -950,7 +956,7 @@ export class Detector {
 
   /** A late tick: this process did not run, and what it missed proves nothing. */
   #noticeLateness(now: Now): void {
-    const late = this.#lastTickMonoMs === undefined ? 0 : now.monoMs - this.#lastTickMonoMs - tickMs;
+    const late = this.#lastTickMonoMs === undefined ? 0 : now.monoMs - this.#lastTickMonoMs - this.tickMs;
     this.#lastTickMonoMs = now.monoMs;
     if (late < lateMs) return;
     // Once an interval, as often as an answered probe makes up for it.
