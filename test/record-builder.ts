@@ -67,7 +67,12 @@ export function record(fields: Partial<RecordDraft> = {}): VerifiedRecord {
     time,
   };
   const digest = createHash('sha256').update(JSON.stringify(draft)).digest('hex');
-  return { ...draft, digest, wire: new Uint8Array() } as RecordDraft as VerifiedRecord;
+  const subjectHash = subjectHashOf(draft.subject);
+  return { ...draft, digest, subjectHash, wire: new Uint8Array() } as RecordDraft as VerifiedRecord;
+}
+
+export function subjectHashOf(subject: NodeId): string {
+  return createHash('sha256').update(subject).digest('hex').slice(0, 12);
 }
 
 /** The context of somebody who had seen these. */

@@ -4,6 +4,7 @@
  * Objects here are immutable and replaced on change, so a reader may keep one and compare by `===`.
  */
 
+import type { CheckFailure } from './backends/outcome.ts';
 import type { HybridTime } from './record/hybrid-time.ts';
 import type { NodeFields, NodeId } from './record/node.ts';
 import type { Authority, ContextEntry, Digest, PeerId } from './record/record.ts';
@@ -14,6 +15,8 @@ export type ListedStatus = 'alive' | 'suspect' | 'unhealthy';
 export interface NodeView extends NodeFields {
   readonly id: NodeId;
   readonly status: ListedStatus;
+  /** Why it is unhealthy, as the agents that host it say; kept while it is suspect. */
+  readonly ailment?: CheckFailure;
   /** The agent's own key for an agent, absent for a hosted service. */
   readonly peerId?: PeerId;
   /** Agents whose record stands behind this entry, sorted. */
@@ -50,7 +53,7 @@ export interface RecordView {
   readonly claimedAt: HybridTime;
   readonly leaseMs: number;
   readonly digest: Digest;
-  readonly kind: 'entry' | 'left' | 'deregistered' | 'withdrawn';
+  readonly kind: 'entry' | 'health' | 'left' | 'deregistered' | 'withdrawn';
   readonly node?: NodeFields;
   /** The signed envelope, base64. */
   readonly wire: string;

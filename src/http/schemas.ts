@@ -210,7 +210,7 @@ const record = exact({
   claimed_at: hybridTime,
   lease_ms: count,
   digest,
-  kind: Type.Enum(['entry', 'left', 'deregistered', 'withdrawn']),
+  kind: Type.Enum(['entry', 'health', 'left', 'deregistered', 'withdrawn']),
   node: Type.Optional(exact(nodeFields)),
   wire: Type.String({ description: 'The signed envelope, base64' }),
   vouches: Type.Boolean({ description: 'Says the same as the winner' }),

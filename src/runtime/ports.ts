@@ -2,8 +2,10 @@
  * What the driver needs from the world. Production adapters live in `net`, `discovery`, `store` and
  * `identity`; the simulator brings its own. One contract suite per port runs on both.
  */
+import type { CheckOutcome } from '../core/backends/outcome.ts';
 import type { MetaName, StoredContact, StoreOperation } from '../core/effects.ts';
 import type { FloorEntry } from '../core/record/floor.ts';
+import type { SubjectHash } from '../core/record/health.ts';
 import type { NodeId } from '../core/record/node.ts';
 import type { Digest, Dot, PeerId, RecordDraft, VerifiedRecord } from '../core/record/record.ts';
 import type { ClaimDraft, VerifiedClaim } from '../core/swim/claim.ts';
@@ -158,12 +160,28 @@ export interface Store {
   close(): Promise<void>;
 }
 
+// --- health --------------------------------------------------------------------------------------
+
+export interface HealthChecker {
+  /**
+   * `GET http://<host>:<port>/metrics`. Ends with exactly one `onChecked` within the limit of time, later
+   * than this call, and with none once the checker was stopped.
+   */
+  check(
+    target: { readonly host: string; readonly port: number },
+    onChecked: (outcome: CheckOutcome) => void,
+  ): void;
+  /** Ends what is under way at once. Safe to call twice. */
+  stop(): Promise<void>;
+}
+
 // --- codec ---------------------------------------------------------------------------------------
 
 /** Decoded and within bounds, but nobody has looked at the signature yet. */
 export interface UnverifiedRecord extends RecordDraft {
   readonly cluster: string;
   readonly digest: Digest;
+  readonly subjectHash: SubjectHash;
   readonly wire: Uint8Array;
 }
 

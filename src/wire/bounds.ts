@@ -1,4 +1,12 @@
 /** What a record may say. Holds for what is sealed here as for what arrives, so both are checked by one function. */
+import { checkFailures } from '../core/backends/outcome.ts';
+import {
+  bucketNamedBy,
+  bucketOf,
+  type HealthEntry,
+  healthEntriesMaxCount,
+  healthSubjectOf,
+} from '../core/record/health.ts';
 import { type HybridTime, hybridCounterMax } from '../core/record/hybrid-time.ts';
 import { isAddress, isClusterName, isNodeId, nodeProblem } from '../core/record/node.ts';
 import {
@@ -15,17 +23,44 @@ import {
 import { publicKeyOf } from './peer-id.ts';
 
 const multiaddrPattern = /^\/[\x21-\x7e]+$/;
+const bucketPattern = /^[0-9a-f]{2}$/;
+const subjectHashPattern = /^[0-9a-f]{12}$/;
 const digestPattern = /^[0-9a-f]{64}$/;
 
 /** The first thing wrong with a claim, or `undefined`. */
 export function recordProblem(cluster: string, draft: RecordDraft): string | undefined {
   if (!isClusterName(cluster)) return 'cluster is not a name';
-  if (!isNodeId(draft.subject)) return 'subject is not a node id';
   if (publicKeyOf(draft.author) === undefined) return 'author is not an Ed25519 peer id';
   if (!isDot(draft)) return 'epoch or sequence is out of range';
   if (!isHybridTime(draft.time) || !isHybridTime(draft.claimedAt)) return 'a time is out of range';
   if (!isCount(draft.leaseMs)) return 'lease is out of range';
-  return contextProblem(draft.context) ?? bodyProblem(draft);
+  return contextProblem(draft.context) ?? subjectProblem(draft) ?? bodyProblem(draft);
+}
+
+/** Health has subjects that are reserved for it and for its author; everything else is about a node. */
+function subjectProblem({ subject, author, authority, context, body }: RecordDraft): string | undefined {
+  if (body.type !== 'health') return isNodeId(subject) ? undefined : 'subject is not a node id';
+  const bucket = bucketNamedBy(subject);
+  if (!bucketPattern.test(bucket) || subject !== healthSubjectOf(author, bucket)) {
+    return 'subject is not one that its author has for health';
+  }
+  if (authority !== 'self') return 'only an agent itself speaks of the health of its services';
+  if (context.length > 0) return 'health has no context';
+  return healthProblem(bucket, body.entries);
+}
+
+function healthProblem(bucket: string, entries: readonly HealthEntry[]): string | undefined {
+  if (entries.length > healthEntriesMaxCount) return `more than ${healthEntriesMaxCount} unhealthy services`;
+  let before = '';
+  for (const { subjectHash, reason } of entries) {
+    if (!subjectHashPattern.test(subjectHash) || bucketOf(subjectHash) !== bucket) {
+      return 'an unhealthy service is not of the bucket that the subject names';
+    }
+    if (compareText(before, subjectHash) >= 0) return 'unhealthy services are not sorted, each once';
+    if (!checkFailures.includes(reason)) return 'a reason is unknown';
+    before = subjectHash;
+  }
+  return undefined;
 }
 
 function contextProblem(context: readonly ContextEntry[]): string | undefined {
@@ -41,7 +76,7 @@ function contextProblem(context: readonly ContextEntry[]): string | undefined {
 }
 
 function bodyProblem({ author, authority, body }: RecordDraft): string | undefined {
-  if (body.type === 'departure') return undefined;
+  if (body.type !== 'entry') return undefined;
   const { agent } = body;
   if ((agent !== undefined) !== (authority === 'self')) {
     return 'agent contact belongs to entries of authority self, and to no others';

@@ -5,6 +5,7 @@
  * encoding. Decoding answers `undefined` for whatever is malformed or out of bounds, and never throws.
  */
 import { hash } from 'node:crypto';
+import { type HealthEntry, healthEntriesMaxCount } from '../core/record/health.ts';
 import type { HybridTime } from '../core/record/hybrid-time.ts';
 import { capabilitiesOf, type NodeFields, nodeTypes } from '../core/record/node.ts';
 import {
@@ -20,12 +21,22 @@ import { type SignedParts, sealEnvelope } from './envelope.ts';
 import { GenerationCache } from './generation-cache.ts';
 import { peerIdOf, publicKeyBytes, publicKeyOf } from './peer-id.ts';
 import { ReceivedRecord } from './received-record.ts';
-import { authorityNames, departureNames, nodeTypeNames, recordType, signedRecordType } from './schema.ts';
+import {
+  authorityNames,
+  departureNames,
+  healthReasonNames,
+  nodeTypeNames,
+  recordType,
+  signedRecordType,
+} from './schema.ts';
 
 /** The largest record that is within bounds has fewer than 130 fields; the rest is for later versions. */
 const recordFieldsMaxCount = 256;
 const envelopeFieldsMaxCount = 8;
 const digestBytes = 32;
+const subjectHashBytes = 6;
+/** A hash and a reason. */
+const healthEntryBytes = subjectHashBytes + 1;
 
 // What protobufjs returns. A field that was not sent is the default: 0, '', empty, or null for a message;
 // an absent uint64 is 0 as an object, because only the reader knows about plain numbers.
@@ -59,9 +70,10 @@ interface RecordMessage {
   readonly claimedAt: TimeMessage | null;
   readonly leaseMs: unknown;
   readonly authority: number;
-  readonly body?: 'entry' | 'departure';
+  readonly body?: 'entry' | 'departure' | 'health';
   readonly entry: EntryMessage | null;
   readonly departure: { readonly reason: number } | null;
+  readonly health: { readonly unhealthy: Uint8Array } | null;
 }
 
 /**
@@ -96,10 +108,33 @@ export function encodeRecord(cluster: string, draft: RecordDraft): Uint8Array {
 
 function bodyMessage(body: Body): object {
   if (body.type === 'departure') return { departure: { reason: departureNames.numberOf(body.reason) } };
+  if (body.type === 'health') return { health: { unhealthy: packHealth(body.entries) } };
   const { node, agent } = body;
   return {
     entry: { ...node, nodeType: nodeTypeNames.numberOf(node.nodeType), ...(agent ? { agent } : {}) },
   };
+}
+
+function packHealth(entries: readonly HealthEntry[]): Buffer {
+  return Buffer.concat(
+    entries.flatMap(({ subjectHash, reason }) => [
+      Buffer.from(subjectHash, 'hex'),
+      Buffer.of(healthReasonNames.numberOf(reason)),
+    ]),
+  );
+}
+
+function unpackHealth(packed: Uint8Array): readonly HealthEntry[] | undefined {
+  if (packed.length % healthEntryBytes !== 0) return undefined;
+  if (packed.length > healthEntryBytes * healthEntriesMaxCount) return undefined;
+  const bytes = packed as Buffer;
+  const entries: HealthEntry[] = [];
+  for (let at = 0; at < bytes.length; at += healthEntryBytes) {
+    const reason = healthReasonNames.nameOf(bytes[at + subjectHashBytes] as number);
+    if (reason === undefined) return undefined;
+    entries.push({ subjectHash: bytes.toString('hex', at, at + subjectHashBytes), reason });
+  }
+  return entries;
 }
 
 function sameTime(a: HybridTime, b: HybridTime): boolean {
@@ -190,10 +225,14 @@ function contextOf(messages: readonly ContextMessage[]): readonly ContextEntry[]
   return context;
 }
 
-function bodyOf({ body, entry, departure }: RecordMessage): Body | undefined {
+function bodyOf({ body, entry, departure, health }: RecordMessage): Body | undefined {
   if (body === 'departure' && departure !== null) {
     const reason = departureNames.nameOf(departure.reason);
     return reason && { type: 'departure', reason };
+  }
+  if (body === 'health' && health !== null) {
+    const entries = unpackHealth(health.unhealthy);
+    return entries && { type: 'health', entries };
   }
   if (body !== 'entry' || entry === null) return undefined; // Of a later version, or none.
   const node = nodeOf(entry);

@@ -1,6 +1,7 @@
 /** The messages of `proto/firsthand.proto`, reflected once at start; never from anything received. */
 import { readFileSync } from 'node:fs';
 import protobuf from 'protobufjs';
+import { type CheckFailure, checkFailures } from '../core/backends/outcome.ts';
 import { type NodeType, nodeTypes } from '../core/record/node.ts';
 import { type Authority, authorities, type DepartureReason } from '../core/record/record.ts';
 import { type ClaimKind, claimKinds } from '../core/swim/claim.ts';
@@ -42,7 +43,7 @@ function names<Name extends string>(enumName: string, all: readonly Name[], pref
   const numbers = new Map<Name, number>();
   const byNumber: (Name | undefined)[] = [];
   for (const name of all) {
-    const number = values[prefix + name.toUpperCase()];
+    const number = values[prefix + name.toUpperCase().replaceAll('-', '_')];
     if (number === undefined) throw new TypeError(`${enumName} has no value ${name}`);
     numbers.set(name, number);
     byNumber[number] = name;
@@ -53,6 +54,7 @@ function names<Name extends string>(enumName: string, all: readonly Name[], pref
 export const authorityNames: Names<Authority> = names('Authority', authorities);
 export const nodeTypeNames: Names<NodeType> = names('NodeType', nodeTypes);
 export const claimNames: Names<ClaimKind> = names('ClaimKind', claimKinds, 'CLAIM_');
+export const healthReasonNames: Names<CheckFailure> = names('HealthReason', checkFailures);
 export const departureNames: Names<DepartureReason> = names('DepartureReason', [
   'left',
   'deregistered',

@@ -2,8 +2,11 @@
  * The nodes that are listed: what each subject's records resolve to, seen through who is alive.
  *
  * Kept up to date at every change, so that reading costs nothing. Liveness never changes a record,
- * and a record never claims liveness; this is where the two meet.
+ * and a record never claims liveness; this is where the two meet. So it is with what hosts say of
+ * the health of their services.
  */
+import type { CheckFailure } from '../backends/outcome.ts';
+import { ailmentIn, bucketOf, healthSubjectOf } from '../record/health.ts';
 import type { Ledger } from '../record/ledger.ts';
 import type { NodeId } from '../record/node.ts';
 import type { PeerId, VerifiedRecord } from '../record/record.ts';
@@ -14,6 +17,18 @@ export type ListingListener = (id: NodeId, before: NodeView | undefined, after: 
 export interface ListingChange {
   readonly before: NodeView | undefined;
   readonly after: NodeView | undefined;
+}
+
+/** What one agent that vouches for an entry lends it. */
+export interface Backing {
+  readonly liveness: LivenessState;
+  /** What this agent has against the service. */
+  readonly ailment: CheckFailure | undefined;
+}
+
+export interface Standing {
+  readonly status: ListedStatus;
+  readonly ailment: CheckFailure | undefined;
 }
 
 export class Listing {
@@ -70,8 +85,21 @@ export class Listing {
   #derive(id: NodeId): NodeView | undefined {
     const { winner, vouchers } = this.#ledger.resolution(id);
     if (winner?.body.type !== 'entry') return undefined;
-    const status = bestOf(vouchers.map(record => this.#livenessOf(record.author)));
-    return status === undefined ? undefined : viewOf(winner, status, this.#authorsOf(vouchers));
+    const standing = standingOf(vouchers.map(record => this.#backingOf(record)));
+    return standing && viewOf(winner, standing, this.#authorsOf(vouchers));
+  }
+
+  #backingOf(record: VerifiedRecord): Backing {
+    const { author, authority } = record;
+    return {
+      liveness: this.#livenessOf(author),
+      ailment: authority === 'host' ? this.#ailmentOf(record) : undefined,
+    };
+  }
+
+  #ailmentOf({ author, subjectHash }: VerifiedRecord): CheckFailure | undefined {
+    const said = this.#ledger.recordBy(author, healthSubjectOf(author, bucketOf(subjectHash)));
+    return said && ailmentIn(said, subjectHash);
   }
 
   #authorsOf(vouchers: readonly VerifiedRecord[]): readonly PeerId[] {
@@ -88,8 +116,9 @@ export class Listing {
 }
 
 /** An entry as a person sees it. */
-export function viewOf(record: VerifiedRecord, status: ListedStatus, authors: readonly PeerId[]): NodeView {
-  if (record.body.type !== 'entry') throw new TypeError('a departure has no view');
+export function viewOf(record: VerifiedRecord, standing: Standing, authors: readonly PeerId[]): NodeView {
+  if (record.body.type !== 'entry') throw new TypeError(`a ${record.body.type} has no view`);
+  const { status, ailment } = standing;
   const { node } = record.body;
   return {
     id: record.subject,
@@ -101,19 +130,29 @@ export function viewOf(record: VerifiedRecord, status: ListedStatus, authors: re
     lastUpdatedS: node.lastUpdatedS,
     status,
     authors,
+    ...(ailment === undefined ? {} : { ailment }),
     ...(record.authority === 'self' ? { peerId: record.author } : {}),
   };
 }
 
-/** A service is as well as the best of the agents that vouch for it; with none left it is not listed. */
-function bestOf(states: readonly LivenessState[]): ListedStatus | undefined {
-  if (states.includes('alive')) return 'alive';
-  return states.includes('suspect') ? 'suspect' : undefined;
+/**
+ * A service is as well as the best of the agents that vouch for it: reached through a living one that has
+ * nothing against it, else unhealthy at a living one, else suspect. With none left it is not listed.
+ */
+export function standingOf(backings: readonly Backing[]): Standing | undefined {
+  const alive = backings.filter(({ liveness }) => liveness === 'alive');
+  const heard = alive.length > 0 ? alive : backings.filter(({ liveness }) => liveness === 'suspect');
+  if (heard.length === 0) return undefined;
+  const isWell = heard.some(({ ailment }) => ailment === undefined);
+  const ailment = isWell ? undefined : heard[0]?.ailment;
+  if (alive.length === 0) return { status: 'suspect', ailment };
+  return { status: isWell ? 'alive' : 'unhealthy', ailment };
 }
 
 function isSame(a: NodeView, b: NodeView): boolean {
   return (
     a.status === b.status &&
+    a.ailment === b.ailment &&
     a.address === b.address &&
     a.lastUpdatedS === b.lastUpdatedS &&
     a.metricsPort === b.metricsPort &&

@@ -8,6 +8,7 @@
 
 import { Fingerprint } from './fingerprint.ts';
 import type { FloorEntry } from './floor.ts';
+import { type Bucket, bucketOf, healthBucketsCount, isHealthSubject } from './health.ts';
 import { compareHybrid } from './hybrid-time.ts';
 import type { NodeId } from './node.ts';
 import {
@@ -40,7 +41,7 @@ export interface LedgerLimits {
 }
 
 export const defaultLedgerLimits: LedgerLimits = {
-  subjectsPerAuthorMaxCount: 20_001, // Derived: 10,000 hosted entries, as many departed ones, and itself.
+  subjectsPerAuthorMaxCount: 20_257, // Derived: 10,000 hosted entries, as many departed, 256 for health, itself.
   subjectsMaxCount: 100_000, // Guess: about 150 MB at 1.5 KiB an entry.
   floorsMaxCount: 20_000, // Guess: twice the entries of a full author.
   recentRecordsMaxCount: 4_096, // Guess: more than are on their way at any moment.
@@ -76,6 +77,7 @@ export class Ledger {
   readonly #limits: LedgerLimits;
   readonly #subjects = new Map<NodeId, Subject>();
   readonly #subjectsOf = new Map<PeerId, Set<NodeId>>();
+  readonly #subjectsIn = new Map<Bucket, Set<NodeId>>();
   readonly #floors = new Map<NodeId, readonly FloorEntry[]>();
   readonly #clock = new Map<PeerId, Dot>();
   readonly #recent = new Map<string, VerifiedRecord>();
@@ -142,6 +144,11 @@ export class Ledger {
   /** Subjects that an author has a record about, departures included. */
   subjectsOf(author: PeerId): ReadonlySet<NodeId> {
     return this.#subjectsOf.get(author) ?? emptySet;
+  }
+
+  /** Subjects whose hash lies in this bucket, whoever speaks about them. */
+  subjectsIn(bucket: Bucket): ReadonlySet<NodeId> {
+    return this.#subjectsIn.get(bucket) ?? emptySet;
   }
 
   resolution(subject: NodeId): Resolution {
@@ -296,10 +303,11 @@ export class Ledger {
     if (subject === undefined) {
       subject = { records: [record], resolution: undefined };
       this.#subjects.set(record.subject, subject);
+      addTo(this.#subjectsIn, bucketOf(record.subjectHash), record.subject);
     } else {
       subject.records = [...subject.records.filter(other => other !== held), record];
     }
-    if (held === undefined) this.#index(record);
+    if (held === undefined) addTo(this.#subjectsOf, record.author, record.subject);
     this.#recordsCount += held === undefined ? 1 : 0;
     this.#receivedCount += 1;
     this.#fingerprint.toggle(record.digest);
@@ -319,18 +327,11 @@ export class Ledger {
     subject.records = subject.records.filter(other => other !== record);
     this.#recordsCount -= 1;
     this.#fingerprint.toggle(record.digest);
-    const subjects = this.#subjectsOf.get(record.author);
-    subjects?.delete(record.subject);
-    if (subjects?.size === 0) this.#subjectsOf.delete(record.author);
+    deleteFrom(this.#subjectsOf, record.author, record.subject);
     if (subject.records.length > 0) return;
+    deleteFrom(this.#subjectsIn, bucketOf(record.subjectHash), record.subject);
     if (subject.resolution?.conflict) this.#conflictsCount -= 1;
     this.#subjects.delete(record.subject);
-  }
-
-  #index(record: VerifiedRecord): void {
-    const subjects = this.#subjectsOf.get(record.author);
-    if (subjects === undefined) this.#subjectsOf.set(record.author, new Set([record.subject]));
-    else subjects.add(record.subject);
   }
 
   #resolveAgain(id: NodeId): void {
@@ -344,7 +345,9 @@ export class Ledger {
   /** Whether a first record by this author about this subject would exceed a limit. */
   isFullFor(author: PeerId, subject: NodeId): boolean {
     if (this.subjectsOf(author).has(subject)) return false;
-    if (this.subjectsOf(author).size >= this.#limits.subjectsPerAuthorMaxCount) return true;
+    // What is bounded by its names has room of its own: a full agent can still say who is unhealthy.
+    const extraCount = isHealthSubject(subject) ? healthBucketsCount : 0;
+    if (this.subjectsOf(author).size >= this.#limits.subjectsPerAuthorMaxCount + extraCount) return true;
     return !this.#subjects.has(subject) && this.#subjects.size >= this.#limits.subjectsMaxCount;
   }
 
@@ -390,6 +393,18 @@ export class Ledger {
 }
 
 const emptySet: ReadonlySet<NodeId> = new Set();
+
+function addTo<Key>(index: Map<Key, Set<NodeId>>, key: Key, id: NodeId): void {
+  const ids = index.get(key);
+  if (ids === undefined) index.set(key, new Set([id]));
+  else ids.add(id);
+}
+
+function deleteFrom<Key>(index: Map<Key, Set<NodeId>>, key: Key, id: NodeId): void {
+  const ids = index.get(key);
+  ids?.delete(id);
+  if (ids?.size === 0) index.delete(key);
+}
 
 function dotKey(record: VerifiedRecord): string {
   return `${record.author} ${record.epoch}.${record.sequence}`;

@@ -4,6 +4,7 @@
  * Only `wire` and `identity` make a `VerifiedRecord`, from bytes whose signature they checked, so
  * everything in `core` that holds one may rely on author, bounds and digest.
  */
+import type { HealthEntry, SubjectHash } from './health.ts';
 import type { HybridTime } from './hybrid-time.ts';
 import type { NodeFields, NodeId } from './node.ts';
 
@@ -55,7 +56,9 @@ export type DepartureReason =
 
 export type Body =
   | { readonly type: 'entry'; readonly node: NodeFields; readonly agent?: AgentContact }
-  | { readonly type: 'departure'; readonly reason: DepartureReason };
+  | { readonly type: 'departure'; readonly reason: DepartureReason }
+  /** The unhealthy services of this author in one bucket, sorted by hash, each once; see `health.ts`. */
+  | { readonly type: 'health'; readonly entries: readonly HealthEntry[] };
 
 export interface RecordDraft extends Dot {
   readonly subject: NodeId;
@@ -75,6 +78,7 @@ declare const verified: unique symbol;
 
 export interface VerifiedRecord extends RecordDraft {
   readonly digest: Digest;
+  readonly subjectHash: SubjectHash;
   /** The signed envelope as it was received or made; forwarded and stored as these bytes. */
   readonly wire: Uint8Array;
   readonly [verified]: true;

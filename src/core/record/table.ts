@@ -3,9 +3,11 @@
  * in step, and says what changed.
  */
 import type { Effect, Refusal, StoreOperation } from '../effects.ts';
-import { Listing, viewOf } from '../membership/listing.ts';
+import { Listing } from '../membership/listing.ts';
 import type { Now } from '../time.ts';
-import type { CoreEvent, LivenessState, NodeView } from '../view.ts';
+import type { LivenessState } from '../view.ts';
+import { changeBetween, event, healthEvents, livenessEvents, unlistedView } from './change-events.ts';
+import { bucketOf, healthChanges, healthEntriesOf, isHealthSubject } from './health.ts';
 import { compareHybrid, type HybridTime } from './hybrid-time.ts';
 import { type Admission, Ledger, type LedgerLimits } from './ledger.ts';
 import type { NodeId } from './node.ts';
@@ -96,7 +98,9 @@ export class Table {
     switch (admission.type) {
       case 'admitted': {
         const written = persist([{ type: 'put-record', record }, ...admission.evicted.map(deletion)]);
-        const told = this.#report(record.subject, admission.before, admission.after);
+        const told = isHealthSubject(record.subject)
+          ? this.#reportHealth(record.author, admission.before, admission.after)
+          : this.#report(record.subject, admission.before, admission.after);
         return { type: 'admitted', records: [record], effects: [written, ...told] };
       }
       case 'equivocation':
@@ -134,14 +138,9 @@ export class Table {
 
   /** Puts back what the store kept; nobody is told, for nothing happened. */
   restore(records: Iterable<VerifiedRecord>): void {
-    const bySubject = new Map<NodeId, VerifiedRecord[]>();
-    for (const record of records) {
-      const about = bySubject.get(record.subject);
-      if (about === undefined) bySubject.set(record.subject, [record]);
-      else about.push(record);
-    }
-    for (const [subject, about] of bySubject) {
-      for (const record of about) this.ledger.admitAnyway(record);
+    for (const record of records) this.ledger.admitAnyway(record);
+    // Only now: how an entry stands may hang on records about other subjects.
+    for (const subject of this.ledger.subjects()) {
       this.listing.refresh(subject);
       if (this.ledger.resolution(subject).winner?.body.type === 'departure') this.#departed.add(subject);
     }
@@ -151,11 +150,10 @@ export class Table {
   livenessChanged(author: PeerId, to: LivenessState, by: readonly NodeId[]): readonly Effect[] {
     const effects: Effect[] = [];
     for (const id of this.ledger.subjectsOf(author)) {
-      const { before, after } = this.listing.refresh(id);
-      const fromStatus = before?.status ?? 'dead';
-      const toStatus = after?.status ?? (to === 'left' ? 'left' : 'dead');
-      if (fromStatus === toStatus || fromStatus === 'unhealthy' || toStatus === 'unhealthy') continue;
-      effects.push(event({ event: 'liveness', data: { id, from: fromStatus, to: toStatus, by } }));
+      if (isHealthSubject(id)) continue;
+      const change = this.listing.refresh(id);
+      const goneState = to === 'left' ? 'left' : 'dead';
+      effects.push(...livenessEvents(id, change, goneState, by), ...healthEvents(id, change));
     }
     return effects;
   }
@@ -241,6 +239,7 @@ export class Table {
       const { author: peer, epoch, sequence } = author;
       effects.push(event({ event: 'record', data: { id, change, node, author: peer, epoch, sequence } }));
     }
+    effects.push(...healthEvents(id, listed));
     if (after.conflict && !before.conflict) {
       const authors = this.ledger.recordsOf(id).map(record => record.author);
       const kind = after.winner?.authority === 'self' ? 'name-held-by-another-key' : 'concurrent';
@@ -252,27 +251,16 @@ export class Table {
     }
     return effects;
   }
-}
 
-function changeBetween(
-  before: VerifiedRecord | undefined,
-  after: VerifiedRecord | undefined,
-): 'added' | 'updated' | 'departed' | undefined {
-  const was = before?.body.type === 'entry';
-  const is = after?.body.type === 'entry';
-  if (!was) return is ? 'added' : undefined;
-  if (!is) return 'departed';
-  return before.digest === after.digest ? undefined : 'updated';
-}
-
-/** For events about entries whose agents are all gone: they have no place in the listing. */
-function unlistedView({ winner, vouchers }: Resolution): NodeView | undefined {
-  if (winner?.body.type !== 'entry') return undefined;
-  return viewOf(
-    winner,
-    'suspect',
-    vouchers.map(record => record.author),
-  );
+  /** An author says something else of the health of its services, all of them in one bucket. */
+  #reportHealth(author: PeerId, before: Resolution, after: Resolution): readonly Effect[] {
+    const changed = healthChanges(healthEntriesOf(before.winner), healthEntriesOf(after.winner));
+    const [first] = changed;
+    if (first === undefined) return [];
+    return [...this.ledger.subjectsIn(bucketOf(first))]
+      .filter(id => changed.has(this.ledger.recordBy(author, id)?.subjectHash ?? ''))
+      .flatMap(id => healthEvents(id, this.listing.refresh(id)));
+  }
 }
 
 function deletion({ subject, author }: VerifiedRecord): StoreOperation {
@@ -281,8 +269,4 @@ function deletion({ subject, author }: VerifiedRecord): StoreOperation {
 
 function persist(operations: readonly StoreOperation[], then: readonly Effect[] = []): Effect {
   return { type: 'persist', operations, then };
-}
-
-function event(told: CoreEvent): Effect {
-  return { type: 'event', event: told };
 }
