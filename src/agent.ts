@@ -10,6 +10,7 @@ import { capabilitiesOf, type NodeFields } from './core/record/node.ts';
 import type { AgentContact, PeerId } from './core/record/record.ts';
 import { profiles, type SwimSettings } from './core/swim/settings.ts';
 import { FirsthandError } from './errors.ts';
+import { HttpChecker } from './health/http-checker.ts';
 import { nextEpoch } from './identity/epoch.ts';
 import { openKeyFile } from './identity/key-file.ts';
 import { SignedProbeCodec } from './identity/probe-codec.ts';
@@ -20,9 +21,10 @@ import { Driver } from './runtime/driver.ts';
 import { RecentEvents } from './runtime/event-log.ts';
 import { LocalAgent } from './runtime/local-agent.ts';
 import { LoopDelay } from './runtime/loop-delay.ts';
-import type { Network } from './runtime/ports.ts';
+import type { HealthChecker, Network } from './runtime/ports.ts';
 import { systemClock, systemRandom } from './runtime/system.ts';
 import type { Log } from './telemetry/log.ts';
+import { registerHealthMetrics, registerPoolMetrics } from './telemetry/metrics/health.ts';
 import { registerNetMetrics } from './telemetry/metrics/net.ts';
 import { registerProtocolMetrics } from './telemetry/metrics/protocol.ts';
 import { observer } from './telemetry/observe.ts';
@@ -131,6 +133,8 @@ async function assemble(
     },
   );
   const probes = new ProbeSocket({ metrics: netMetrics });
+  const checker = healthChecker(settings, metrics);
+  stops.push(() => checker.stop());
   const driver = new Driver(
     { cluster, seeds: settings.net.seeds, intake: intakeSettings(settings) },
     {
@@ -140,9 +144,14 @@ async function assemble(
       network,
       probes,
       store,
+      checker,
       clock: systemClock,
       events,
-      observer: observer({ log, metrics: registerProtocolMetrics(metrics) }),
+      observer: observer({
+        log,
+        metrics: registerProtocolMetrics(metrics),
+        health: registerHealthMetrics(metrics),
+      }),
     },
   );
   stops.push(() => driver.stop());
@@ -284,8 +293,17 @@ function reachable({ host, port }: { readonly host: string; readonly port: numbe
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
+function healthChecker({ health }: Settings, metrics: MetricRegistry): HealthChecker {
+  const checker = new HttpChecker({
+    timeoutMs: health.healthCheckTimeoutMs,
+    keepAliveMs: 2 * health.healthCheckIntervalMs,
+  });
+  registerPoolMetrics(metrics, () => checker.stats());
+  return checker;
+}
+
 function protocolSettings(settings: Settings): Partial<ProtocolSettings> {
-  const { peering, membership, records, gossip } = settings;
+  const { peering, membership, records, gossip, health } = settings;
   return {
     peering: {
       fullMeshMaxCount: peering.fullMeshMaxCount,
@@ -303,6 +321,12 @@ function protocolSettings(settings: Settings): Partial<ProtocolSettings> {
     gossip: {
       authorRecordsPerSecond: gossip.authorRecordsPerSecond,
       authorBurstCount: gossip.authorBurstCount,
+    },
+    checks: {
+      intervalMs: health.healthCheckIntervalMs,
+      failureThreshold: health.failureThreshold,
+      recoveryThreshold: health.recoveryThreshold,
+      inFlightMaxCount: health.healthChecksMaxCount,
     },
     joinTimeoutMs: gossip.joinTimeoutMs,
     retentionMs: {

@@ -6,6 +6,7 @@
  * the core has a default of its own, that is the one; the reason stands beside it. Names of settings
  * are unique across rooms, because flags, variables and files know no rooms.
  */
+import { defaultCheckSettings } from '../core/backends/checks.ts';
 import { defaultHostingSettings } from '../core/hosting/hosting.ts';
 import { defaultPeeringSettings } from '../core/peering/peering.ts';
 import { defaultGossipSettings, defaultProtocolSettings } from '../core/protocol.ts';
@@ -414,7 +415,7 @@ export const schema = {
   health: {
     healthCheckIntervalMs: setting({
       kind: integer({ min: 100, max: hour, unit: 'ms' }),
-      default: 5 * second,
+      default: defaultCheckSettings.intervalMs,
       help: 'Pause between two health checks of a backend.',
       basis: 'contract',
     }),
@@ -426,15 +427,21 @@ export const schema = {
     }),
     failureThreshold: setting({
       kind: integer({ min: 1, max: 100 }),
-      default: 3,
-      help: 'Failed checks in a row that take a backend out.',
+      default: defaultCheckSettings.failureThreshold,
+      help: 'Failed checks in a row that take a backend out; one is enough when it says that it is not ready.',
       basis: 'contract',
     }),
     recoveryThreshold: setting({
       kind: integer({ min: 1, max: 100 }),
-      default: 2,
+      default: defaultCheckSettings.recoveryThreshold,
       help: 'Good checks in a row that take it back in.',
       basis: 'contract',
+    }),
+    healthChecksMaxCount: setting({
+      kind: integer({ min: 1, max: 1_000 }),
+      default: defaultCheckSettings.inFlightMaxCount,
+      help: 'Health checks under way at once; the others wait for their turn.',
+      basis: 'guess',
     }),
   },
 

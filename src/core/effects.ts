@@ -5,6 +5,7 @@
  * their results back as further inputs, one at a time.
  */
 import type { ErrorCode, ErrorDetails } from '../errors.ts';
+import type { CheckOutcome } from './backends/outcome.ts';
 import type { Dial } from './peering/peering.ts';
 import type { FloorEntry } from './record/floor.ts';
 import type { NodeFields, NodeId } from './record/node.ts';
@@ -90,7 +91,9 @@ export type Input =
       readonly peer: PeerId;
       readonly multiaddrs: readonly string[];
       readonly source: 'mdns' | 'dht' | 'store';
-    };
+    }
+  /** The answer to the `check` with this key. */
+  | { readonly type: 'checked'; readonly key: string; readonly outcome: CheckOutcome };
 
 /** What the exchange of records consists of, records themselves aside. */
 export type ExchangeMessage = Extract<
@@ -170,6 +173,11 @@ export type Effect =
   | { readonly type: 'hang-up'; readonly peer: PeerId }
   | { readonly type: 'ping'; readonly peer: PeerId }
   | { readonly type: 'look-up'; readonly peer: PeerId }
+  /**
+   * Ask `http://host:port/metrics`; answered by one `checked`. The key is used once and names who asks:
+   * it begins with `backend:` for a hosted backend.
+   */
+  | { readonly type: 'check'; readonly key: string; readonly host: string; readonly port: number }
   | {
       readonly type: 'wake';
       readonly afterMs: number;
@@ -191,6 +199,8 @@ export type CoreLogEvent =
   | 'key_in_use_twice'
   | 'equivocation_proved'
   | 'seed_unreachable'
+  | 'backend_unhealthy'
+  | 'backend_healthy'
   | 'dial_failed'
   | 'agent_removed'
   | 'taken_out_but_alive'

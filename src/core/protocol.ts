@@ -5,6 +5,8 @@
  * the agent's own entry, and when the agent may call itself ready.
  */
 import { unreachable } from '../errors.ts';
+import { BackendHealth } from './backends/backend-health.ts';
+import type { CheckSettings } from './backends/checks.ts';
 import type { CoreLogEvent, Effect, Input, Refusal, StoreOperation, Ticket, Wake } from './effects.ts';
 import { RateLimit } from './gossip/rate-limit.ts';
 import { Hosting, type HostingSettings } from './hosting/hosting.ts';
@@ -58,6 +60,7 @@ export interface ProtocolSettings {
   readonly peering: Partial<PeeringSettings>;
   readonly sync: Partial<SyncSettings>;
   readonly gossip: Partial<GossipSettings>;
+  readonly checks: Partial<CheckSettings>;
   /** How long a starting agent looks for a peer to learn from before it calls itself ready, ms. */
   readonly joinTimeoutMs: number;
   /** How long an agent that is dead or has left is remembered, ms, by its type. Bootstrap agents are never forgotten. */
@@ -71,6 +74,7 @@ export const defaultProtocolSettings: ProtocolSettings = {
   peering: {},
   sync: {},
   gossip: {},
+  checks: {},
   joinTimeoutMs: 3_000, // Guess: a few dials that time out; alone is a normal state.
   retentionMs: { proxy: 24 * 3_600_000, backend: 24 * 3_600_000, governator: 24 * 3_600_000 }, // Serf tries for 24 h.
 };
@@ -119,6 +123,7 @@ export class Protocol {
   readonly peering: Peering;
   readonly sync: SyncExchange;
   readonly hosting: Hosting;
+  readonly backends: BackendHealth;
   readonly author: Author;
   readonly #options: ProtocolOptions;
   readonly #settings: ProtocolSettings;
@@ -173,6 +178,14 @@ export class Protocol {
       table: this.table,
       livenessOf,
       nameOf: author => this.nodeIdOf(author) ?? author,
+      onOwn: (record, origin, now) => this.backends.follow(record, origin, now),
+    });
+    this.backends = new BackendHealth(this.#settings.checks, {
+      author: this.author,
+      table: this.table,
+      random: components.random,
+      say: (record, now) => this.hosting.say(record, now, []),
+      renew: (id, now) => this.hosting.renew(id, now),
     });
     this.peering = new Peering(this.#settings.peering, {
       self,
@@ -259,7 +272,7 @@ export class Protocol {
       return [{ type: 'persist', operations, then: [] }];
     }
     for (const record of restored.records) {
-      if (record.authority === 'self' && record.author !== this.author.peer) this.#meet(record, now);
+      if (isOfAgent(record) && record.author !== this.author.peer) this.#meet(record, now);
       this.author.observe(record.time);
     }
     this.table.restore(restored.records);
@@ -333,6 +346,8 @@ export class Protocol {
       case 'discovered':
         this.peering.addPeer(input.peer, input.multiaddrs, input.source, now.monoMs);
         return this.#dialDue(now);
+      case 'checked':
+        return this.backends.checked(input, now);
       case 'tick':
         return this.#tick(now);
       case 'join-overdue':
@@ -511,7 +526,7 @@ export class Protocol {
     this.author.observe(record.time);
     this.#dirtyClocks.add(record.author);
     if (record.author === this.author.peer) return this.#ownVoice(record, now);
-    if (record.authority !== 'self') return [];
+    if (!isOfAgent(record)) return [];
     const isHolder = this.table.ledger.resolution(record.subject).winner === record;
     const met = isHolder || record.body.type === 'departure' ? this.#meet(record, now) : [];
     return [...met, ...this.#defendName(record, now), ...this.#dialDue(now)];
@@ -525,6 +540,7 @@ export class Protocol {
       const fields = { ...unknownFields, ...before, peer: author, id: record.subject };
       return this.#noted(this.detector.left(memberFields(fields), epoch, now), now);
     }
+    if (body.type !== 'entry') return [];
     const { multiaddrs = [], probe = '', isBootstrap = false } = body.agent ?? {};
     this.peering.addPeer(author, multiaddrs, 'record', now.monoMs, isBootstrap);
     const isFresh = now.wallMs - record.time.wallMs < this.#settings.joinTimeoutMs;
@@ -723,6 +739,7 @@ export class Protocol {
     ];
     if (this.#phase === 'stopping') return effects;
     effects.push(...this.#noted(this.detector.tick(now), now), ...this.#dialDue(now));
+    if (this.#phase === 'ready') effects.push(...this.backends.tick(now));
     if (this.#isDue('second', secondMs, now)) effects.push(...this.#everySecond(now));
     if (this.#isDue('clock', clockFlushEveryMs, now) && this.#dirtyClocks.size > 0) {
       effects.push({ type: 'persist', operations: this.#clockRows(), then: [] });
@@ -922,6 +939,11 @@ const unknownFields = { nodeType: 'backend', isBootstrap: false, address: '' } a
 
 function memberFields({ peer, id, nodeType, isBootstrap, address }: MemberFields): MemberFields {
   return { peer, id, nodeType, isBootstrap, address };
+}
+
+/** Of an agent about itself, as opposed to what it says of the health of its services. */
+function isOfAgent({ authority, body }: VerifiedRecord): boolean {
+  return authority === 'self' && body.type !== 'health';
 }
 
 function wake(afterMs: number, input: Wake): Effect {

@@ -15,6 +15,7 @@ import type { RecentEvents } from './event-log.ts';
 import { Intake, type IntakeSettings, type Rejection } from './intake.ts';
 import type {
   Clock,
+  HealthChecker,
   Network,
   NetworkHandlers,
   ProbeCodec,
@@ -47,6 +48,7 @@ export interface DriverComponents {
   readonly network: Network;
   readonly probes: ProbePort;
   readonly store: Store;
+  readonly checker: HealthChecker;
   readonly clock: Clock;
   readonly events: RecentEvents;
   readonly observer: Observer;
@@ -248,7 +250,7 @@ export class Driver {
   }
 
   #carryOut(effect: Effect): void {
-    const { network, probes, codec, probeCodec, clock, events, observer } = this.#components;
+    const { network, probes, codec, probeCodec, checker, clock, events, observer } = this.#components;
     switch (effect.type) {
       case 'persist':
         return this.#writes.add(effect.operations, effect.then);
@@ -273,6 +275,10 @@ export class Driver {
         return network.ping(effect.peer);
       case 'look-up':
         return network.lookUp(effect.peer);
+      case 'check': {
+        const { key } = effect;
+        return checker.check(effect, outcome => this.feed({ type: 'checked', key, outcome }));
+      }
       case 'wake':
         return this.#wake(effect.afterMs, effect.input, effect.afterPoll === true);
       case 'reply':

@@ -1,8 +1,9 @@
 /** A running agent as its callers see it: commands go to the driver, questions to the protocol's tables. */
 import type { Protocol } from '../core/protocol.ts';
+import { isHealthSubject } from '../core/record/health.ts';
 import type { NodeId } from '../core/record/node.ts';
 import { compareText, type PeerId, type VerifiedRecord } from '../core/record/record.ts';
-import type { DetectorView, PartitionView, RecordView, SubjectView } from '../core/view.ts';
+import type { BackendCheckView, DetectorView, PartitionView, RecordView, SubjectView } from '../core/view.ts';
 import { FirsthandError } from '../errors.ts';
 import type {
   AgentIdentity,
@@ -133,10 +134,17 @@ export class LocalAgent implements AgentPort {
   }
 
   subjects(after: NodeId | undefined, limit: number): readonly SubjectView[] {
-    const ids = [...this.#components.protocol.table.ledger.subjects()].sort(compareText);
+    const all = [...this.#components.protocol.table.ledger.subjects()];
+    const ids = all.filter(id => !isHealthSubject(id)).sort(compareText);
     const from = after === undefined ? 0 : ids.findIndex(id => id > after);
     const page = from < 0 ? [] : ids.slice(from, from + limit);
     return page.map(id => this.subject(id)).filter(view => view !== undefined);
+  }
+
+  /** Each hosted backend as its checks see it. */
+  backendChecks(): readonly BackendCheckView[] {
+    const { protocol, clock } = this.#components;
+    return protocol.backends.views(clock.now());
   }
 
   clock(): ClockView {
@@ -335,7 +343,7 @@ function recordView(record: VerifiedRecord): Omit<RecordView, 'vouches' | 'lost'
     claimedAt,
     leaseMs,
     digest,
-    kind: body.type === 'entry' ? 'entry' : body.reason,
+    kind: body.type === 'departure' ? body.reason : body.type,
     ...(body.type === 'entry' ? { node: body.node } : {}),
     wire: Buffer.from(record.wire).toString('base64'),
   };

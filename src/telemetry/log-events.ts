@@ -38,6 +38,9 @@ export const logEvents = {
   partition_healed: 'info',
   isolated: 'warn',
 
+  backend_unhealthy: 'info',
+  backend_healthy: 'info',
+
   http_listening: 'info',
   http_request_failed: 'error',
 

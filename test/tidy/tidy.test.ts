@@ -25,6 +25,7 @@ const allowed: Readonly<Record<string, readonly string[] | 'all'>> = {
   store: [...everywhere, 'telemetry'],
   net: [...everywhere, 'telemetry'],
   discovery: [...everywhere, 'telemetry'],
+  health: [...everywhere, 'telemetry'],
   http: [...everywhere, 'telemetry'],
   sim: [...everywhere, 'wire', 'identity', 'store'],
 };

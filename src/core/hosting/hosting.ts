@@ -35,6 +35,8 @@ export interface HostingComponents {
   readonly livenessOf: (author: PeerId) => LivenessState;
   /** For messages: the node id of an agent, or its key when it is not known. */
   readonly nameOf: (author: PeerId) => string;
+  /** Hears of each record of our own: `said` just now, or `recalled` from the store or a peer. */
+  readonly onOwn: (record: VerifiedRecord, origin: 'said' | 'recalled', now: Now) => void;
 }
 
 export class Hosting {
@@ -104,9 +106,16 @@ export class Hosting {
 
   /** A record of our own came from the store or, after a loss, from a peer: we host this service (again). */
   adopt(record: VerifiedRecord, now: Now): void {
-    if (record.authority !== 'host') return;
-    if (record.body.type === 'entry') this.#leases.renew(record.subject, now.monoMs);
-    else this.#leases.end(record.subject);
+    if (record.authority === 'host') {
+      if (record.body.type === 'entry') this.#leases.renew(record.subject, now.monoMs);
+      else this.#leases.end(record.subject);
+    }
+    this.#components.onOwn(record, 'recalled', now);
+  }
+
+  /** The service was heard from, and says nothing new. */
+  renew(id: NodeId, now: Now): void {
+    if (this.#leases.has(id)) this.#leases.renew(id, now.monoMs);
   }
 
   /** Everything that is registered here once more, in the present epoch: what was said before is void. */
@@ -127,6 +136,7 @@ export class Hosting {
     const taken = this.#components.table.take(record, now);
     if (taken.type !== 'admitted')
       throw new TypeError(`our own record was not admitted: ${JSON.stringify(taken)}`);
+    this.#components.onOwn(record, 'said', now);
     return taken.effects.map(effect =>
       effect.type === 'persist'
         ? { ...effect, then: [{ type: 'publish', records: [record] }, ...then] }

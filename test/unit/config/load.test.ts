@@ -157,6 +157,7 @@ describe('config/load', () => {
       healthCheckTimeoutMs: 3_000,
       failureThreshold: 5,
       recoveryThreshold: 4,
+      healthChecksMaxCount: 32,
     });
     assert.equal(settings.gossip.joinTimeoutMs, 30_000);
     assert.equal(settings.log.logLevel, 'debug');

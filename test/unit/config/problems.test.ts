@@ -63,6 +63,7 @@ const badValues: Readonly<Record<string, readonly [bad: string, allowed: string]
   healthCheckTimeoutMs: ['1', '10 to 300000'],
   failureThreshold: ['0', '1 to 100'],
   recoveryThreshold: ['101', '1 to 100'],
+  healthChecksMaxCount: ['0', '1 to 1000'],
   logLevel: ['loud', 'trace, debug, info, warn, error or silent'],
   logFormat: ['xml', 'pretty or json'],
 };

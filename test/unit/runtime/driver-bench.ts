@@ -8,7 +8,7 @@ import { LocalAgent } from '../../../src/runtime/local-agent.ts';
 import type { Verdict } from '../../../src/runtime/ports.ts';
 import { seededRandom } from '../../../src/runtime/seeded-random.ts';
 import { nodeFields, Speaker, testCluster } from '../../record-builder.ts';
-import { FakeClock, FakeNetwork, FakeStore } from './fake-ports.ts';
+import { FakeChecker, FakeClock, FakeNetwork, FakeStore } from './fake-ports.ts';
 
 const epoch = 10;
 
@@ -17,6 +17,7 @@ export class DriverBench {
   readonly clock = new FakeClock();
   readonly store = new FakeStore();
   readonly network = new FakeNetwork();
+  readonly checker = new FakeChecker();
   readonly events = new RecentEvents({ epoch });
   /** Inputs and effects in the order in which the observer saw them. */
   readonly trace: string[] = [];
@@ -28,7 +29,7 @@ export class DriverBench {
   loopDelayMs = 0;
 
   constructor(options: { readonly seeds?: readonly string[] } = {}) {
-    const { clock, store, network, events } = this;
+    const { clock, store, network, checker, events } = this;
     const { codec, peer } = this.me;
     const observer: Observer = {
       input: (input: Input) => this.trace.push(`> ${input.type}`),
@@ -43,7 +44,7 @@ export class DriverBench {
     );
     this.driver = new Driver(
       { cluster: testCluster, seeds: options.seeds ?? [], intake: {} },
-      { protocol: this.protocol, codec, network, store, clock, events, observer },
+      { protocol: this.protocol, codec, network, store, checker, clock, events, observer },
     );
     this.agent = new LocalAgent(
       {

@@ -1,10 +1,12 @@
 /** A world that moves by hand only: time, turns of the loop, and what the store answers. */
+import type { CheckOutcome } from '../../../src/core/backends/outcome.ts';
 import type { StoreOperation } from '../../../src/core/effects.ts';
 import type { PeerId } from '../../../src/core/record/record.ts';
 import type { Now } from '../../../src/core/time.ts';
 import type {
   Clock,
   DialTarget,
+  HealthChecker,
   LinkView,
   LocalContact,
   Network,
@@ -163,6 +165,22 @@ export class FakeNetwork implements Network {
 
   links(): readonly LinkView[] {
     return this.linked;
+  }
+
+  stop(): Promise<void> {
+    return Promise.resolve();
+  }
+}
+
+export class FakeChecker implements HealthChecker {
+  /** Targets that were asked, `host:port`, and who waits for the answer. */
+  readonly asked: { readonly target: string; readonly answer: (outcome: CheckOutcome) => void }[] = [];
+
+  check(
+    { host, port }: { readonly host: string; readonly port: number },
+    answer: (o: CheckOutcome) => void,
+  ): void {
+    this.asked.push({ target: `${host}:${port}`, answer });
   }
 
   stop(): Promise<void> {

@@ -28,6 +28,7 @@ class Bench {
   readonly table: Table;
   readonly hosting: Hosting;
   readonly liveness: Record<string, LivenessState>;
+  readonly own: string[] = [];
 
   constructor(options: Options = {}) {
     this.liveness = options.liveness ?? {};
@@ -40,6 +41,7 @@ class Bench {
       table: this.table,
       livenessOf,
       nameOf: peer => `agent-of-${peer}`,
+      onOwn: (record, origin) => this.own.push(`${origin} ${record.subject}`),
     });
     for (const each of options.known ?? []) {
       const { type } = this.table.take(each, at(0));
