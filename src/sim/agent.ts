@@ -3,6 +3,7 @@ import type { Input } from '../core/effects.ts';
 import { Protocol, type ProtocolSettings } from '../core/protocol.ts';
 import { capabilitiesOf, type NodeFields, type NodeId } from '../core/record/node.ts';
 import type { PeerId } from '../core/record/record.ts';
+import type { BackendCheckView } from '../core/view.ts';
 import { AgentKey } from '../identity/agent-key.ts';
 import { nextEpoch } from '../identity/epoch.ts';
 import { SignedProbeCodec } from '../identity/probe-codec.ts';
@@ -11,6 +12,7 @@ import { Driver, type Observer } from '../runtime/driver.ts';
 import { RecentEvents } from '../runtime/event-log.ts';
 import type { NetworkHandlers, Verdict } from '../runtime/ports.ts';
 import { seededRandom } from '../runtime/seeded-random.ts';
+import type { Clinic } from './clinic.ts';
 import { SimDisk } from './disk.ts';
 import { addressOf, type SimNetworkHub } from './network.ts';
 import { VirtualClock } from './scheduler.ts';
@@ -30,6 +32,12 @@ export interface Trace {
   input(agent: NodeId, input: Input): void;
 }
 
+export interface SimAgentComponents {
+  readonly hub: SimNetworkHub;
+  readonly clinic: Clinic;
+  readonly trace: Trace;
+}
+
 interface Process {
   readonly protocol: Protocol;
   readonly driver: Driver;
@@ -41,6 +49,7 @@ export class SimAgent {
   readonly peer: PeerId;
   readonly #options: SimAgentOptions;
   readonly #hub: SimNetworkHub;
+  readonly #clinic: Clinic;
   readonly #trace: Trace;
   readonly #key: AgentKey;
   readonly #codec: SignedRecordCodec;
@@ -49,10 +58,11 @@ export class SimAgent {
   #process: Process | undefined;
   #lives = 0;
 
-  constructor(options: SimAgentOptions, components: { readonly hub: SimNetworkHub; readonly trace: Trace }) {
+  constructor(options: SimAgentOptions, components: SimAgentComponents) {
     this.id = `agent-${options.index}`;
     this.#options = options;
     this.#hub = components.hub;
+    this.#clinic = components.clinic;
     this.#trace = components.trace;
     this.#key = simulatedKey(options.seed, options.index);
     this.peer = this.#key.peerId;
@@ -69,6 +79,12 @@ export class SimAgent {
   get protocol(): Protocol {
     if (this.#process === undefined) throw new TypeError(`${this.id} is down`);
     return this.#process.protocol;
+  }
+
+  /** The services it hosts, as it checks them; none while it is down. */
+  get backends(): readonly BackendCheckView[] {
+    const process = this.#process;
+    return process === undefined ? [] : process.protocol.backends.views(process.clock.now());
   }
 
   async start(): Promise<void> {
@@ -103,6 +119,7 @@ export class SimAgent {
         network,
         probes,
         store,
+        checker: this.#clinic.checker(clock),
         clock,
         events: new RecentEvents({ epoch, keptMaxCount: 100 }),
         observer: this.#observer(),
@@ -116,7 +133,7 @@ export class SimAgent {
     });
     const { multiaddrs } = await network.start(pausable(driver.handlers, clock));
     driver.start({
-      node: this.#node(clock, `10.0.0.${this.#options.index}:7000`),
+      node: this.#node(clock, `10.0.0.${this.#options.index}:7000`, 9_000),
       agent: { multiaddrs, probe },
     });
   }
@@ -125,7 +142,9 @@ export class SimAgent {
   register(id: NodeId, port: number): void {
     const process = this.#process;
     if (process === undefined) return;
-    const node = this.#node(process.clock, `10.1.0.${this.#options.index}:${port}`);
+    // A metrics port of its own, so that it can fall ill alone.
+    const metricsPort = 9_000 + Number(/\d*$/.exec(id)?.[0]);
+    const node = this.#node(process.clock, `10.1.0.${this.#options.index}:${port}`, metricsPort);
     process.driver.register({ action: 'register', id, node }).catch(() => {
       // Refusals (a service hosted elsewhere, an agent still joining) are part of the workload.
     });
@@ -166,10 +185,10 @@ export class SimAgent {
     });
   }
 
-  #node(clock: VirtualClock, address: string): NodeFields {
+  #node(clock: VirtualClock, address: string, metricsPort: number): NodeFields {
     return {
       address,
-      metricsPort: 9_000,
+      metricsPort,
       nodeType: 'backend',
       isLoadBalancer: false,
       capabilities: capabilitiesOf('backend'),

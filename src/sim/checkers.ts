@@ -1,5 +1,7 @@
 /** What must hold when the faults are over. Each answers with sentences; none means it holds. */
+import { metricsUrl } from '../core/backends/checks.ts';
 import type { SimAgent } from './agent.ts';
+import type { Clinic } from './clinic.ts';
 
 /** Agents that hold different records, list different nodes, or do not list everybody as alive. */
 export function disagreements(agents: readonly SimAgent[]): readonly string[] {
@@ -21,6 +23,22 @@ export function disagreements(agents: readonly SimAgent[]): readonly string[] {
     }
   }
   return found;
+}
+
+/** Services that are ill and not listed so, or the other way round. */
+export function misjudgements(agents: readonly SimAgent[], clinic: Clinic): readonly string[] {
+  return agents
+    .filter(({ isUp }) => isUp)
+    .flatMap(agent =>
+      agent.protocol.table.listing
+        .nodes()
+        .filter(({ peerId }) => peerId === undefined)
+        .flatMap(({ id, address, metricsPort, status }) => {
+          const host = address.slice(0, address.lastIndexOf(':'));
+          const expected = clinic.isWell(metricsUrl({ host, port: metricsPort })) ? 'alive' : 'unhealthy';
+          return status === expected ? [] : [`${agent.id} lists ${id} as ${status}, and it is ${expected}`];
+        }),
+    );
 }
 
 /** Services that their own host believes to host, and that are not in its table. */

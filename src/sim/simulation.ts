@@ -2,16 +2,19 @@
  * A cluster through a bad day, replayable from one seed.
  *
  * Agents join; services come, change and go; agents crash, leave and come back; links lose and
- * delay; the cluster is cut in two and healed. Then the faults end, and everybody has to agree.
+ * delay; the cluster is cut in two and healed; services fall ill and recover. Then the faults end, and
+ * everybody has to agree; who is ill by then stays so, and everybody has to know.
  */
 import { createHash } from 'node:crypto';
+import { checkFailures } from '../core/backends/outcome.ts';
 import type { Input } from '../core/effects.ts';
 import type { ProtocolSettings } from '../core/protocol.ts';
 import { type Random, randomIndex } from '../core/random.ts';
 import { compareText } from '../core/record/record.ts';
 import { seededRandom } from '../runtime/seeded-random.ts';
 import { SimAgent } from './agent.ts';
-import { disagreements, lostWrites } from './checkers.ts';
+import { disagreements, lostWrites, misjudgements } from './checkers.ts';
+import { Clinic } from './clinic.ts';
 import { SimNetworkHub } from './network.ts';
 import { Scheduler } from './scheduler.ts';
 
@@ -49,6 +52,9 @@ class Simulation {
   readonly #scheduler = new Scheduler();
   readonly #hash = createHash('sha256');
   readonly #chaos: Random;
+  /** Apart from the chaos, which so stays the same with or without illness. */
+  readonly #fate: Random;
+  readonly #clinic: Clinic;
   readonly #hub: SimNetworkHub;
   readonly #agents: readonly SimAgent[];
   readonly #happened = new Map<string, number>();
@@ -57,6 +63,8 @@ class Simulation {
   constructor(options: SimulationOptions) {
     this.#options = options;
     this.#chaos = seededRandom(options.seed, 'chaos');
+    this.#fate = seededRandom(options.seed, 'fate');
+    this.#clinic = new Clinic({ random: seededRandom(options.seed, 'clinic') });
     this.#hub = new SimNetworkHub(
       { loss: 0, delayMinMs: 0.5, delayMaxMs: 3 },
       { scheduler: this.#scheduler, random: seededRandom(options.seed, 'network') },
@@ -66,7 +74,8 @@ class Simulation {
     for (let index = 1; index <= options.agentsCount; index++) {
       const seeds = agents.slice(0, 2).map(agent => agent.peer);
       const settings = options.settings ?? {};
-      agents.push(new SimAgent({ seed: options.seed, index, seeds, settings }, { hub: this.#hub, trace }));
+      const components = { hub: this.#hub, clinic: this.#clinic, trace };
+      agents.push(new SimAgent({ seed: options.seed, index, seeds, settings }, components));
     }
     this.#agents = agents;
   }
@@ -77,15 +86,16 @@ class Simulation {
     const endMs = this.#scheduler.nowMs + this.#options.minutes * 60_000;
     while (this.#scheduler.nowMs < endMs) {
       await this.#somethingHappens();
+      await this.#somebodyIsStruck();
       await this.#scheduler.run(this.#scheduler.nowMs + 2 * stepMeanMs * this.#chaos.next());
     }
     await this.#calm();
 
     const calmAtMs = this.#scheduler.nowMs;
-    let violations = disagreements(this.#agents);
+    let violations = this.#violations();
     while (violations.length > 0 && this.#scheduler.nowMs - calmAtMs < settleMaxMs) {
       await this.#scheduler.run(this.#scheduler.nowMs + checkEveryMs);
-      violations = disagreements(this.#agents);
+      violations = this.#violations();
     }
     return {
       seed: this.#options.seed,
@@ -112,6 +122,23 @@ class Simulation {
     else if (dice < 0.9) await this.#do('partition', () => this.#partition());
     else if (dice < 0.94) await this.#do('heal', () => this.#hub.heal());
     else await this.#do('weather', () => this.#weather());
+  }
+
+  async #somebodyIsStruck(): Promise<void> {
+    const dice = this.#fate.next();
+    const services = this.#agents.flatMap(agent => agent.backends.map(({ url }) => url));
+    const struck = services[randomIndex(this.#fate, Math.max(1, services.length))];
+    const patient = this.#clinic.patients[randomIndex(this.#fate, Math.max(1, this.#clinic.patients.length))];
+    const ailment = checkFailures[randomIndex(this.#fate, checkFailures.length)];
+    if (dice < 0.1 && struck !== undefined && ailment !== undefined) {
+      await this.#do('sick', () => this.#clinic.fallsIll(struck, ailment));
+    } else if (dice > 0.93 && patient !== undefined) {
+      await this.#do('cured', () => this.#clinic.isCured(patient));
+    }
+  }
+
+  #violations(): readonly string[] {
+    return [...disagreements(this.#agents), ...misjudgements(this.#agents, this.#clinic)];
   }
 
   async #do(name: string, action: () => void | Promise<void>): Promise<void> {
@@ -145,6 +172,7 @@ class Simulation {
     if (input.type === 'records-received')
       for (const record of input.records) this.#hash.update(record.digest);
     if (input.type === 'sync-message') this.#hash.update(input.message.type);
+    if (input.type === 'checked') this.#hash.update(`${input.key} ${input.outcome.ok}`);
     this.#hash.update('\n');
   }
 }

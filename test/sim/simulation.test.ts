@@ -20,7 +20,8 @@ describe('sim/simulation', { timeout: 120_000 }, () => {
     const { violations, happened } = await simulate(run);
 
     assert.deepEqual(violations, [], `SEED=${run.seed} agents=${run.agentsCount} minutes=${run.minutes}`);
-    for (const fault of ['register', 'crash', 'restart']) assert.isAbove(happened[fault] ?? 0, 0, fault);
+    for (const fault of ['register', 'crash', 'restart', 'sick', 'cured'])
+      assert.isAbove(happened[fault] ?? 0, 0, fault);
   });
 
   it('tells the same story for the same seed, and another one for another', async () => {

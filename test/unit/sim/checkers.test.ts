@@ -2,7 +2,8 @@
 import { assert, describe, it } from 'vitest';
 import { seededRandom } from '../../../src/runtime/seeded-random.ts';
 import { SimAgent } from '../../../src/sim/agent.ts';
-import { disagreements, lostWrites } from '../../../src/sim/checkers.ts';
+import { disagreements, lostWrites, misjudgements } from '../../../src/sim/checkers.ts';
+import { Clinic } from '../../../src/sim/clinic.ts';
 import { SimNetworkHub } from '../../../src/sim/network.ts';
 import { Scheduler } from '../../../src/sim/scheduler.ts';
 import { departure, record } from '../../record-builder.ts';
@@ -14,14 +15,15 @@ async function pair({ areLinked }: { readonly areLinked: boolean }) {
     { loss: 0, delayMinMs: 1, delayMaxMs: 2 },
     { scheduler, random: seededRandom(1) },
   );
-  const components = { hub, trace: { input: () => {} } };
+  const clinic = new Clinic({ random: seededRandom(1) });
+  const components = { hub, clinic, trace: { input: () => {} } };
   const first = new SimAgent({ seed: 1, index: 1, seeds: [], settings: {} }, components);
   const seeds = areLinked ? [first.peer] : [];
   const second = new SimAgent({ seed: 1, index: 2, seeds, settings: {} }, components);
   await first.start();
   await second.start();
   await scheduler.run(5_000);
-  return { agents: [first, second] as const, scheduler };
+  return { agents: [first, second] as const, scheduler, clinic };
 }
 
 describe('sim/checkers', () => {
@@ -42,6 +44,23 @@ describe('sim/checkers', () => {
       'agent-1 lists agent-2 as absent',
       'agent-2 lists agent-1 as absent',
     ]);
+  });
+
+  it('find a service that is ill and listed as well, until it is listed as ill everywhere', async () => {
+    const { agents, scheduler, clinic } = await pair({ areLinked: true });
+    agents[0].register('service-7', 8_000);
+    await scheduler.run(10_000);
+    clinic.fallsIll('http://10.1.0.1:9007/metrics', 'refused');
+
+    const before = misjudgements(agents, clinic);
+    await scheduler.run(30_000);
+    const after = misjudgements(agents, clinic);
+
+    assert.deepEqual(before, [
+      'agent-1 lists service-7 as alive, and it is unhealthy',
+      'agent-2 lists service-7 as alive, and it is unhealthy',
+    ]);
+    assert.deepEqual(after, []);
   });
 
   it('find one record that only one of them holds', async () => {
