@@ -54,7 +54,8 @@ export function failureOf(error: unknown): Complaint {
   if (code === 'UND_ERR_HEADERS_OVERFLOW') {
     return { reason: 'too-large', detail: 'the headers of its answer are too long' };
   }
-  if (code.startsWith('HPE_')) return { reason: 'garbage', detail: 'its answer is not HTTP' };
+  if (code.startsWith('HPE_') || code === 'HTTPParserError')
+    return { reason: 'garbage', detail: 'its answer is not HTTP' };
   return { reason: 'unreachable', detail: unreachableTexts[code] ?? `the connection failed (${code})` };
 }
 
@@ -73,9 +74,10 @@ const unreachableTexts: Readonly<Record<string, string>> = {
   UND_ERR_SOCKET: 'it closed the connection without an answer',
 };
 
+/** The error's code, or its name where it has none. */
 function codeOf(error: unknown): string {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  return typeof code === 'string' ? code : 'unknown';
+  if (!(error instanceof Error)) return 'unknown';
+  return 'code' in error && typeof error.code === 'string' ? error.code : error.name;
 }
 
 function jsonObject(text: string): Readonly<Record<string, unknown>> | undefined {

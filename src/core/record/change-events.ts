@@ -51,10 +51,10 @@ function livenessOf(view: NodeView | undefined): LivenessState | undefined {
   return view?.status === 'unhealthy' ? 'alive' : view?.status;
 }
 
-/** Only of what was listed and still is: that a node appears unhealthy is said where it appears. */
+/** Whatever appears counts as healthy until it is told otherwise; of what is gone nothing is told. */
 export function healthEvents(id: NodeId, { before, after }: ListingChange): readonly Effect[] {
-  if (before === undefined || after === undefined) return [];
-  const wasWell = before.ailment === undefined;
+  if (after === undefined) return [];
+  const wasWell = before?.ailment === undefined;
   if (wasWell === (after.ailment === undefined)) return [];
   const [from, to] = wasWell ? (['healthy', 'unhealthy'] as const) : (['unhealthy', 'healthy'] as const);
   const reason = after.ailment === undefined ? recoveryText : failureTexts[after.ailment];
