@@ -4,7 +4,8 @@
  * Everything lives in a temporary folder and on loopback; Ctrl-C takes it all away again.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
+import { createServer as createHttpServer } from 'node:http';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { AgentProcess, aliveIds, eventually } from '../test/cluster/agent-process.ts';
@@ -52,6 +53,14 @@ function isFree(port: number): Promise<boolean> {
   });
 }
 
+/** What stands for the service: answers `/metrics`, as its agent asks it to every few seconds. */
+function startService(): Promise<{ readonly port: number }> {
+  const server = createHttpServer((_, response) => response.end('{"ready":true}'));
+  return new Promise(resolve => {
+    server.listen(0, '127.0.0.1', () => resolve(server.address() as AddressInfo));
+  });
+}
+
 try {
   console.log('Starting three agents of one cluster; the second and third join through the first:\n');
   const proxy = await start('proxy-1', 'proxy', 7980, []);
@@ -66,12 +75,13 @@ try {
     );
   }
 
-  const body = { id: 'llama-70b', address: '10.0.0.7:8000', metrics_port: 9100 };
+  const { port } = await startService();
+  const body = { id: 'llama-70b', address: `127.0.0.1:${port}`, metrics_port: port };
   console.log(`\nRegistering a service with backend-1:\n`);
   console.log(`  curl -X POST ${backend.ready.http}/registration -H 'content-type: application/json' \\`);
   console.log(`    -d '${JSON.stringify(body)}'\n`);
   const startedMs = performance.now();
-  const answer = await backend.register(body.id, body.address);
+  const answer = await backend.register(body.id, body.address, port);
   const { status } = (await answer.json()) as { status: string };
   const answeredMs = performance.now() - startedMs;
   for (const agent of [proxy, governator]) {
@@ -94,8 +104,6 @@ try {
   );
   if (isOnce) await end(0);
   console.log('\nCtrl-C ends the demo.');
-  // Nothing else keeps this process alive when its agents are gone.
-  setInterval(() => {}, 60_000);
 } catch (error) {
   console.error(`the demo failed: ${error instanceof Error ? error.message : String(error)}`);
   await end(1);

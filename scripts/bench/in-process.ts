@@ -37,6 +37,7 @@ async function withAgents<T>(
         http: '127.0.0.1:0',
         mdns: false,
         seeds,
+        healthCheckIntervalMs: 3_600_000, // What is registered here is not there.
       };
       agents.push(await createAgent(options));
     }

@@ -100,11 +100,11 @@ export class AgentProcess {
     return this.get('/peers');
   }
 
-  async register(id: string, address: string): Promise<Response> {
+  async register(id: string, address: string, metricsPort = 9_100): Promise<Response> {
     return fetch(`${this.ready.http}/registration`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ id, address, metrics_port: 9_100 }),
+      body: JSON.stringify({ id, address, metrics_port: metricsPort }),
     });
   }
 
@@ -130,6 +130,9 @@ export class AgentProcess {
   }
 }
 
+/** Most tests register services that are not there. */
+const quietHealth = { FIRSTHAND_HEALTH_CHECK_INTERVAL_MS: '3600000' };
+
 /** A folder for agents of one test, and everything that was started in it: one call ends it all. */
 export class Playground {
   readonly directory: string;
@@ -154,7 +157,8 @@ export class Playground {
     flags: readonly string[] = [],
     extra: Partial<AgentProcessOptions> = {},
   ): Promise<AgentProcess> {
-    const agent = await AgentProcess.start({ ...this.options(id, flags), ...extra });
+    const env = { ...quietHealth, ...extra.env };
+    const agent = await AgentProcess.start({ ...this.options(id, flags), ...extra, env });
     this.#agents.push(agent);
     return agent;
   }

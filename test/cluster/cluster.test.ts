@@ -11,7 +11,7 @@ describe('a cluster of real processes', { timeout: 120_000 }, () => {
   it('lists everybody everywhere, and a service registered at one agent at all of them', async () => {
     const agents = await playground.cluster(['a', 'b', 'c', 'd', 'e']);
 
-    const answer = await agents[2]?.register('service', '10.0.0.1:8000');
+    const answer = await agents[2]?.register('service', '127.0.0.1:8000');
 
     assert.equal(answer?.status, 200);
     for (const agent of agents) {
@@ -27,7 +27,7 @@ describe('a cluster of real processes', { timeout: 120_000 }, () => {
   it('keeps a registration that was answered 200 through kill -9', async () => {
     const lone = await playground.start('lone');
     const ids = Array.from({ length: 50 }, (_, i) => `service-${i}`);
-    const answers = await Promise.all(ids.map(id => lone.register(id, '10.0.0.1:8000')));
+    const answers = await Promise.all(ids.map(id => lone.register(id, '127.0.0.1:8000')));
     await lone.kill();
 
     const again = await playground.start('lone');
@@ -115,7 +115,7 @@ describe('a cluster of real processes', { timeout: 120_000 }, () => {
       () => blue.get<{ foreign_refused: number }>('/mesh'),
       mesh => mesh.foreign_refused > 0,
     );
-    await red.register('of-red', '10.0.0.1:8000');
+    await red.register('of-red', '127.0.0.1:8000');
 
     assert.deepEqual(aliveIds(await blue.peers()), ['blue']);
     assert.deepEqual(aliveIds(await red.peers()), ['of-red', 'red']);

@@ -1,8 +1,10 @@
 /** Whatever comes in, in whatever order, from friend or foe: effects come out, and never a throw. */
 import fc from 'fast-check';
 import { assert, describe, it } from 'vitest';
+import { checkFailures } from '../../../src/core/backends/outcome.ts';
 import type { Effect, Input } from '../../../src/core/effects.ts';
 import { Protocol } from '../../../src/core/protocol.ts';
+import { bucketOf, healthSubjectOf } from '../../../src/core/record/health.ts';
 import { authorities, type ContextEntry, compareText } from '../../../src/core/record/record.ts';
 import { seededRandom } from '../../../src/runtime/seeded-random.ts';
 import {
@@ -13,6 +15,7 @@ import {
   record,
   Speaker,
   startWallMs,
+  subjectHashOf,
   time,
 } from '../../record-builder.ts';
 import { ofType } from './protocol-bench.ts';
@@ -59,6 +62,26 @@ const arbitraryRecord = fc
     }),
   );
 
+const arbitraryHealth = fc
+  .record({
+    author: peer,
+    epoch: fc.constantFrom(0, 1, 10, 11, 12),
+    sequence: fc.integer({ min: 1, max: 3 }),
+    offsetMs: fc.constantFrom(-90_000, 0, 2_500),
+    about: id,
+    reason: fc.constantFrom(undefined, ...checkFailures),
+  })
+  .map(({ offsetMs, about, reason, ...fields }) => {
+    const subjectHash = subjectHashOf(about);
+    return record({
+      ...fields,
+      subject: healthSubjectOf(fields.author, bucketOf(subjectHash)),
+      authority: 'self',
+      time: time(offsetMs),
+      body: { type: 'health', entries: reason === undefined ? [] : [{ subjectHash, reason }] },
+    });
+  });
+
 const digests = fc.array(fc.constantFrom('ab'.repeat(8), 'cd'.repeat(8), '00'.repeat(8)), { maxLength: 5 });
 
 const input: fc.Arbitrary<Input> = fc.oneof(
@@ -84,7 +107,7 @@ const input: fc.Arbitrary<Input> = fc.oneof(
     type: fc.constant('records-received' as const),
     from: stranger,
     via: fc.constantFrom('gossip' as const, 'sync' as const),
-    records: fc.array(arbitraryRecord, { maxLength: 6 }),
+    records: fc.array(fc.oneof({ weight: 3, arbitrary: arbitraryRecord }, arbitraryHealth), { maxLength: 6 }),
     last: fc.boolean(),
   }),
   fc.record({
@@ -120,6 +143,19 @@ const input: fc.Arbitrary<Input> = fc.oneof(
     text: fc.string(),
   }),
   fc.record({
+    type: fc.constant('checked' as const),
+    key: fc.oneof(
+      fc.tuple(id, fc.integer({ min: 1, max: 9 })).map(([about, n]) => `backend:${about}:${n}`),
+      fc.string(),
+    ),
+    outcome: fc.oneof(
+      fc.constant({ ok: true as const, latencyMs: 1 }),
+      fc
+        .constantFrom(...checkFailures)
+        .map(reason => ({ ok: false as const, reason, detail: '', latencyMs: 1 })),
+    ),
+  }),
+  fc.record({
     type: fc.constant('pinged' as const),
     peer: stranger,
     rttMs: fc.option(fc.nat(), { nil: undefined }),
@@ -147,6 +183,7 @@ function freshProtocol(): Protocol {
     // Small, so that everything is full, overdue, dead and reaped within one run.
     table: { totalMaxCount: 4, perAuthorMaxCount: 2, tombstoneRetentionMs: 60_000, proofsMaxCount: 3 },
     hosting: { hostedMaxCount: 2, leaseMs: 5_000 },
+    checks: { inFlightMaxCount: 2, failureThreshold: 1, recoveryThreshold: 1 },
     membership: { suspectMs: 1_000, pingIntervalMs: 500 },
     peering: { fullMeshMaxCount: 2, partialMeshCount: 1, contactsMaxCount: 3 },
     deadRetentionMs: 60_000,

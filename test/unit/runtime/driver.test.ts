@@ -44,6 +44,27 @@ describe('runtime/driver', () => {
     assert.deepEqual(bench.publishedIds(), [['svc']]);
   });
 
+  it('hands checks out and their answers back, one input at a time', async () => {
+    const bench = await DriverBench.begun();
+    const registered = bench.register('svc', '10.0.0.9:80');
+    await bench.write();
+    await registered;
+    bench.clock.advance(1_000);
+    const [check, ...more] = bench.checker.asked;
+    bench.trace.length = 0;
+
+    check?.answer({ ok: false, reason: 'not-ready', detail: 'it says so', latencyMs: 1 });
+
+    assert.equal(check?.target, '10.0.0.9:9090');
+    assert.deepEqual(more, []);
+    assert.deepEqual(bench.trace, ['> checked', '< log']);
+    assert.deepInclude(bench.agent.backendChecks()[0], {
+      id: 'svc',
+      state: 'unhealthy',
+      lastResult: 'it says so',
+    });
+  });
+
   it('answers a repeated registration without a write', async () => {
     const bench = await DriverBench.begun();
     const first = bench.register('svc');

@@ -1,6 +1,16 @@
 import { assert, describe, it } from 'vitest';
+import { bucketOf, healthSubjectOf } from '../../../src/core/record/health.ts';
 import { FirsthandError } from '../../../src/errors.ts';
-import { agentEntry, departure, entryAt, nodeFields, Speaker, seen, time } from '../../record-builder.ts';
+import {
+  agentEntry,
+  departure,
+  entryAt,
+  nodeFields,
+  Speaker,
+  seen,
+  subjectHashOf,
+  time,
+} from '../../record-builder.ts';
 import { DriverBench } from './driver-bench.ts';
 
 /** What a call answers, once its write is done. */
@@ -122,6 +132,27 @@ describe('runtime/local-agent', () => {
       assert.deepEqual(page('bb', 1), ['c']);
       assert.deepEqual(page('z', 2), []);
     });
+  });
+
+  it('shows no records of health among those of nodes', async () => {
+    const bench = await DriverBench.begun();
+    const host = new Speaker(2);
+    const hash = subjectHashOf('svc');
+
+    bench.hear(
+      host,
+      host.say({
+        subject: healthSubjectOf(host.peer, bucketOf(hash)),
+        authority: 'self',
+        body: { type: 'health', entries: [{ subjectHash: hash, reason: 'timeout' }] },
+      }),
+    );
+
+    assert.equal(bench.protocol.table.ledger.recordsCount, 2);
+    assert.deepEqual(
+      bench.agent.subjects(undefined, 10).map(({ id }) => id),
+      ['me'],
+    );
   });
 
   it('shows the clock of all authors, with names where they are known', async () => {
