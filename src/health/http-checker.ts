@@ -87,7 +87,7 @@ export class HttpChecker implements HealthChecker {
     await agent?.destroy();
   }
 
-  /** Never rejects. */
+  /** Whatever the target does becomes an outcome, never a rejection. */
   async #look(target: { readonly host: string; readonly port: number }): Promise<CheckOutcome> {
     const agent = await this.#open();
     const startedMs = performance.now();
@@ -123,7 +123,8 @@ export class HttpChecker implements HealthChecker {
 
   #open(): Promise<Agent> {
     const { timeoutMs, keepAliveMs, connectionsPerTarget } = this.#options;
-    this.#pool ??= import('undici').then(undici => {
+    // The default export: in a bundle a CommonJS module has no other.
+    this.#pool ??= import('undici').then(({ default: undici }) => {
       const { signal } = this.#stopped;
       const agent = new undici.Agent({
         connections: connectionsPerTarget,
