@@ -296,7 +296,7 @@ function reachable({ host, port }: { readonly host: string; readonly port: numbe
 function healthChecker({ health }: Settings, metrics: MetricRegistry): HealthChecker {
   const checker = new HttpChecker({
     timeoutMs: health.healthCheckTimeoutMs,
-    keepAliveMs: 2 * health.healthCheckIntervalMs,
+    keepAliveMs: Math.min(2 * health.healthCheckIntervalMs, 60_000), // Longer would be worth no connection.
   });
   registerPoolMetrics(metrics, () => checker.stats());
   return checker;

@@ -175,7 +175,7 @@ export class BackendChecks {
 
 export const checkKeyPrefix = 'backend:';
 
-/** The next time at this phase of an interval; never less than half an interval away, never more than one and a half. */
+/** The next time at this phase of an interval; half an interval away at least, one and a half at most. */
 export function nextDueMs(phaseMs: number, intervalMs: number, monoMs: number): number {
   const earliestMs = monoMs + intervalMs / 2;
   return phaseMs + Math.ceil((earliestMs - phaseMs) / intervalMs) * intervalMs;
