@@ -175,7 +175,7 @@ export type Effect =
   | { readonly type: 'look-up'; readonly peer: PeerId }
   /**
    * Ask `http://host:port/metrics`; answered by one `checked`. The key is used once and names who asks:
-   * it begins with `backend:` for a hosted backend.
+   * it begins with `backend:` for a hosted backend, with `peer:` for another agent.
    */
   | { readonly type: 'check'; readonly key: string; readonly host: string; readonly port: number }
   | {

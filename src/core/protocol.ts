@@ -347,7 +347,7 @@ export class Protocol {
         this.peering.addPeer(input.peer, input.multiaddrs, input.source, now.monoMs);
         return this.#dialDue(now);
       case 'checked':
-        return this.backends.checked(input, now);
+        return [...this.backends.checked(input, now), ...this.#noted(this.detector.checked(input, now), now)];
       case 'tick':
         return this.#tick(now);
       case 'join-overdue':
@@ -544,8 +544,9 @@ export class Protocol {
     const { multiaddrs = [], probe = '', isBootstrap = false } = body.agent ?? {};
     this.peering.addPeer(author, multiaddrs, 'record', now.monoMs, isBootstrap);
     const isFresh = now.wallMs - record.time.wallMs < this.#settings.joinTimeoutMs;
-    const { nodeType } = body.node;
-    const fields = { peer: author, id: record.subject, nodeType, isBootstrap, address: probe };
+    const { nodeType, address, metricsPort } = body.node;
+    const metrics = { host: address.slice(0, address.lastIndexOf(':')), port: metricsPort };
+    const fields = { peer: author, id: record.subject, nodeType, isBootstrap, address: probe, metrics };
     return this.#noted(this.detector.known(fields, epoch, isFresh, now), now);
   }
 
@@ -739,7 +740,7 @@ export class Protocol {
     ];
     if (this.#phase === 'stopping') return effects;
     effects.push(...this.#noted(this.detector.tick(now), now), ...this.#dialDue(now));
-    if (this.#phase === 'ready') effects.push(...this.backends.tick(now));
+    if (this.#phase === 'ready') effects.push(...this.backends.tick(now, this.detector.tickMs));
     if (this.#isDue('second', secondMs, now)) effects.push(...this.#everySecond(now));
     if (this.#isDue('clock', clockFlushEveryMs, now) && this.#dirtyClocks.size > 0) {
       effects.push({ type: 'persist', operations: this.#clockRows(), then: [] });
@@ -885,6 +886,7 @@ export class Protocol {
       { type: 'persist', operations: [{ type: 'put-meta', name: 'epoch', value: opened }], then: [] },
       ...this.#announce(now),
       ...this.hosting.sayAgain(now),
+      ...this.backends.sayAgain(now),
     ];
   }
 
@@ -935,10 +937,10 @@ export class Protocol {
 }
 
 /** For an agent of which we know nothing but that it left. */
-const unknownFields = { nodeType: 'backend', isBootstrap: false, address: '' } as const;
+const unknownFields = { nodeType: 'backend', isBootstrap: false, address: '', metrics: undefined } as const;
 
-function memberFields({ peer, id, nodeType, isBootstrap, address }: MemberFields): MemberFields {
-  return { peer, id, nodeType, isBootstrap, address };
+function memberFields({ peer, id, nodeType, isBootstrap, address, metrics }: MemberFields): MemberFields {
+  return { peer, id, nodeType, isBootstrap, address, metrics };
 }
 
 /** Of an agent about itself, as opposed to what it says of the health of its services. */

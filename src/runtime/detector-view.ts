@@ -2,9 +2,11 @@
 import type { Protocol } from '../core/protocol.ts';
 import { compareText } from '../core/record/record.ts';
 import type { Tracked } from '../core/swim/member.ts';
+import type { Now } from '../core/time.ts';
 import type { AccusationView, DetectorMember, DetectorView } from '../core/view.ts';
 
-export function detectorView(profile: string, protocol: Protocol, monoMs: number): DetectorView {
+export function detectorView(profile: string, protocol: Protocol, now: Now): DetectorView {
+  const { monoMs } = now;
   const { detector } = protocol;
   const { minMs, maxMs } = detector.suspicionRange;
   return {
@@ -20,7 +22,7 @@ export function detectorView(profile: string, protocol: Protocol, monoMs: number
     members: [...detector.members()]
       .sort((a, b) => compareText(a.id, b.id) || compareText(a.peer, b.peer))
       .map(member => memberView(protocol, member, monoMs)),
-    backends: [],
+    backends: protocol.backends.views(now),
   };
 }
 

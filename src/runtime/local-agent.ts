@@ -98,7 +98,7 @@ export class LocalAgent implements AgentPort {
 
   detector(): DetectorView {
     const { protocol, clock } = this.#components;
-    return detectorView(this.#components.profile, protocol, clock.now().monoMs);
+    return detectorView(this.#components.profile, protocol, clock.now());
   }
 
   doctor(): Promise<readonly DoctorCheck[]> {

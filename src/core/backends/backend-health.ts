@@ -76,9 +76,20 @@ export class BackendHealth {
     this.#compare(record.subject, record.subjectHash);
   }
 
-  /** Starts the checks that are due and says what has changed. */
-  tick(now: Now): readonly Effect[] {
-    return [...this.#checks.due(now.monoMs), ...this.#sayChanges(now)];
+  /** Starts the checks that are due before the next tick and says what has changed. */
+  tick(now: Now, tickMs: number): readonly Effect[] {
+    return [...this.#checks.due(now.monoMs, tickMs), ...this.#sayChanges(now)];
+  }
+
+  /** What we say once more, in the present epoch: what was said before is void. */
+  sayAgain(now: Now): readonly Effect[] {
+    const { author, table, say } = this.#components;
+    return [...table.ledger.subjectsOf(author.peer)].sort(compareText).flatMap(subject => {
+      const own = table.ledger.recordBy(author.peer, subject);
+      if (own?.body.type !== 'health' || own.body.entries.length === 0) return [];
+      const { authority, context, claimedAt, leaseMs, body } = own;
+      return say(author.write({ subject, authority, context, claimedAt, leaseMs, body }, now.wallMs), now);
+    });
   }
 
   /** An answer, which may be meant for somebody else. */

@@ -1,8 +1,8 @@
 /**
  * When each hosted backend is checked, and what came of it.
  *
- * Every backend has a phase of its own, drawn once, at which it is checked in each interval; only the
- * first check comes at once, within `firstCheckMs`. Counting the pause from the last check instead was
+ * Every backend has a phase of its own, drawn once, at which it is checked in each interval, or up to a tick
+ * before; only the first check comes at once, within `firstCheckMs`. Counting the pause from the last check instead was
  * rejected: what is registered together, or restored at a start, would be checked together for ever.
  *
  * A check is named by a key that is never used again, so the answer to an older target (an address
@@ -123,9 +123,12 @@ export class BackendChecks {
     target.ailment = ailment;
   }
 
-  /** The checks whose time has come, as many as may be under way. */
-  due(monoMs: number): readonly Effect[] {
-    const due = [...this.#targets.values()].filter(target => !target.isBusy && target.dueMonoMs <= monoMs);
+  /** The checks whose time has come, or comes before the next tick, as many as may be under way. */
+  due(monoMs: number, tickMs: number): readonly Effect[] {
+    const untilMonoMs = monoMs + tickMs;
+    const due = [...this.#targets.values()].filter(
+      target => !target.isBusy && target.dueMonoMs < untilMonoMs,
+    );
     for (const target of due.sort((a, b) => a.dueMonoMs - b.dueMonoMs)) {
       target.isBusy = true;
       this.#queue.push(target);
@@ -166,7 +169,8 @@ export class BackendChecks {
       this.#lastKey += 1;
       const key = `${checkKeyPrefix}${id}:${this.#lastKey}`;
       this.#inFlight.set(key, target);
-      target.dueMonoMs = nextDueMs(target.phaseMs, this.#settings.intervalMs, monoMs);
+      const { intervalMs } = this.#settings;
+      target.dueMonoMs = nextDueMs(target.phaseMs, intervalMs, Math.max(monoMs, target.dueMonoMs));
       effects.push({ type: 'check', key, host, port });
     }
     return effects;
@@ -175,10 +179,9 @@ export class BackendChecks {
 
 export const checkKeyPrefix = 'backend:';
 
-/** The next time at this phase of an interval; half an interval away at least, one and a half at most. */
+/** The next time at this phase of an interval: an interval away at most. */
 export function nextDueMs(phaseMs: number, intervalMs: number, monoMs: number): number {
-  const earliestMs = monoMs + intervalMs / 2;
-  return phaseMs + Math.ceil((earliestMs - phaseMs) / intervalMs) * intervalMs;
+  return phaseMs + (Math.floor((monoMs - phaseMs) / intervalMs) + 1) * intervalMs;
 }
 
 /** `http://host:port/metrics`, with brackets around an IPv6 address. */

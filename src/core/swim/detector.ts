@@ -15,13 +15,14 @@
  *
  * Sources: SWIM (2002); Lifeguard (2017); memberlist.
  */
-import type { Effect, Wake } from '../effects.ts';
+import type { CheckFailure } from '../backends/outcome.ts';
+import type { Effect, Input, Wake } from '../effects.ts';
 import { RateLimit } from '../gossip/rate-limit.ts';
 import { type Random, shuffled } from '../random.ts';
 import type { NodeId } from '../record/node.ts';
 import { compareText, type PeerId } from '../record/record.ts';
 import type { Now } from '../time.ts';
-import type { Layer, LivenessState } from '../view.ts';
+import type { LivenessState } from '../view.ts';
 import { type ClaimDraft, compareLives, isAccusation, type Life, type VerifiedClaim } from './claim.ts';
 import { Dissemination } from './dissemination.ts';
 import { LocalHealth } from './local-health.ts';
@@ -115,6 +116,16 @@ const rttsKeptCount = 64;
 const sweepIntervalMs = 5_000;
 const sweepMaxCount = 64;
 const nonceBound = 2 ** 48;
+/** Keys of checks that are ours. */
+const peerKeyPrefix = 'peer:';
+const httpIntervalMs = 10_000;
+const answeredAnyway: ReadonlySet<CheckFailure> = new Set<CheckFailure>([
+  'not-ready',
+  'status',
+  'redirect',
+  'too-large',
+  'garbage',
+]);
 /** A suspect that has not answered over its link either for so many probe intervals loses it. */
 const silentLinkIntervals = 5;
 /** Farewells sent directly; more than that many agents hear of it from the others. */
@@ -128,6 +139,7 @@ export class Detector {
   readonly #settings: SwimSettings;
   readonly #members = new Map<PeerId, Tracked>();
   readonly #order: ProbeOrder;
+  readonly #httpOrder: ProbeOrder;
   readonly #news = new Dissemination();
   readonly #health: LocalHealth;
   readonly #probes = new Map<Nonce, Probe>();
@@ -145,6 +157,7 @@ export class Detector {
   #counter = 0;
   #nextProbeMonoMs: number | undefined;
   #lastTickMonoMs: number | undefined;
+  #nextHttpMonoMs = httpIntervalMs;
   #lateMonoMs = Number.NEGATIVE_INFINITY;
   #stalledUntilMonoMs = Number.NEGATIVE_INFINITY;
   #sweptMonoMs = Number.NEGATIVE_INFINITY;
@@ -160,6 +173,7 @@ export class Detector {
     this.#settings = { ...lan, ...options.settings };
     this.#life = { epoch: options.epoch, incarnation: 0 };
     this.#order = new ProbeOrder(components.random);
+    this.#httpOrder = new ProbeOrder(components.random);
     this.#health = new LocalHealth(this.#settings.localHealthMax);
   }
 
@@ -279,6 +293,7 @@ export class Detector {
     this.#members.delete(peer);
     this.#census = undefined;
     this.#order.remove(peer);
+    this.#httpOrder.remove(peer);
     this.#news.forget(peer);
   }
 
@@ -330,9 +345,14 @@ export class Detector {
     return this.#flush();
   }
 
-  /** A layer was looked at from elsewhere. */
-  layerSeen(peer: PeerId, layer: Layer, ok: boolean, detail: string, now: Now): void {
-    this.#members.get(peer)?.reach.layer(layer, ok, now.monoMs, detail);
+  /** The answer of a member's HTTP shim, or another answer, which is not for us. */
+  checked({ key, outcome }: Extract<Input, { readonly type: 'checked' }>, now: Now): SwimStep {
+    if (!key.startsWith(peerKeyPrefix)) return this.#flush();
+    const member = this.#members.get(key.slice(peerKeyPrefix.length));
+    // Whoever answers is there, even if he says that he is not ready.
+    const isThere = outcome.ok || answeredAnyway.has(outcome.reason);
+    member?.reach.layer('http', isThere, now.monoMs, outcome.ok ? undefined : outcome.detail);
+    return this.#flush();
   }
 
   /** The member's host says that nobody listens at its address. */
@@ -395,6 +415,7 @@ export class Detector {
       if (member.checkDueMonoMs <= now.monoMs && this.#mayCheck(now)) this.#startProbe(member, true, now);
     }
     this.#passVerdicts(now);
+    if (now.monoMs >= this.#nextHttpMonoMs) this.#lookOverHttp(now);
     return this.#flush();
   }
 
@@ -657,6 +678,28 @@ export class Detector {
     else this.#suspect(member, true, now);
   }
 
+  /**
+   * One member after the other, rarely: for the picture only. Many agents open their HTTP shim to their own
+   * machine, so silence there says nothing about life.
+   */
+  #lookOverHttp(now: Now): void {
+    this.#nextHttpMonoMs = now.monoMs + httpIntervalMs * (0.5 + this.#parts.random.next());
+    const peer = this.#httpOrder.next(candidate => this.#members.get(candidate)?.state !== 'left');
+    const member = peer === undefined ? undefined : this.#members.get(peer);
+    if (member !== undefined) this.#checkHttp(member);
+  }
+
+  #checkHttp({ peer, metrics }: Tracked): void {
+    if (metrics === undefined) return;
+    const { host, port } = metrics;
+    this.#effects.push({
+      type: 'check',
+      key: `${peerKeyPrefix}${peer}`,
+      host: host.replace(/^\[(.*)\]$/, '$1'),
+      port,
+    });
+  }
+
   /** Somebody asks us to ask. */
   #runErrand(
     helped: Tracked,
@@ -775,6 +818,7 @@ export class Detector {
     member.isSilent = !isRefused;
     member.isHearsay = false;
     this.#census = undefined;
+    this.#checkHttp(member);
     this.#accuse(member, 'suspect', isRefused, now);
     this.#become(member, 'suspect', now);
     if (member.isSilent) this.#sweep(now);
@@ -842,6 +886,7 @@ export class Detector {
     this.#members.set(fields.peer, member);
     this.#census = undefined;
     this.#order.add(fields.peer);
+    this.#httpOrder.add(fields.peer);
     this.#report(member, undefined);
     // Known from a record that may be old: nobody is taken for alive on that.
     if (state === 'suspect') this.#checkSoon(member, 0, now);

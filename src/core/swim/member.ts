@@ -15,6 +15,8 @@ export interface MemberFields {
   readonly isBootstrap: boolean;
   /** Where its datagrams go, `host:port`. */
   readonly address: string;
+  /** Where its `/metrics` are, the host with the brackets of an IPv6 address. */
+  readonly metrics: { readonly host: string; readonly port: number } | undefined;
 }
 
 /** As others see it. */
