@@ -3,7 +3,7 @@ import type { Protocol } from '../core/protocol.ts';
 import { isHealthSubject } from '../core/record/health.ts';
 import type { NodeId } from '../core/record/node.ts';
 import { compareText, type PeerId, type VerifiedRecord } from '../core/record/record.ts';
-import type { BackendCheckView, DetectorView, PartitionView, RecordView, SubjectView } from '../core/view.ts';
+import type { DetectorView, PartitionView, RecordView, SubjectView } from '../core/view.ts';
 import { FirsthandError } from '../errors.ts';
 import type {
   AgentIdentity,
@@ -139,12 +139,6 @@ export class LocalAgent implements AgentPort {
     const from = after === undefined ? 0 : ids.findIndex(id => id > after);
     const page = from < 0 ? [] : ids.slice(from, from + limit);
     return page.map(id => this.subject(id)).filter(view => view !== undefined);
-  }
-
-  /** Each hosted backend as its checks see it. */
-  backendChecks(): readonly BackendCheckView[] {
-    const { protocol, clock } = this.#components;
-    return protocol.backends.views(clock.now());
   }
 
   clock(): ClockView {

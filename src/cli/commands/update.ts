@@ -1,5 +1,6 @@
 /** `firsthand update`: changes some fields of a registered service and keeps the others. */
 import type { Command } from 'commander';
+import { capabilitiesOf, isNodeType } from '../../core/record/node.ts';
 import { FirsthandError } from '../../errors.ts';
 import type { PeerBody, RegistrationBody } from '../bodies.ts';
 import { type AgentClient, clientFor } from '../client.ts';
@@ -8,7 +9,7 @@ import { addNodeOptions, type NodeOptions } from '../node-options.ts';
 
 export function define(command: Command, context: Context): void {
   command
-    .requiredOption('--id <id>', 'the service to change')
+    .requiredOption('--id <id>', 'the service to change, or the agent itself until its next start')
     .option('--address <host:port>', 'where it serves');
   addNodeOptions(command);
   command.action(async (options: NodeOptions & { readonly id: string }) => {
@@ -20,7 +21,7 @@ export function define(command: Command, context: Context): void {
       );
     }
     const client = await clientFor(io, context.globals());
-    const known = await currentFields(client, options.id);
+    const known = keptFields(await currentFields(client, options.id), options);
     const answer = await client.request<RegistrationBody>({
       method: 'POST',
       path: '/registration',
@@ -43,11 +44,25 @@ function changesOf(options: NodeOptions): Readonly<Record<string, unknown>> {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
 }
 
+/** Of another type it is something else: what went with the old one (its defaults) goes with it. */
+function keptFields(known: CurrentFields, { type }: NodeOptions): Partial<CurrentFields> {
+  const before = known.node_type;
+  if (type === undefined || type === before || !isNodeType(before)) return known;
+  const { is_load_balancer, capabilities, ...kept } = known;
+  const defaults = capabilitiesOf(before);
+  const isDefault =
+    capabilities.length === defaults.length && capabilities.every(each => defaults.includes(each));
+  return {
+    ...kept,
+    ...(is_load_balancer === (before === 'proxy') ? {} : { is_load_balancer }),
+    ...(isDefault ? {} : { capabilities }),
+  };
+}
+
+type CurrentFields = Omit<PeerBody, 'last_updated' | 'status'>;
+
 /** Without the time: the update is of now. */
-async function currentFields(
-  client: AgentClient,
-  id: string,
-): Promise<Omit<PeerBody, 'last_updated' | 'status'>> {
+async function currentFields(client: AgentClient, id: string): Promise<CurrentFields> {
   const peers = await client.request<readonly PeerBody[]>({ path: '/peers' });
   const found = peers.find(peer => peer.id === id);
   if (found === undefined) {

@@ -118,7 +118,7 @@ const sweepMaxCount = 64;
 const nonceBound = 2 ** 48;
 /** Keys of checks that are ours. */
 const peerKeyPrefix = 'peer:';
-const httpIntervalMs = 10_000;
+const lookIntervalMs = 10_000;
 const answeredAnyway: ReadonlySet<CheckFailure> = new Set<CheckFailure>([
   'not-ready',
   'status',
@@ -139,7 +139,7 @@ export class Detector {
   readonly #settings: SwimSettings;
   readonly #members = new Map<PeerId, Tracked>();
   readonly #order: ProbeOrder;
-  readonly #httpOrder: ProbeOrder;
+  readonly #lookOrder: ProbeOrder;
   readonly #news = new Dissemination();
   readonly #health: LocalHealth;
   readonly #probes = new Map<Nonce, Probe>();
@@ -157,7 +157,7 @@ export class Detector {
   #counter = 0;
   #nextProbeMonoMs: number | undefined;
   #lastTickMonoMs: number | undefined;
-  #nextHttpMonoMs = httpIntervalMs;
+  #nextLookMonoMs = lookIntervalMs;
   #lateMonoMs = Number.NEGATIVE_INFINITY;
   #stalledUntilMonoMs = Number.NEGATIVE_INFINITY;
   #sweptMonoMs = Number.NEGATIVE_INFINITY;
@@ -173,7 +173,7 @@ export class Detector {
     this.#settings = { ...lan, ...options.settings };
     this.#life = { epoch: options.epoch, incarnation: 0 };
     this.#order = new ProbeOrder(components.random);
-    this.#httpOrder = new ProbeOrder(components.random);
+    this.#lookOrder = new ProbeOrder(components.random);
     this.#health = new LocalHealth(this.#settings.localHealthMax);
   }
 
@@ -293,7 +293,7 @@ export class Detector {
     this.#members.delete(peer);
     this.#census = undefined;
     this.#order.remove(peer);
-    this.#httpOrder.remove(peer);
+    this.#lookOrder.remove(peer);
     this.#news.forget(peer);
   }
 
@@ -415,7 +415,7 @@ export class Detector {
       if (member.checkDueMonoMs <= now.monoMs && this.#mayCheck(now)) this.#startProbe(member, true, now);
     }
     this.#passVerdicts(now);
-    if (now.monoMs >= this.#nextHttpMonoMs) this.#lookOverHttp(now);
+    if (now.monoMs >= this.#nextLookMonoMs) this.#lookAround(now);
     return this.#flush();
   }
 
@@ -679,14 +679,16 @@ export class Detector {
   }
 
   /**
-   * One member after the other, rarely: for the picture only. Many agents open their HTTP shim to their own
-   * machine, so silence there says nothing about life.
+   * The other ways to one member after the other, rarely: for the picture only. Many agents open their HTTP
+   * shim to their own machine, so silence there says nothing about life.
    */
-  #lookOverHttp(now: Now): void {
-    this.#nextHttpMonoMs = now.monoMs + httpIntervalMs * (0.5 + this.#parts.random.next());
-    const peer = this.#httpOrder.next(candidate => this.#members.get(candidate)?.state !== 'left');
+  #lookAround(now: Now): void {
+    this.#nextLookMonoMs = now.monoMs + lookIntervalMs * (0.5 + this.#parts.random.next());
+    const peer = this.#lookOrder.next(candidate => this.#members.get(candidate)?.state !== 'left');
     const member = peer === undefined ? undefined : this.#members.get(peer);
-    if (member !== undefined) this.#checkHttp(member);
+    if (member === undefined) return;
+    this.#checkHttp(member);
+    if (this.#parts.isLinked(member.peer)) this.#effects.push({ type: 'ping', peer: member.peer });
   }
 
   #checkHttp({ peer, metrics }: Tracked): void {
@@ -883,10 +885,11 @@ export class Detector {
   #add(fields: MemberFields, life: Life, state: LivenessState, now: Now): void {
     const reach = new Reachability(this.#stored.get(fields.peer), now.monoMs);
     const member = track(fields, { state, life, monoMs: now.monoMs, reach });
+    if (this.#parts.isLinked(fields.peer)) member.reach.layer('tcp', true, now.monoMs);
     this.#members.set(fields.peer, member);
     this.#census = undefined;
     this.#order.add(fields.peer);
-    this.#httpOrder.add(fields.peer);
+    this.#lookOrder.add(fields.peer);
     this.#report(member, undefined);
     // Known from a record that may be old: nobody is taken for alive on that.
     if (state === 'suspect') this.#checkSoon(member, 0, now);
