@@ -32,6 +32,7 @@ const livenessBenches: Readonly<Record<string, Bench>> = {
   leave: async options => (await import('./liveness.ts')).leave(options),
   flapping: async options => (await import('./liveness.ts')).flapping(options),
   loss: async options => (await import('./liveness-network.ts')).loss(options),
+  liar: async options => (await import('./liveness-liar.ts')).liar(options),
   idle: async options => (await import('./idle.ts')).idle(options),
   partition: async options => (await import('./liveness-network.ts')).partition(options),
 };
