@@ -31,7 +31,7 @@ import {
 import { covers } from './record/resolution.ts';
 import { Table, type TableSettings } from './record/table.ts';
 import type { ClaimDraft, VerifiedClaim } from './swim/claim.ts';
-import { Detector, type SwimStep } from './swim/detector.ts';
+import { Detector, type SwimStep, tickMaxMs } from './swim/detector.ts';
 import type { MemberFields, Tracked } from './swim/member.ts';
 import type { StoredReachability } from './swim/reachability.ts';
 import type { SwimSettings } from './swim/settings.ts';
@@ -370,7 +370,7 @@ export class Protocol {
       },
       ...this.#announce(now),
       ...(hasSomebodyToAsk ? [wake(this.#settings.joinTimeoutMs, { type: 'join-overdue' })] : this.#ready()),
-      wake(this.detector.tickMs, { type: 'tick' }),
+      wake(this.detector.nextTickMs(), { type: 'tick' }),
       ...this.#dialDue(now),
     ];
   }
@@ -736,11 +736,11 @@ export class Protocol {
 
   #tick(now: Now): readonly Effect[] {
     const effects: Effect[] = [
-      { type: 'wake', afterMs: this.detector.tickMs, input: { type: 'tick' }, afterPoll: true },
+      { type: 'wake', afterMs: this.detector.nextTickMs(), input: { type: 'tick' }, afterPoll: true },
     ];
     if (this.#phase === 'stopping') return effects;
     effects.push(...this.#noted(this.detector.tick(now), now), ...this.#dialDue(now));
-    if (this.#phase === 'ready') effects.push(...this.backends.tick(now, this.detector.tickMs));
+    if (this.#phase === 'ready') effects.push(...this.backends.tick(now, tickMaxMs));
     if (this.#isDue('second', secondMs, now)) effects.push(...this.#everySecond(now));
     if (this.#isDue('clock', clockFlushEveryMs, now) && this.#dirtyClocks.size > 0) {
       effects.push({ type: 'persist', operations: this.#clockRows(), then: [] });

@@ -99,8 +99,8 @@ interface Errand {
   readonly origin: Origin;
 }
 
-const tickMinMs = 50;
-const tickMaxMs = 500;
+const tickMinMs = 100;
+export const tickMaxMs = 500;
 /** Timers of Node.js count whole milliseconds and may be this much early by a finer clock. */
 const timerSlackMs = 2;
 /** A tick this much late says that the event loop is not well. Source: reliability study, p99 of a healthy loop. */
@@ -156,6 +156,7 @@ export class Detector {
   #life: Life;
   #counter = 0;
   #nextProbeMonoMs: number | undefined;
+  #tickMs = tickMaxMs;
   #lastTickMonoMs: number | undefined;
   #nextLookMonoMs = lookIntervalMs;
   #lateMonoMs = Number.NEGATIVE_INFINITY;
@@ -402,12 +403,14 @@ export class Detector {
     return this.#flush();
   }
 
-  /** Time between two ticks, ms: twice an interval, within bounds. */
-  get tickMs(): number {
-    return Math.min(tickMaxMs, Math.max(tickMinMs, this.#settings.probeIntervalMs / 2));
+  /** When to call `tick` next, ms from now: soon while there is a verdict to come, or twice an interval. */
+  nextTickMs(): number {
+    const idleMs = Math.min(tickMaxMs, Math.max(tickMinMs, this.#settings.probeIntervalMs / 2));
+    this.#tickMs = this.#counted.participants > 1 + this.#counted.alive ? Math.min(tickMinMs, idleMs) : idleMs;
+    return this.#tickMs;
   }
 
-  /** To be called every `tickMs`. */
+  /** To be called after `nextTickMs`. */
   tick(now: Now): SwimStep {
     this.#noticeLateness(now);
     this.#probeNext(now);
@@ -1004,7 +1007,7 @@ export class Detector {
 
   /** A late tick: this process did not run, and what it missed proves nothing. */
   #noticeLateness(now: Now): void {
-    const late = this.#lastTickMonoMs === undefined ? 0 : now.monoMs - this.#lastTickMonoMs - this.tickMs;
+    const late = this.#lastTickMonoMs === undefined ? 0 : now.monoMs - this.#lastTickMonoMs - this.#tickMs;
     this.#lastTickMonoMs = now.monoMs;
     if (late < lateMs) return;
     // Once an interval, as often as an answered probe makes up for it.
