@@ -22,7 +22,7 @@ export interface Watched {
 }
 
 /** Guess: by then somebody has looked, or the machines are gone for good. */
-const silentDeadCountMs = 3_600_000;
+export const silentDeadCountMs = 3_600_000;
 /** One silent agent is a dead machine, two at the same time may be a partition. In a large cluster it takes more. */
 const silentMinCount = 2;
 const silentMinShare = 0.1;

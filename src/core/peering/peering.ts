@@ -18,6 +18,8 @@ export interface PeeringSettings {
   readonly partialMeshCount: number;
   readonly backoffMinMs: number;
   readonly backoffMaxMs: number;
+  /** Dials to members that are back are spread over this time, ms. */
+  readonly returnSpreadMs: number;
   /** Dials under way at one time. */
   readonly dialsMaxCount: number;
   /** Failures after which a peer that is neither seed nor member is forgotten. */
@@ -35,6 +37,8 @@ export const defaultPeeringSettings: PeeringSettings = {
   partialMeshCount: 32, // Guess: a random graph of 16 to 64 neighbours holds together at 1,000 agents.
   backoffMinMs: 500, // Guess: a restarted process needs about a second.
   backoffMaxMs: 30_000, // Serf reconnects every 30 s.
+  // A healed partition of 20 agents means 100 handshakes, seconds of CPU: to know who is alive comes first.
+  returnSpreadMs: 3_000,
   dialsMaxCount: 4, // Measured: 25 agents started at once on 2 cores; with 16 most dials time out unanswered.
   strangerFailuresMaxCount: 8, // Derived: about two minutes of trying.
   politenessMs: 2_000, // Measured as above: shorter, and busy agents dial each other twice.
@@ -168,7 +172,7 @@ export class Peering {
     contact.failedDialsCount = 0;
     contact.nextDialMonoMs = Math.min(
       contact.nextDialMonoMs,
-      monoMs + fullJitterMs(this.#random, this.#settings.backoffMinMs),
+      monoMs + fullJitterMs(this.#random, this.#settings.returnSpreadMs),
     );
   }
 

@@ -18,6 +18,7 @@
 import type { CheckFailure } from '../backends/outcome.ts';
 import type { Effect, Input, Wake } from '../effects.ts';
 import { RateLimit } from '../gossip/rate-limit.ts';
+import { silentDeadCountMs } from '../membership/partition.ts';
 import { type Random, shuffled } from '../random.ts';
 import type { NodeId } from '../record/node.ts';
 import { compareText, type PeerId } from '../record/record.ts';
@@ -79,6 +80,7 @@ interface Census {
   readonly participants: number;
   readonly alive: number;
   readonly silent: number;
+  readonly silentDead: number;
 }
 
 interface Probe {
@@ -113,6 +115,7 @@ const errandsMaxCount = 64;
 const contradictedMs = 10_000;
 const rttsKeptCount = 64;
 /** From several silent members on, everybody is looked at, but not more often than this. */
+const sweepMinCount = 2;
 const sweepIntervalMs = 5_000;
 const sweepMaxCount = 64;
 const nonceBound = 2 ** 48;
@@ -157,6 +160,7 @@ export class Detector {
   #counter = 0;
   #nextProbeMonoMs: number | undefined;
   #tickMs = tickMaxMs;
+  #nowMonoMs = 0;
   #lastTickMonoMs: number | undefined;
   #nextLookMonoMs = lookIntervalMs;
   #lateMonoMs = Number.NEGATIVE_INFINITY;
@@ -213,10 +217,13 @@ export class Detector {
     return suspicionRange(this.#settings, this.#counted.participants);
   }
 
-  /** Most members that should be there fell silent: nobody is declared dead for being silent. */
+  /**
+   * Most members that should be there fell silent: nobody is declared dead for being silent. Those for whom
+   * that came too late count as well, or the first verdict would free the way for all others.
+   */
   get isFrozen(): boolean {
-    const { participants, silent } = this.#counted;
-    return silent * 2 > participants - 1;
+    const { participants, silent, silentDead } = this.#counted;
+    return (silent + silentDead) * 2 > participants - 1 + silentDead;
   }
 
   /** Time left until the verdict, ms; `undefined` when there is none to come. */
@@ -406,12 +413,14 @@ export class Detector {
   /** When to call `tick` next, ms from now: soon while there is a verdict to come, or twice an interval. */
   nextTickMs(): number {
     const idleMs = Math.min(tickMaxMs, Math.max(tickMinMs, this.#settings.probeIntervalMs / 2));
-    this.#tickMs = this.#counted.participants > 1 + this.#counted.alive ? Math.min(tickMinMs, idleMs) : idleMs;
+    this.#tickMs =
+      this.#counted.participants > 1 + this.#counted.alive ? Math.min(tickMinMs, idleMs) : idleMs;
     return this.#tickMs;
   }
 
   /** To be called after `nextTickMs`. */
   tick(now: Now): SwimStep {
+    this.#nowMonoMs = now.monoMs;
     this.#noticeLateness(now);
     this.#probeNext(now);
     for (const member of this.#members.values()) {
@@ -669,8 +678,11 @@ export class Detector {
   #probeFailed(member: Tracked, { helpersCount, nacksCount, isSecondLook }: Probe, now: Now): void {
     member.reach.mark('x');
     member.reach.layer('udp', false, now.monoMs, 'no answer');
-    // A helper that does not even say "no" may be fine: then it is we who do not hear.
-    if (helpersCount > 0) this.#health.change(helpersCount - nacksCount);
+    // A helper that does not even say "no" may be fine: then it is we who do not hear. Where several members
+    // fell silent the helpers may be among them, and to become slower would only blur the picture.
+    if (this.#counted.silent >= sweepMinCount) {
+      // Says nothing about us.
+    } else if (helpersCount > 0) this.#health.change(helpersCount - nacksCount);
     else if (!isSecondLook && this.#counted.alive > 1) this.#health.change(1);
     if (member.state === 'dead') this.#checkLater(member, now);
     else if (member.state !== 'left') this.#suspect(member, false, now);
@@ -870,7 +882,7 @@ export class Detector {
     const suspects = [...this.#members.values()].filter(
       ({ state, isSilent }) => state === 'suspect' && isSilent,
     );
-    if (suspects.length < 2 || now.monoMs - this.#sweptMonoMs < sweepIntervalMs) return;
+    if (suspects.length < sweepMinCount || now.monoMs - this.#sweptMonoMs < sweepIntervalMs) return;
     this.#sweptMonoMs = now.monoMs;
     for (const member of shuffled(this.#parts.random, this.#alive()).slice(0, sweepMaxCount)) {
       this.#checkSoon(member, 0, now);
@@ -1044,13 +1056,15 @@ export class Detector {
     let alive = 0;
     let suspect = 0;
     let silent = 0;
-    for (const { state, suspicion, isSilent } of this.#members.values()) {
+    let silentDead = 0;
+    for (const { state, suspicion, isSilent, sinceMonoMs } of this.#members.values()) {
       if (state === 'alive') alive += 1;
+      if (state === 'dead' && isSilent && this.#nowMonoMs - sinceMonoMs < silentDeadCountMs) silentDead += 1;
       if (state !== 'suspect') continue;
       suspect += 1;
       if (suspicion !== undefined && isSilent) silent += 1;
     }
-    return { participants: 1 + alive + suspect, alive, silent };
+    return { participants: 1 + alive + suspect, alive, silent, silentDead };
   }
 
   // --- small parts ---------------------------------------------------------------------------------
