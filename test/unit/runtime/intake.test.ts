@@ -25,6 +25,7 @@ class Bench {
   readonly peer = new Speaker(2);
   readonly rejected: string[] = [];
   readonly fed: Input[] = [];
+  readonly claims: unknown[] = [];
   readonly intake: Intake;
 
   constructor(settings: Partial<IntakeSettings> = {}) {
@@ -36,6 +37,7 @@ class Bench {
           this.core.monoMs = this.clock.monoMs;
           this.core.step(input);
         },
+        onClaims: (from, claims) => this.claims.push([from, claims.map(({ kind }) => kind)]),
         onRejected: (reason, via) => this.rejected.push(`${via}: ${reason}`),
       },
       { protocol: this.core.protocol, codec: this.codec, clock: this.clock },
