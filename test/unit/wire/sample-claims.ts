@@ -48,7 +48,7 @@ export const arbitraryBody: fc.Arbitrary<ProbeBody> = fc.oneof(
   question('ack'),
   fc.record({ type: fc.constant('ping-request' as const), nonce: count, target: peer }),
   fc.record({ type: fc.constant('nack' as const), nonce: count }),
-  fc.record({ type: fc.constant('relay' as const), ack: fc.uint8Array({ maxLength: 300 }) }),
+  fc.record({ type: fc.constant('relay' as const), ack: fc.uint8Array({ minLength: 1, maxLength: 300 }) }),
   fc.record({ type: fc.constant('news' as const) }),
 );
 

@@ -8,7 +8,15 @@ const roomFor = (count: number) => count * (claimBytes + claimOverheadBytes);
 
 /** `b says c is dead`; nobody signed it. */
 function claim(fields: Partial<ClaimDraft> = {}): VerifiedClaim {
-  const draft = { kind: 'suspect', issuer: 'b', subject: 'c', epoch: 1, incarnation: 0, refused: false, ...fields };
+  const draft = {
+    kind: 'suspect',
+    issuer: 'b',
+    subject: 'c',
+    epoch: 1,
+    incarnation: 0,
+    refused: false,
+    ...fields,
+  };
   return { ...draft, wire: new Uint8Array(claimBytes) } as ClaimDraft as VerifiedClaim;
 }
 
@@ -20,7 +28,11 @@ function newsOf(...claims: readonly VerifiedClaim[]): Dissemination {
 
 describe('core/swim/dissemination', () => {
   it('sends those first that were sent least, the newest of them first', () => {
-    const [a, b, c] = [claim({ subject: 'a' }), claim({ subject: 'b', issuer: 'x' }), claim({ subject: 'c' })];
+    const [a, b, c] = [
+      claim({ subject: 'a' }),
+      claim({ subject: 'b', issuer: 'x' }),
+      claim({ subject: 'c' }),
+    ];
     const news = newsOf(a, b);
 
     const rounds = [news.take(roomFor(1), 9), news.take(roomFor(1), 9)];
@@ -66,7 +78,12 @@ describe('core/swim/dissemination', () => {
 
   it.each<readonly [string, Partial<ClaimDraft>, Partial<ClaimDraft>, number]>([
     ['a later life drives out an accusation', {}, { kind: 'alive', issuer: 'c', incarnation: 1 }, 1],
-    ['a later epoch drives out an earlier one', { incarnation: 9 }, { kind: 'alive', issuer: 'c', epoch: 2 }, 1],
+    [
+      'a later epoch drives out an earlier one',
+      { incarnation: 9 },
+      { kind: 'alive', issuer: 'c', epoch: 2 },
+      1,
+    ],
     ['leaving drives out an accusation of the same life', {}, { kind: 'left', issuer: 'c' }, 1],
     ['leaving does not drive out a removal', { kind: 'removed' }, { kind: 'left', issuer: 'c' }, 2],
     ['a verdict takes the place of its own suspicion', {}, { kind: 'dead' }, 1],

@@ -15,7 +15,9 @@ describe('core/swim/probe-order', () => {
   it('draws everybody once a round, and each round anew', () => {
     const order = orderOf(10, 1);
 
-    const [first, second, third] = [1, 2, 3].map(() => Array.from({ length: 10 }, () => order.next(everybody)));
+    const [first, second, third] = [1, 2, 3].map(() =>
+      Array.from({ length: 10 }, () => order.next(everybody)),
+    );
 
     assert.equal(new Set(first).size, 10);
     assert.equal(new Set(second).size, 10);

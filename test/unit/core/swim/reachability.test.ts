@@ -44,7 +44,10 @@ describe('core/swim/reachability', () => {
   });
 
   it('goes on where it stopped, and takes no nonsense from the store', () => {
-    assert.equal(new Reachability({ history: 'UUx', credibility: 0.5 }, 0).score(0), Math.round(50 * reachOf('UUx')));
+    assert.equal(
+      new Reachability({ history: 'UUx', credibility: 0.5 }, 0).score(0),
+      Math.round(50 * reachOf('UUx')),
+    );
     assert.equal(new Reachability({ history: '', credibility: 7 }, 0).credibility(0), 1);
     assert.equal(new Reachability({ history: '', credibility: -7 }, 0).credibility(0), 0);
     assert.lengthOf(new Reachability({ history: 'U'.repeat(99), credibility: 1 }, 0).history, 32);

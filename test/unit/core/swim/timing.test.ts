@@ -43,13 +43,16 @@ describe('core/swim/timing', () => {
     [50, 5_097, 2],
     [100, 6_000, 2],
     [1_000, 9_000, 2],
-  ])('gives a suspect among %i members at least %i ms, by %i confirmations', (membersCount, minMs, confirmationsCount) => {
-    const range = suspicionRange(lan, membersCount);
+  ])(
+    'gives a suspect among %i members at least %i ms, by %i confirmations',
+    (membersCount, minMs, confirmationsCount) => {
+      const range = suspicionRange(lan, membersCount);
 
-    assert.approximately(range.minMs, minMs, 1);
-    assert.approximately(range.maxMs, 6 * minMs, 6);
-    assert.equal(range.confirmationsCount, confirmationsCount);
-  });
+      assert.approximately(range.minMs, minMs, 1);
+      assert.approximately(range.maxMs, 6 * minMs, 6);
+      assert.equal(range.confirmationsCount, confirmationsCount);
+    },
+  );
 
   it.each([
     [4, 0, 0],
@@ -87,9 +90,12 @@ describe('core/swim/timing', () => {
 });
 
 describe('core/swim/settings', () => {
-  it.each(Object.entries({ lan, fast, wan }))('of %s wait for both stages of a probe within an interval or two', (_, settings) => {
-    assert.isAtMost(settings.ackTimeoutMinMs, settings.ackTimeoutMaxMs);
-    assert.isAtMost(2 * settings.ackTimeoutMaxMs, 2 * settings.probeIntervalMs);
-    assert.isAtMost(settings.strikeBackoffMinMs, settings.strikeBackoffMaxMs);
-  });
+  it.each(Object.entries({ lan, fast, wan }))(
+    'of %s wait for both stages of a probe within an interval or two',
+    (_, settings) => {
+      assert.isAtMost(settings.ackTimeoutMinMs, settings.ackTimeoutMaxMs);
+      assert.isAtMost(2 * settings.ackTimeoutMaxMs, 2 * settings.probeIntervalMs);
+      assert.isAtMost(settings.strikeBackoffMinMs, settings.strikeBackoffMaxMs);
+    },
+  );
 });
