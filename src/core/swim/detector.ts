@@ -883,10 +883,11 @@ export class Detector {
 
   /** Source: SWIM, section 4.2: only the subject raises its incarnation. */
   #refute(claim: VerifiedClaim, now: Now): void {
-    // Of an epoch that we never opened: a liar's, or a copy of our key, which records will show.
-    if (claim.epoch > this.#life.epoch) return;
+    // Of a life that we never had: a liar's, who would make us count up to the end, or a copy of our key, which
+    // records will show.
+    if (compareLives(claim, this.#life) > 0) return;
     this.#health.change(1);
-    this.#assertAlive(Math.max(claim.incarnation, this.#life.incarnation) + 1, now);
+    this.#assertAlive(this.#life.incarnation + 1, now);
   }
 
   #assertAlive(incarnation: number, now: Now): void {
