@@ -115,8 +115,9 @@ const nonceBound = 2 ** 48;
 const silentLinkIntervals = 5;
 /** Farewells sent directly; more than that many agents hear of it from the others. */
 const farewellsMaxCount = 64;
-/** Conservative: what an ack without claims takes. */
+/** Conservative: what an ack without claims takes, and one for somebody else, which never has any. */
 const ackBaseBytes = 210;
+const relayedAckMaxBytes = 240;
 
 export class Detector {
   readonly #options: DetectorOptions;
@@ -498,7 +499,7 @@ export class Detector {
     }
   }
 
-  /** An answer is never larger than its question. */
+  /** An answer is never larger than its question; one for somebody else has to fit into a relay. */
   #acknowledge(
     member: Tracked,
     probe: ReceivedProbe,
@@ -507,7 +508,7 @@ export class Detector {
   ): void {
     this.#mail(member, { type: 'ack', nonce, ...(origin === undefined ? {} : { origin }) }, now, {
       address: probe.address,
-      budgetBytes: probe.wire.length - ackBaseBytes,
+      budgetBytes: origin === undefined ? probe.wire.length - ackBaseBytes : 0,
       first: member.ownClaim === undefined ? [] : [member.ownClaim],
     });
   }
@@ -525,7 +526,7 @@ export class Detector {
     const errand = this.#errands.get(nonce);
     if (errand !== undefined) {
       const isAnswer = errand.target === member.peer && origin?.peer === errand.origin.peer;
-      if (isAnswer) this.#answerErrand(nonce, errand, { type: 'relay', ack: received.wire }, now);
+      if (isAnswer && received.wire.length <= relayedAckMaxBytes) this.#answerErrand(nonce, errand, { type: 'relay', ack: received.wire }, now);
       return;
     }
     const probe = this.#probes.get(nonce);
