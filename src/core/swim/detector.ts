@@ -865,7 +865,11 @@ export class Detector {
 
   #hearAccusation(member: Tracked, claim: VerifiedClaim, says: Accusation['says'], now: Now): void {
     if (compareLives(claim, member.life) > 0) {
-      // A life that we have not heard of: only its owner can tell.
+      // A life that we have not heard of: only its owner can tell, and if it knows nothing of it, that was a lie.
+      if (member.state === 'alive') {
+        member.accusers.set(claim.issuer, { says, refused: claim.refused, atMonoMs: now.monoMs });
+        member.isHearsay = true;
+      }
       this.#checkSoon(member, 0, now);
       return;
     }
