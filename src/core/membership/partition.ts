@@ -48,7 +48,8 @@ export class PartitionWatch {
   }
 
   /** To be called about once a second; answers when there is something to tell. */
-  look(members: Iterable<Watched>, monoMs: number): PartitionChange | undefined {
+  look(watched: Iterable<Watched>, monoMs: number): PartitionChange | undefined {
+    const members = [...watched]; // Walked twice, and an iterator can be walked once.
     const state = stateOf(split(members, monoMs));
     if (state === this.#state) {
       this.#next = undefined;
