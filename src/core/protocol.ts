@@ -792,6 +792,7 @@ export class Protocol {
   #hearRemoval(claim: VerifiedClaim, now: Now): readonly Effect[] {
     const { subject, epoch } = claim;
     if (subject === this.author.peer) return this.#wasTakenOut(epoch, now);
+    if (this.#removals.has(subject, epoch)) return []; // By one that came with it.
     const member = this.detector.member(subject);
     if (member !== undefined && member.state === 'alive' && member.life.epoch <= epoch) return [];
     if (member !== undefined && member.life.epoch <= epoch) this.detector.forget(subject);
