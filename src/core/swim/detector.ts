@@ -248,7 +248,7 @@ export class Detector {
       this.#begin(member, life);
       if (isPresent) this.#become(member, 'alive', now);
       else if (member.state !== 'suspect') this.#become(member, 'suspect', now);
-      if (!isPresent) this.#checkSoon(member, 0, now);
+      if (!isPresent) this.#checkAtTick(member, now);
     } else if (isFresh && epoch === member.life.epoch && member.state === 'suspect') {
       this.#proofOfLife(member, undefined, now);
     } else if (hadId !== member.id) {
@@ -656,6 +656,11 @@ export class Detector {
     else member.checkDueMonoMs = Math.min(member.checkDueMonoMs, now.monoMs + afterMs);
   }
 
+  /** Not at once: a record may come from the store, before this agent has started. */
+  #checkAtTick(member: Tracked, now: Now): void {
+    member.checkDueMonoMs = Math.min(member.checkDueMonoMs, now.monoMs);
+  }
+
   /** After some failures in a row ever more rarely, with jitter. */
   #checkLater(member: Tracked, now: Now): void {
     const { strikesMaxCount, strikeBackoffMinMs, strikeBackoffMaxMs, probeIntervalMs } = this.#settings;
@@ -813,7 +818,7 @@ export class Detector {
     this.#order.add(fields.peer);
     this.#report(member, undefined);
     // Known from a record that may be old: nobody is taken for alive on that.
-    if (state === 'suspect') this.#checkSoon(member, 0, now);
+    if (state === 'suspect') this.#checkAtTick(member, now);
   }
 
   #become(member: Tracked, state: LivenessState, now: Now): void {
