@@ -13,7 +13,9 @@ const swimWakes: readonly Wake['type'][] = ['probe-overdue', 'errand-overdue', '
 export class ProtocolBench {
   readonly me = new Speaker(1);
   readonly protocol: Protocol;
-  readonly #wakes: { readonly atMs: number; readonly input: Wake }[] = [];
+  /** Who answers each ping, a millisecond later. */
+  readonly answering = new Set<Speaker>();
+  readonly #inputs: { readonly atMs: number; readonly input: Input }[] = [];
   monoMs = 0;
 
   constructor(options: { readonly epoch?: number; readonly settings?: Partial<ProtocolSettings> } = {}) {
@@ -35,7 +37,14 @@ export class ProtocolBench {
     const effects = this.protocol.step(input, at(this.monoMs));
     for (const wake of ofType(effects, 'wake')) {
       if (swimWakes.includes(wake.input.type))
-        this.#wakes.push({ atMs: this.monoMs + wake.afterMs, input: wake.input });
+        this.#inputs.push({ atMs: this.monoMs + wake.afterMs, input: wake.input });
+    }
+    for (const { message } of ofType(effects, 'datagram')) {
+      const asked = [...this.answering].find(({ peer }) => peer === message.to);
+      if (asked === undefined || message.body.type !== 'ping') continue;
+      const life = this.protocol.detector.member(asked.peer)?.life;
+      const probe = asked.probe(this.me.peer, { type: 'ack', nonce: message.body.nonce }, life);
+      this.#inputs.push({ atMs: this.monoMs + 1, input: { type: 'datagram-received', probe } });
     }
     return effects;
   }
@@ -81,9 +90,9 @@ export class ProtocolBench {
     return effects;
   }
 
-  #dueBy(atMs: number): { readonly atMs: number; readonly input: Wake } | undefined {
-    const due = this.#wakes.filter(wake => wake.atMs <= atMs).sort((a, b) => a.atMs - b.atMs)[0];
-    if (due !== undefined) this.#wakes.splice(this.#wakes.indexOf(due), 1);
+  #dueBy(atMs: number): { readonly atMs: number; readonly input: Input } | undefined {
+    const due = this.#inputs.filter(wake => wake.atMs <= atMs).sort((a, b) => a.atMs - b.atMs)[0];
+    if (due !== undefined) this.#inputs.splice(this.#inputs.indexOf(due), 1);
     return due;
   }
 }

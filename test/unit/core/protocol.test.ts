@@ -387,6 +387,7 @@ describe('core/protocol', () => {
       const rival = other();
       agent.start();
       agent.hear(rival, rival.introduce('me', { time: time(-5_000) }));
+      agent.pass(250); // Not heard of yet, so it is probed.
       agent.refuse(rival);
 
       agent.pass(3_000);

@@ -127,7 +127,8 @@ export class DetectorBench {
   }
 
   do(step: SwimStep): void {
-    for (const { member, from } of step.changed) this.changes.push(`${member.id} ${from ?? ''}>${member.state}`);
+    for (const { member, from } of step.changed)
+      this.changes.push(`${member.id} ${from ?? ''}>${member.state}`);
     this.removals.push(...step.removals);
     for (const effect of step.effects) this.#carryOut(effect);
   }
@@ -138,7 +139,12 @@ export class DetectorBench {
   }
 
   /** The accuser says this of the victim, in a datagram of its own; what the detector does not want is dropped. */
-  accuse(accuser: Speaker, victim: Speaker, fields: Partial<ClaimDraft> = {}, kind: ClaimDraft['kind'] = 'suspect'): void {
+  accuse(
+    accuser: Speaker,
+    victim: Speaker,
+    fields: Partial<ClaimDraft> = {},
+    kind: ClaimDraft['kind'] = 'suspect',
+  ): void {
     const claim = accuser.claim(kind, victim.peer, fields);
     const claims = this.detector.wants(claim, accuser.peer, this.now) ? [claim] : [];
     this.send(accuser, { type: 'news' }, { claims });
@@ -198,7 +204,8 @@ export class DetectorBench {
   #carryOut(effect: Effect): void {
     if (effect.type === 'wake') {
       const { input } = effect;
-      if (input.type !== 'probe-overdue' && input.type !== 'errand-overdue' && input.type !== 'news-due') return;
+      if (input.type !== 'probe-overdue' && input.type !== 'errand-overdue' && input.type !== 'news-due')
+        return;
       return this.#after(effect.afterMs, () => this.wake(input));
     }
     this.effects.push(effect);
@@ -214,7 +221,9 @@ export class DetectorBench {
   #answer(to: Speaker, body: ProbeBody): void {
     if (body.type === 'ping' && this.well.has(to)) {
       const origin = body.origin === undefined ? {} : { origin: body.origin };
-      this.#after(pongMs, () => this.send(to, { type: 'ack', nonce: body.nonce, ...origin }, this.#lifeOf(to)));
+      this.#after(pongMs, () =>
+        this.send(to, { type: 'ack', nonce: body.nonce, ...origin }, this.#lifeOf(to)),
+      );
     }
     if (body.type !== 'ping-request' || !this.helpful.has(to)) return;
     const target = this.others.find(({ peer }) => peer === body.target);

@@ -20,7 +20,8 @@ function talkative(): DetectorBench {
   bench.silence(target);
   bench.until(() => bench.stateOf(target) === 'suspect');
   for (const accuser of [3, 4, 5, 6, 7]) {
-    for (const victim of [8, 9, 10]) bench.accuse(bench.speaker(accuser), bench.speaker(victim), { refused: true });
+    for (const victim of [8, 9, 10])
+      bench.accuse(bench.speaker(accuser), bench.speaker(victim), { refused: true });
   }
   bench.clear();
   return bench;
@@ -59,7 +60,11 @@ describe('core/swim/detector, datagrams', () => {
     it('a member may send 200 at once and 50 a second, from each address', () => {
       const flooded = new DetectorBench({ others: 2 });
       const screen = (counter: number, address = peer.probeAddress) =>
-        flooded.detector.screen({ from: peer.peer, to: flooded.me.peer, epoch: 1, counter }, address, flooded.now);
+        flooded.detector.screen(
+          { from: peer.peer, to: flooded.me.peer, epoch: 1, counter },
+          address,
+          flooded.now,
+        );
 
       const results = Array.from({ length: 300 }, (_, i) => screen(i));
       flooded.monoMs += 1_000;
@@ -76,7 +81,11 @@ describe('core/swim/detector, datagrams', () => {
       const flooded = new DetectorBench({ others: 1 });
 
       const results = Array.from({ length: 200 }, (_, i) =>
-        flooded.detector.screen({ from: `stranger ${i}`, to: flooded.me.peer, epoch: 1, counter: 1 }, 'x:1', flooded.now),
+        flooded.detector.screen(
+          { from: `stranger ${i}`, to: flooded.me.peer, epoch: 1, counter: 1 },
+          'x:1',
+          flooded.now,
+        ),
       );
 
       assert.equal(results.filter(each => each === undefined).length, 100);
@@ -96,12 +105,18 @@ describe('core/swim/detector, datagrams', () => {
 
   it('is answered where it came from', () => {
     const bench = new DetectorBench({ others: 2 });
-    const probe = { ...bench.speaker(2).probe(bench.me.peer, { type: 'ping', nonce: 1 }), address: '192.0.2.7:1' };
+    const probe = {
+      ...bench.speaker(2).probe(bench.me.peer, { type: 'ping', nonce: 1 }),
+      address: '192.0.2.7:1',
+    };
 
     bench.do(bench.detector.received(probe, bench.now));
 
     assert.deepInclude(bench.sent[0], { address: '192.0.2.7:1' });
-    assert.deepInclude(bench.sent[0]?.message, { to: bench.speaker(2).peer, body: { type: 'ack', nonce: 1 } });
+    assert.deepInclude(bench.sent[0]?.message, {
+      to: bench.speaker(2).peer,
+      body: { type: 'ack', nonce: 1 },
+    });
   });
 
   it('of a newcomer whose record is on its way is answered, and nothing is kept of it', () => {
@@ -244,7 +259,11 @@ describe('core/swim/detector, datagrams', () => {
       const helper = bench.speaker(2);
       const origin = { peer: bench.speaker(3).peer, nonce: 2 ** 48 - 1 };
       const claims = Array(5).fill(bench.speaker(4).claim('suspect', bench.speaker(2).peer));
-      const question = helper.probe(bench.me.peer, { type: 'ping', nonce: 2 ** 48 - 1, origin }, { ...life, claims });
+      const question = helper.probe(
+        bench.me.peer,
+        { type: 'ping', nonce: 2 ** 48 - 1, origin },
+        { ...life, claims },
+      );
 
       bench.do(bench.detector.received(question, bench.now));
 
@@ -269,7 +288,9 @@ describe('core/swim/detector, datagrams', () => {
       bench.send(target, { type: 'ack', nonce, origin: { peer: helped.peer, nonce: 7 } }, { claims });
       bench.pass(400);
 
-      const answers = bench.sent.filter(({ to, message }) => to === helped && ['relay', 'nack'].includes(message.body.type));
+      const answers = bench.sent.filter(
+        ({ to, message }) => to === helped && ['relay', 'nack'].includes(message.body.type),
+      );
       assert.isAtMost(sizes(answers), question.wire.length);
     });
   });

@@ -56,7 +56,10 @@ describe('core/swim/detector, accusations of others', () => {
     bench.pass(5_000);
 
     const issuers = new Set(
-      bench.sent.flatMap(({ message }) => message.claims).filter(({ subject }) => subject === victim.peer).map(({ issuer }) => issuer),
+      bench.sent
+        .flatMap(({ message }) => message.claims)
+        .filter(({ subject }) => subject === victim.peer)
+        .map(({ issuer }) => issuer),
     );
     assert.isAtLeast(issuers.size, 3);
     assert.isAtMost(issuers.size, 5);
@@ -71,7 +74,11 @@ describe('core/swim/detector, accusations of others', () => {
     bench.pass(10);
 
     const atOnce = wants();
-    const ofOthers = bench.detector.wants(bench.speaker(4).claim('dead', victim.peer), bench.speaker(4).peer, bench.now);
+    const ofOthers = bench.detector.wants(
+      bench.speaker(4).claim('dead', victim.peer),
+      bench.speaker(4).peer,
+      bench.now,
+    );
     bench.monoMs += 10_000;
 
     assert.deepEqual([atOnce, ofOthers, wants()], [false, true, true]);
@@ -93,7 +100,10 @@ describe('core/swim/detector, accusations of others', () => {
     const [victim, messenger] = [bench.speaker(3), bench.speaker(4)];
     const claim = liar.claim('dead', victim.peer);
     assert.isFalse(bench.detector.wants(claim, messenger.peer, bench.now), 'through others');
-    assert.isTrue(bench.detector.wants(claim, liar.peer, bench.now), 'in its own datagram: it may be right for once');
+    assert.isTrue(
+      bench.detector.wants(claim, liar.peer, bench.now),
+      'in its own datagram: it may be right for once',
+    );
   });
 
   it('in lives that the victims never had cost it its credit as well', () => {
@@ -101,7 +111,8 @@ describe('core/swim/detector, accusations of others', () => {
     const liar = bench.speaker(2);
 
     for (let round = 0; round < 4; round++) {
-      for (const victim of bench.others.slice(1)) bench.accuse(liar, victim, { incarnation: 1_000 + round }, 'dead');
+      for (const victim of bench.others.slice(1))
+        bench.accuse(liar, victim, { incarnation: 1_000 + round }, 'dead');
       bench.pass(11_000);
     }
 
@@ -187,7 +198,11 @@ describe('core/swim/detector, evidence', () => {
 
     assert.equal(bench.stateOf(peer), 'suspect');
     assert.isFalse(bench.member(peer).isSilent);
-    assert.isTrue(bench.sent.flatMap(({ message }) => message.claims).some(claim => claim.kind === 'suspect' && claim.refused));
+    assert.isTrue(
+      bench.sent
+        .flatMap(({ message }) => message.claims)
+        .some(claim => claim.kind === 'suspect' && claim.refused),
+    );
   });
 
   it('a refusal that answers no question of today is none', () => {
@@ -352,6 +367,7 @@ describe('core/swim/detector, partitions', () => {
     const old = new DetectorBench({ others: 9 }).speaker(9);
 
     bench.do(bench.detector.known({ ...bench.fieldsOf(old), id: 'old' }, 1, false, bench.now));
+    bench.pass(250);
 
     assert.equal(bench.detector.member(old.peer)?.state, 'suspect');
     assert.isFalse(bench.detector.isFrozen);
@@ -377,6 +393,7 @@ describe('core/swim/detector, members', () => {
     bench.silence(peer);
 
     bench.meet(peer, 2, false);
+    bench.pass(250);
     const before = [bench.stateOf(peer), bench.sentTo(peer, 'ping').length];
     bench.well.add(peer);
     bench.meet(peer, 3, true);
@@ -408,7 +425,9 @@ describe('core/swim/detector, members', () => {
 
     assert.equal(bench.detector.membersCount, 2);
     assert.deepEqual(bench.sentTo(peer, 'ping'), []);
-    assert.isFalse(bench.sent.some(({ message }) => message.claims.some(({ subject }) => subject === peer.peer)));
+    assert.isFalse(
+      bench.sent.some(({ message }) => message.claims.some(({ subject }) => subject === peer.peer)),
+    );
   });
 
   it('go on with the history that the store kept of them', () => {
@@ -444,6 +463,10 @@ describe('core/swim/detector, members', () => {
     bench.do(bench.detector.linkUp(peer.peer, bench.now));
 
     const [send] = bench.effects.flatMap(effect => (effect.type === 'send' ? [effect.message] : []));
-    assert.deepInclude(send?.type === 'claims' && send.claims[0], { kind: 'alive', subject: bench.me.peer, incarnation: 1 });
+    assert.deepInclude(send?.type === 'claims' && send.claims[0], {
+      kind: 'alive',
+      subject: bench.me.peer,
+      incarnation: 1,
+    });
   });
 });

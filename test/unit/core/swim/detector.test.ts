@@ -161,7 +161,11 @@ describe('core/swim/detector', () => {
 
     it('passes on the answer as the target signed it', () => {
       const { bench, target, helped, body } = asked();
-      const answer = { type: 'ack', nonce: body?.nonce ?? 0, origin: { peer: helped.peer, nonce: 77 } } as const;
+      const answer = {
+        type: 'ack',
+        nonce: body?.nonce ?? 0,
+        origin: { peer: helped.peer, nonce: 77 },
+      } as const;
       const probe = target.probe(bench.me.peer, answer);
 
       bench.do(bench.detector.received(probe, bench.now));
@@ -207,7 +211,8 @@ describe('core/swim/detector', () => {
       bench.send(helped, { type: 'ping-request', nonce: 1, target: new Speaker(99).peer });
       bench.send(helped, { type: 'ping-request', nonce: 1, target: bench.me.peer });
       const forUnknown = bench.sentTo(undefined, 'ping').length;
-      for (let i = 0; i < 100; i++) bench.send(helped, { type: 'ping-request', nonce: i, target: target.peer });
+      for (let i = 0; i < 100; i++)
+        bench.send(helped, { type: 'ping-request', nonce: i, target: target.peer });
 
       assert.equal(forUnknown, 0);
       assert.lengthOf(bench.sentTo(target, 'ping'), 63, 'one was under way');
@@ -243,7 +248,8 @@ describe('core/swim/detector', () => {
       bench.silence(target);
       bench.until(() => bench.sent.length > 0);
       bench.pass(10); // Answered; the next round is an interval away.
-      for (let i = 0; i < health; i++) bench.accuse(bench.speaker(3), bench.me, { epoch: 10, incarnation: i });
+      for (let i = 0; i < health; i++)
+        bench.accuse(bench.speaker(3), bench.me, { epoch: 10, incarnation: i });
       bench.until(() => bench.detector.localHealth === health);
       bench.clear();
 
@@ -353,7 +359,10 @@ describe('core/swim/detector', () => {
 
       bench.send(target, { type: 'ping', nonce: 5 });
 
-      assert.deepInclude(bench.sentTo(target, 'ack')[0]?.message.claims[0], { kind: 'suspect', subject: target.peer });
+      assert.deepInclude(bench.sentTo(target, 'ack')[0]?.message.claims[0], {
+        kind: 'suspect',
+        subject: target.peer,
+      });
     });
 
     it('ends at once when the member answers', () => {
@@ -413,7 +422,9 @@ describe('core/swim/detector', () => {
       assert.deepEqual(bench.detector.life, { epoch: 10, incarnation: 1 });
       const said = bench.sent.flatMap(({ message }) => message.claims);
       assert.isNotEmpty(said);
-      assert.isTrue(said.every(each => each.kind === 'alive' && each.subject === bench.me.peer && each.incarnation === 1));
+      assert.isTrue(
+        said.every(each => each.kind === 'alive' && each.subject === bench.me.peer && each.incarnation === 1),
+      );
       bench.clear();
       bench.accuse(bench.speaker(3), bench.me, { epoch: 10 });
       assert.equal(bench.detector.life.incarnation, 1, 'refuted already');
@@ -428,7 +439,13 @@ describe('core/swim/detector', () => {
       const bench = warm(4);
 
       bench.accuse(bench.speaker(2), bench.me, life);
-      bench.do(bench.detector.heard([bench.speaker(2).claim('dead', bench.me.peer, life)], bench.speaker(2).peer, bench.now));
+      bench.do(
+        bench.detector.heard(
+          [bench.speaker(2).claim('dead', bench.me.peer, life)],
+          bench.speaker(2).peer,
+          bench.now,
+        ),
+      );
 
       assert.deepEqual(bench.detector.life, { epoch: 10, incarnation: 0 });
     });
@@ -544,7 +561,11 @@ describe('core/swim/detector', () => {
       const target = bench.speaker(2);
       bench.send(bench.speaker(3), { type: 'news' }, { claims: [target.claim('left')] });
 
-      bench.send(bench.speaker(3), { type: 'news' }, { claims: [target.claim('alive', target.peer, { incarnation: 5 })] });
+      bench.send(
+        bench.speaker(3),
+        { type: 'news' },
+        { claims: [target.claim('alive', target.peer, { incarnation: 5 })] },
+      );
       const still = bench.stateOf(target);
       bench.meet(target, 2);
 
@@ -604,7 +625,10 @@ describe('core/swim/detector', () => {
       const sends = bench.effects.flatMap(effect => (effect.type === 'send' ? [effect] : []));
       assert.equal(sends[0]?.to, target.peer);
       const { message } = sends[0] ?? {};
-      assert.deepInclude(message?.type === 'claims' && message.claims[0], { kind: 'dead', subject: target.peer });
+      assert.deepInclude(message?.type === 'claims' && message.claims[0], {
+        kind: 'dead',
+        subject: target.peer,
+      });
       assert.equal(bench.stateOf(target), 'dead');
     });
 
@@ -624,25 +648,28 @@ describe('core/swim/detector', () => {
     it.each([
       [1, 1_000, 4_000],
       [5, 500, 60_000],
-    ])('wait after %i strikes from %i ms up to %i ms', (strikesMaxCount, strikeBackoffMinMs, strikeBackoffMaxMs) => {
-      const bench = warm(4, { strikesMaxCount, strikeBackoffMinMs, strikeBackoffMaxMs });
-      const target = bench.speaker(2);
-      bench.silence(target);
-      bench.until(() => bench.member(target).reach.strikes > strikesMaxCount);
-      const failedMs = bench.monoMs;
-      bench.clear();
+    ])(
+      'wait after %i strikes from %i ms up to %i ms',
+      (strikesMaxCount, strikeBackoffMinMs, strikeBackoffMaxMs) => {
+        const bench = warm(4, { strikesMaxCount, strikeBackoffMinMs, strikeBackoffMaxMs });
+        const target = bench.speaker(2);
+        bench.silence(target);
+        bench.until(() => bench.member(target).reach.strikes > strikesMaxCount);
+        const failedMs = bench.monoMs;
+        bench.clear();
 
-      bench.until(() => bench.sentTo(target, 'ping').length > 0);
-      const firstPauseMs = bench.monoMs - failedMs;
-      bench.pass(600_000);
+        bench.until(() => bench.sentTo(target, 'ping').length > 0);
+        const firstPauseMs = bench.monoMs - failedMs;
+        bench.pass(600_000);
 
-      const times = bench.sentTo(target, 'ping').map(({ atMs }) => atMs);
-      const pauses = times.slice(1).map((atMs, i) => atMs - (times[i] ?? 0));
-      assert.isAtLeast(firstPauseMs, strikeBackoffMinMs / 2 - 10);
-      assert.isAtMost(firstPauseMs, strikeBackoffMinMs + 260);
-      // Between half of the longest pause and all of it, and the probe itself.
-      assert.isAtLeast(Math.max(...pauses), strikeBackoffMaxMs / 2);
-      assert.isAtMost(Math.max(...pauses), strikeBackoffMaxMs + 1_500);
-    });
+        const times = bench.sentTo(target, 'ping').map(({ atMs }) => atMs);
+        const pauses = times.slice(1).map((atMs, i) => atMs - (times[i] ?? 0));
+        assert.isAtLeast(firstPauseMs, strikeBackoffMinMs / 2 - 10);
+        assert.isAtMost(firstPauseMs, strikeBackoffMinMs + 260);
+        // Between half of the longest pause and all of it, and the probe itself.
+        assert.isAtLeast(Math.max(...pauses), strikeBackoffMaxMs / 2);
+        assert.isAtMost(Math.max(...pauses), strikeBackoffMaxMs + 1_500);
+      },
+    );
   });
 });
