@@ -806,7 +806,7 @@ export class Detector {
   #lookForOthers(now: Now): void {
     for (const member of this.#members.values()) {
       if (member.state !== 'dead' && member.state !== 'suspect') continue;
-      if (member.probe === undefined) this.#checkSoon(member, 0, now);
+      this.#checkSoon(member, 0, now);
     }
   }
 
