@@ -361,6 +361,20 @@ describe('core/swim/detector, partitions', () => {
     assert.isAtMost(restMs, 500);
   });
 
+  it('one return makes us ask again whom we had asked in vain just before', () => {
+    const bench = warm(3);
+    const [back, other] = bench.others as [Speaker, Speaker];
+    bench.silence(back, other);
+    bench.pass(300_000);
+    bench.until(() => bench.member(other).probe !== undefined, 60_000);
+    for (const speaker of [back, other]) bench.well.add(speaker);
+
+    bench.do(bench.detector.linkUp(back.peer, bench.now));
+    const restMs = bench.until(() => bench.stateOf(other) === 'alive');
+
+    assert.isAtMost(restMs, 500);
+  });
+
   it('a newcomer known from an old record only is taken for neither alive nor silent, and looked at', () => {
     const bench = new DetectorBench({ others: 2 });
     bench.pass(5_000);
