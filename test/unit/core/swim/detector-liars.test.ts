@@ -365,6 +365,7 @@ describe('core/swim/detector, partitions', () => {
     const bench = warm(3);
     const [back, other] = bench.others as [Speaker, Speaker];
     bench.silence(back, other);
+    bench.helpful.clear();
     bench.pass(300_000);
     bench.until(() => bench.member(other).probe !== undefined, 60_000);
     for (const speaker of [back, other]) bench.well.add(speaker);
