@@ -380,3 +380,25 @@ describe('runtime/intake, sync', () => {
     ]);
   });
 });
+
+describe('runtime/intake, frames of the failure detector', () => {
+  it('hands claims on, still unverified', () => {
+    const bench = new Bench();
+
+    bench.frame({
+      type: 'claims',
+      claims: [bench.peer.claim('left'), bench.peer.claim('suspect', new Speaker(3).peer)],
+    });
+
+    assert.deepEqual(bench.claims, [[bench.peer.peer, ['left', 'suspect']]]);
+    assert.deepEqual(bench.fed, []);
+  });
+
+  it('feeds the wish to be probed', () => {
+    const bench = new Bench();
+
+    bench.frame({ type: 'look' });
+
+    assert.deepEqual(bench.fed, [{ type: 'look-asked', from: bench.peer.peer }]);
+  });
+});
