@@ -67,7 +67,7 @@ export class ProbeSocket implements ProbePort {
 
   send(address: string, bytes: Uint8Array): void {
     const socket = this.#socket;
-    if (socket === undefined) return;
+    if (socket === undefined || !hasPort(address)) return;
     const { host, port } = targetOf(address, isIPv6(this.#ownHost));
     this.#count('out', bytes);
     // What cannot be sent is lost, as any datagram may be.
@@ -75,7 +75,7 @@ export class ProbeSocket implements ProbePort {
   }
 
   ask(peer: PeerId, address: string, bytes: Uint8Array): void {
-    if (this.#socket === undefined) return;
+    if (this.#socket === undefined || !hasPort(address)) return;
     let asking = this.#asking.get(peer);
     if (asking !== undefined && asking.address !== address) {
       this.#endAsking(peer);
@@ -176,6 +176,12 @@ function targetOf(address: string, isFromIpv6: boolean): ProbeAddress {
   const colon = address.lastIndexOf(':');
   const host = address.slice(0, colon).replace(/^\[(.*)\]$/, '$1');
   return { host: isFromIpv6 && isIPv4(host) ? `::ffff:${host}` : host, port: Number(address.slice(colon + 1)) };
+}
+
+/** Who left and speaks again may be known before its address is. */
+function hasPort(address: string): boolean {
+  const { port } = targetOf(address, false);
+  return port > 0 && port < 65_536;
 }
 
 function isWildcard(host: string): boolean {
