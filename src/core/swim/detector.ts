@@ -144,6 +144,8 @@ export class Detector {
   #lastTickMonoMs: number | undefined;
   #stalledUntilMonoMs = Number.NEGATIVE_INFINITY;
   #sweptMonoMs = Number.NEGATIVE_INFINITY;
+  /** When most members were silent last. */
+  #frozenMonoMs = Number.NEGATIVE_INFINITY;
   #isNewsDue = false;
   #census: Census | undefined;
   #changed: MemberChange[] = [];
@@ -206,7 +208,13 @@ export class Detector {
     if (member.state !== 'suspect' || suspicion === undefined) return undefined;
     if (member.isSilent && this.isFrozen) return undefined;
     const others = [...member.accusers].filter(([peer]) => peer !== this.#options.self);
-    const leftMs = suspicionLeftMs(this.suspicionRange, others.length, monoMs - suspicion.sinceMonoMs);
+    const range = this.suspicionRange;
+    // What was silent behind a partition is about to speak when the first ones are back.
+    const sinceFrozenMs = member.isSilent ? monoMs - this.#frozenMonoMs : Number.POSITIVE_INFINITY;
+    const leftMs = Math.max(
+      suspicionLeftMs(range, others.length, monoMs - suspicion.sinceMonoMs),
+      range.minMs - sinceFrozenMs,
+    );
     if (suspicion.refusedMonoMs === undefined) return leftMs;
     const witnesses = 1 + others.filter(([, { refused }]) => refused).length;
     // Two, unless there is nobody else who could have been told.
@@ -768,6 +776,7 @@ export class Detector {
   }
 
   #passVerdicts(now: Now): void {
+    if (this.isFrozen) this.#frozenMonoMs = now.monoMs;
     if (now.monoMs < this.#stalledUntilMonoMs) return;
     const freshMs = 3 * this.#settings.probeIntervalMs * this.#stretch;
     const silentMs = silentLinkIntervals * this.#settings.probeIntervalMs;
