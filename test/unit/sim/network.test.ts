@@ -81,7 +81,7 @@ describe('sim/network', () => {
     await stand.link(a, 'b');
     await stand.pass(10_000);
 
-    assert.deepEqual(a.heard, ['unreachable', 'self', 'unreachable']);
+    assert.deepEqual(a.heard, ['self', 'unreachable', 'unreachable']);
   });
 
   it('delivers frames in order, late rather than never', async () => {
@@ -174,6 +174,36 @@ describe('sim/network', () => {
 
     assert.equal(a.heard.at(-1), 'down b');
     assert.equal(b.heard.at(-1), 'down a');
+  });
+});
+
+describe('sim/network, a process that does not run', () => {
+  it('answers a dial and a ping when it goes on, unless that is too late', async () => {
+    const stand = new Stand();
+    const [a, b] = [await stand.station('a'), await stand.station('b')];
+    const held: (() => void)[] = [];
+    b.host.onArrival = callback => held.push(callback);
+    const goOn = () => {
+      for (const callback of held.splice(0)) callback();
+    };
+
+    await stand.link(a, 'b');
+    const whileHeld = [...a.heard];
+    goOn();
+    await stand.pass(100);
+    const linked = [...a.heard];
+    a.host.ping('b');
+    await stand.pass(1_000);
+    goOn();
+    await stand.pass(100);
+    a.host.ping('b');
+    await stand.pass(6_000);
+    goOn();
+    await stand.pass(100);
+
+    assert.deepEqual(whileHeld, []);
+    assert.deepEqual(linked, ['up b', 'dialled b', 'subscribed b']);
+    assert.deepEqual(a.heard.slice(linked.length), ['ping b answered', 'ping b lost']);
   });
 });
 

@@ -307,6 +307,21 @@ describe('core/swim/detector, partitions', () => {
     assert.isUndefined(bench.detector.verdictLeftMs(bench.member(lost[0] as Speaker), bench.monoMs));
   });
 
+  it('when enough of them are back, the rest has the shortest wait anew before any verdict', () => {
+    const bench = warm(9);
+    const [first, ...rest] = bench.others.slice(0, 5) as [Speaker, ...Speaker[]];
+    bench.silence(first, ...rest);
+    bench.pass(120_000);
+    bench.well.add(first);
+
+    bench.until(() => bench.stateOf(first) === 'alive');
+    const frozen = bench.detector.isFrozen;
+    const tookMs = bench.until(() => rest.every(speaker => bench.stateOf(speaker) === 'dead'));
+
+    assert.isFalse(frozen);
+    assert.isAtLeast(tookMs, bench.detector.suspicionRange.minMs - 250);
+  });
+
   it('a minority that falls silent is declared dead', () => {
     const bench = warm(9);
     const lost = bench.others.slice(0, 4);
