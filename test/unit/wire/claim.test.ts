@@ -90,6 +90,15 @@ describe('wire/claim', () => {
     assert.isDefined(openClaim(padded));
   });
 
+  it('refuses what is padded to more than 200 bytes', () => {
+    const wire = sealClaim({ claim: encodeClaim(draft), signature });
+    const padded = (bytes: number) =>
+      Buffer.concat([wire, Buffer.of((15 << 3) | 2, bytes - wire.length - 2), Buffer.alloc(bytes - wire.length - 2)]);
+
+    assert.isDefined(decodeClaim(padded(200)));
+    assert.isUndefined(decodeClaim(padded(201)));
+  });
+
   it('takes at most 163 bytes', () => {
     const largest = { ...draft, epoch: Number.MAX_SAFE_INTEGER, incarnation: 2 ** 32 - 1 };
 

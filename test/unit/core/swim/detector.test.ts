@@ -333,10 +333,41 @@ describe('core/swim/detector', () => {
       assert.include(said, 'dead');
     });
 
+    it('is looked into once more before the verdict, when the last look was long ago', () => {
+      const bench = warm(9);
+      const target = bench.speaker(2);
+      suspect(bench, target);
+      bench.until(() => (bench.detector.verdictLeftMs(bench.member(target), bench.monoMs) ?? 0) < 200);
+      const agoMs = bench.monoMs - (bench.member(target).suspicion?.failedMonoMs ?? 0);
+      bench.well.add(target);
+      bench.clear();
+
+      bench.pass(1_000);
+
+      assert.isAbove(agoMs, 3_000 * (1 + bench.detector.localHealth));
+      assert.deepEqual(bench.changes, ['agent-2 suspect>alive']);
+    });
+
+    it('is not told round once more when enough others have said it', () => {
+      const bench = warm(9);
+      const target = bench.speaker(2);
+      bench.silence(target);
+      for (const number of [3, 4, 5, 6]) bench.accuse(bench.speaker(number), target);
+
+      bench.until(() => bench.stateOf(target) === 'suspect');
+      bench.pass(2_000);
+
+      const told = bench.sent.filter(
+        ({ to, message }) => to !== target && message.claims.some(({ issuer }) => issuer === bench.me.peer),
+      );
+      assert.deepEqual(told, []);
+    });
+
     it('is told to the suspect first of all, in its own ping, whatever else is new', () => {
       const bench = warm(9);
       const target = bench.speaker(2);
       suspect(bench, target);
+      bench.pass(4_000); // Our own word has gone round by then.
       for (const number of [3, 4, 5, 6]) {
         for (const victim of [7, 8, 9]) bench.accuse(bench.speaker(number), bench.speaker(victim));
       }
@@ -355,6 +386,7 @@ describe('core/swim/detector', () => {
       const bench = warm(4);
       const target = bench.speaker(2);
       suspect(bench, target);
+      bench.pass(2_500);
       bench.clear();
 
       bench.send(target, { type: 'ping', nonce: 5 });
@@ -496,14 +528,17 @@ describe('core/swim/detector', () => {
       assert.equal(bench.stateOf(target), 'alive');
     });
 
-    it('after a stall no verdict is passed before the others had time to answer', () => {
+    it.each([
+      1_200, 10_000,
+    ])('after a stall of %i ms no verdict is passed before the others had time to answer', stallMs => {
       const bench = warm(9);
       const target = bench.speaker(2);
       suspect(bench, target);
       for (const number of [3, 4]) bench.accuse(bench.speaker(number), target);
+      bench.until(() => (bench.detector.verdictLeftMs(bench.member(target), bench.monoMs) ?? 0) < 600);
       bench.well.add(target);
 
-      bench.stall(10_000);
+      bench.stall(stallMs);
       const atOnce = bench.stateOf(target);
       bench.pass(3_000);
 
@@ -535,8 +570,9 @@ describe('core/swim/detector', () => {
 
       bench.send(bench.speaker(3), { type: 'news' }, { claims: [target.claim('left')] });
       bench.clear();
-      bench.accuse(bench.speaker(3), target);
-      bench.accuse(bench.speaker(4), target, {}, 'dead');
+      const accusation = bench.speaker(3).claim('dead', target.peer);
+      assert.isFalse(bench.detector.wants(accusation, bench.speaker(3).peer, bench.now));
+      bench.accuse(bench.speaker(4), target);
       bench.do(bench.detector.linkDown(target.peer, true, bench.now));
       bench.do(bench.detector.refused(target.peer, bench.now));
       bench.do(bench.detector.dialFailed(target.peer, true, 'refused', bench.now));
