@@ -25,7 +25,7 @@ import type { Layer, LivenessState } from '../view.ts';
 import { type ClaimDraft, compareLives, isAccusation, type Life, type VerifiedClaim } from './claim.ts';
 import { Dissemination } from './dissemination.ts';
 import { LocalHealth } from './local-health.ts';
-import { type Accusation, type Member, type MemberFields, type Tracked, track } from './member.ts';
+import { type Accusation, type Member, type MemberFields, silentDeadCountMs, type Tracked, track } from './member.ts';
 import {
   datagramBaseBytes,
   datagramMaxBytes,
@@ -78,6 +78,10 @@ interface Census {
   readonly participants: number;
   readonly alive: number;
   readonly silent: number;
+  /** Dead, and all that is known of it is its silence. */
+  readonly lost: number;
+  /** Counts as alive, but has not answered within an ordinary wait. */
+  readonly doubtful: number;
 }
 
 interface Probe {
@@ -198,8 +202,10 @@ export class Detector {
 
   /** Most members that should be there fell silent: nobody is declared dead for being silent. */
   get isFrozen(): boolean {
-    const { participants, silent } = this.#counted;
-    return silent * 2 > participants - 1;
+    const { participants, silent, lost, doubtful } = this.#counted;
+    // Whoever was given up a moment too early is missing as well, or one verdict would bring about all others;
+    // and an agent that is slow itself is still waiting for the rest when its first suspicion ends.
+    return (silent + lost + doubtful) * 2 > participants - 1 + lost;
   }
 
   /** Time left until the verdict, ms; `undefined` when there is none to come. */
@@ -776,6 +782,7 @@ export class Detector {
   }
 
   #passVerdicts(now: Now): void {
+    this.#census = undefined; // Who is doubtful, and who was lost long ago, changes with time.
     if (this.isFrozen) this.#frozenMonoMs = now.monoMs;
     if (now.monoMs < this.#stalledUntilMonoMs) return;
     const freshMs = 3 * this.#settings.probeIntervalMs * this.#stretch;
@@ -977,13 +984,21 @@ export class Detector {
     let alive = 0;
     let suspect = 0;
     let silent = 0;
-    for (const { state, suspicion, isSilent } of this.#members.values()) {
+    let lost = 0;
+    const nowMonoMs = this.#lastTickMonoMs ?? 0;
+    for (const { state, suspicion, isSilent, sinceMonoMs } of this.#members.values()) {
       if (state === 'alive') alive += 1;
+      if (state === 'dead' && isSilent && nowMonoMs - sinceMonoMs <= silentDeadCountMs) lost += 1;
       if (state !== 'suspect') continue;
       suspect += 1;
       if (suspicion !== undefined && isSilent) silent += 1;
     }
-    return { participants: 1 + alive + suspect, alive, silent };
+    let doubtful = 0;
+    for (const { target, startedMonoMs } of this.#probes.values()) {
+      const isLate = nowMonoMs - startedMonoMs > this.ackTimeoutMs;
+      if (isLate && this.#members.get(target)?.state === 'alive') doubtful += 1;
+    }
+    return { participants: 1 + alive + suspect, alive, silent, lost, doubtful };
   }
 
   // --- small parts ---------------------------------------------------------------------------------
