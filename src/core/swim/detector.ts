@@ -822,6 +822,9 @@ export class Detector {
   #lookForOthers(now: Now): void {
     for (const member of this.#members.values()) {
       if (member.state !== 'dead' && member.state !== 'suspect') continue;
+      // What was asked while it could not be reached will fail in a moment, and says nothing any more.
+      const asked = this.#probeOf(member);
+      if (asked !== undefined) this.#endProbe(asked);
       this.#checkSoon(member, 0, now);
     }
   }
