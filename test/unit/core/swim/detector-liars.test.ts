@@ -307,6 +307,51 @@ describe('core/swim/detector, partitions', () => {
     assert.isUndefined(bench.detector.verdictLeftMs(bench.member(lost[0] as Speaker), bench.monoMs));
   });
 
+  it('one verdict does not lift the freeze for all others', () => {
+    const bench = warm(9);
+    const [first, ...rest] = bench.others.slice(0, 5) as [Speaker, ...Speaker[]];
+    bench.silence(first);
+    bench.until(() => bench.stateOf(first) === 'dead');
+    bench.silence(...rest);
+
+    bench.pass(120_000);
+
+    assert.isTrue(bench.detector.isFrozen);
+    assert.deepEqual(
+      rest.map(speaker => bench.stateOf(speaker)),
+      Array(4).fill('suspect'),
+    );
+  });
+
+  it('who died in silence an hour ago is not waited for any more', () => {
+    const bench = warm(9);
+    const [first, ...rest] = bench.others.slice(0, 5) as [Speaker, ...Speaker[]];
+    bench.silence(first);
+    bench.until(() => bench.stateOf(first) === 'dead');
+    bench.silence(...rest);
+
+    bench.pass(3_602_000);
+
+    assert.isFalse(bench.detector.isFrozen);
+  });
+
+  it('an agent that is slow itself waits for the answers of the others before it passes a verdict', () => {
+    const bench = warm(9);
+    const [first, ...rest] = bench.others.slice(0, 6) as [Speaker, ...Speaker[]];
+    bench.silence(first);
+    bench.until(() => bench.stateOf(first) === 'suspect');
+    for (const number of [8, 9]) bench.accuse(bench.speaker(number), first);
+    for (let i = 0; i < 8; i++) bench.accuse(bench.speaker(8), bench.me, { epoch: 10, incarnation: i });
+    bench.until(() => (bench.detector.verdictLeftMs(bench.member(first), bench.monoMs) ?? 0) < 900);
+    bench.silence(...rest);
+    for (const speaker of rest) bench.do(bench.detector.linkDown(speaker.peer, true, bench.now));
+
+    bench.pass(30_000);
+
+    assert.equal(bench.stateOf(first), 'suspect');
+    assert.notInclude(bench.changes, 'agent-2 suspect>dead');
+  });
+
   it('when enough of them are back, the rest has the shortest wait anew before any verdict', () => {
     const bench = warm(9);
     const [first, ...rest] = bench.others.slice(0, 5) as [Speaker, ...Speaker[]];

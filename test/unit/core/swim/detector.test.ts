@@ -334,17 +334,16 @@ describe('core/swim/detector', () => {
     });
 
     it('is looked into once more before the verdict, when the last look was long ago', () => {
-      const bench = warm(9);
+      // One strike, and the next look comes after half a minute; the suspicion lasts eighteen seconds.
+      const bench = warm(9, { strikesMaxCount: 0, strikeBackoffMinMs: 60_000, strikeBackoffMaxMs: 60_000 });
       const target = bench.speaker(2);
       suspect(bench, target);
-      bench.until(() => (bench.detector.verdictLeftMs(bench.member(target), bench.monoMs) ?? 0) < 200);
-      const agoMs = bench.monoMs - (bench.member(target).suspicion?.failedMonoMs ?? 0);
+      bench.pass(10_000);
       bench.well.add(target);
       bench.clear();
 
-      bench.pass(1_000);
+      bench.pass(10_000);
 
-      assert.isAbove(agoMs, 3_000 * (1 + bench.detector.localHealth));
       assert.deepEqual(bench.changes, ['agent-2 suspect>alive']);
     });
 
