@@ -104,6 +104,21 @@ describe('identity/probe-codec', () => {
       }
     });
 
+    it('are signed with their domain and the cluster, and so are claims', () => {
+      const parts = openDatagram(ping);
+      const claimParts = openClaim(claim.wire);
+      assert.isDefined(parts);
+      assert.isDefined(claimParts);
+      const signed = (domain: string, bytes: Uint8Array) =>
+        Buffer.from(other.key.sign(Buffer.concat([Buffer.from(domain), bytes])));
+
+      assert.deepEqual(Buffer.from(parts.signature), signed('firsthand/probe/1\0test\0', parts.probe));
+      assert.deepEqual(
+        Buffer.from(claimParts.signature),
+        signed('firsthand/claim/1\0test\0', claimParts.claim),
+      );
+    });
+
     it('of another cluster are told apart before their signature is looked at', () => {
       const bytes = foreign.datagram(me.peer, { type: 'news' });
 

@@ -12,6 +12,7 @@ async function troubled() {
   bench.link(well);
   bench.pass(3_000);
   bench.refuse(gone);
+  bench.pass(100);
   const accusation = well.claim('dead', gone.peer, { refused: true });
   bench.probed(well, well.datagram(bench.me.peer, { type: 'news' }, { claims: [accusation] }));
   return { bench, well, gone };
@@ -54,7 +55,11 @@ describe('runtime/detector-view', () => {
       ['me', 'suspect', true],
       ['well', 'dead', true],
     ]);
-    assert.isAtLeast(member?.accusers[0]?.agoMs ?? 0, member?.accusers[1]?.agoMs ?? 0);
+    assert.deepEqual(
+      member?.accusers.map(({ by }) => by),
+      ['me', 'well'],
+      'the oldest first',
+    );
     // Two witnesses: a second in all.
     assert.isAtMost(member?.verdictInMs ?? 9_999, 1_000);
     assert.match(member?.history ?? '', /x$/);

@@ -93,7 +93,11 @@ describe('wire/claim', () => {
   it('refuses what is padded to more than 200 bytes', () => {
     const wire = sealClaim({ claim: encodeClaim(draft), signature });
     const padded = (bytes: number) =>
-      Buffer.concat([wire, Buffer.of((15 << 3) | 2, bytes - wire.length - 2), Buffer.alloc(bytes - wire.length - 2)]);
+      Buffer.concat([
+        wire,
+        Buffer.of((15 << 3) | 2, bytes - wire.length - 2),
+        Buffer.alloc(bytes - wire.length - 2),
+      ]);
 
     assert.isDefined(decodeClaim(padded(200)));
     assert.isUndefined(decodeClaim(padded(201)));

@@ -16,7 +16,7 @@ import {
   pingRequestMinBytes,
   sealDatagram,
 } from '../../../src/wire/probe.ts';
-import { datagramType, probeType } from '../../../src/wire/schema.ts';
+import { datagramType, fieldTag, probeType } from '../../../src/wire/schema.ts';
 import { Speaker } from '../../record-builder.ts';
 
 const [me, other, third] = [new Speaker(1), new Speaker(2), new Speaker(3)];
@@ -48,6 +48,14 @@ function wireOf(fields: object): Uint8Array {
     .encode({ cluster: 1, ...keys, ...(hasBody ? {} : { news: {} }), ...fields } as never)
     .finish();
   return sealDatagram({ probe, signature });
+}
+
+/** News, said so many times. */
+function crowded(fieldsCount: number): Uint8Array {
+  const keys = { from: publicKeyOf(me.peer), to: publicKeyOf(other.peer) };
+  const content = probeType.encode({ cluster: 1, ...keys } as never).finish();
+  const news = Buffer.alloc(2 * fieldsCount, Buffer.of(fieldTag(probeType, 'news'), 0));
+  return sealDatagram({ probe: Buffer.concat([content, news]), signature });
 }
 
 const bodies: readonly (readonly [string, ProbeBody])[] = [
@@ -167,10 +175,7 @@ describe('wire/probe', () => {
       'more claims than there may be',
       wireOf({ claims: Array(claimsPerDatagramMaxCount + 1).fill(me.claim('alive').wire) }),
     ],
-    [
-      'hundreds of empty fields',
-      datagramType.encode({ probe: Buffer.alloc(1_000, Buffer.of(0x6a, 0)), signature } as never).finish(),
-    ],
+    ['a hundred fields', crowded(100)],
     ['more fields than an envelope has', Buffer.concat([wireOf({}), Buffer.alloc(6, Buffer.of(15 << 3, 0))])],
     [
       'a short signature',
@@ -185,6 +190,10 @@ describe('wire/probe', () => {
 
     assert.equal(read?.body.type, 'relay');
     assert.isUndefined(read?.body.type === 'relay' ? decodeProbe(read.body.ack) : read);
+  });
+
+  it('takes a field that comes twice', () => {
+    assert.isDefined(decodeProbe(crowded(2)));
   });
 
   it('takes the largest number of claims', () => {

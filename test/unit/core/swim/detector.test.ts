@@ -527,24 +527,25 @@ describe('core/swim/detector', () => {
       assert.equal(bench.stateOf(target), 'alive');
     });
 
-    it.each([
-      1_200, 10_000,
-    ])('after a stall of %i ms no verdict is passed before the others had time to answer', stallMs => {
-      const bench = warm(9);
-      const target = bench.speaker(2);
-      suspect(bench, target);
-      for (const number of [3, 4]) bench.accuse(bench.speaker(number), target);
-      bench.until(() => (bench.detector.verdictLeftMs(bench.member(target), bench.monoMs) ?? 0) < 600);
-      bench.well.add(target);
+    it.each([1_200, 10_000])(
+      'after a stall of %i ms no verdict is passed before the others had time to answer',
+      stallMs => {
+        const bench = warm(9);
+        const target = bench.speaker(2);
+        suspect(bench, target);
+        for (const number of [3, 4]) bench.accuse(bench.speaker(number), target);
+        bench.until(() => (bench.detector.verdictLeftMs(bench.member(target), bench.monoMs) ?? 0) < 600);
+        bench.well.add(target);
 
-      bench.stall(stallMs);
-      const atOnce = bench.stateOf(target);
-      bench.pass(3_000);
+        bench.stall(stallMs);
+        const atOnce = bench.stateOf(target);
+        bench.pass(3_000);
 
-      assert.equal(atOnce, 'suspect');
-      assert.equal(bench.stateOf(target), 'alive');
-      assert.notInclude(bench.changes, 'agent-2 suspect>dead');
-    });
+        assert.equal(atOnce, 'suspect');
+        assert.equal(bench.stateOf(target), 'alive');
+        assert.notInclude(bench.changes, 'agent-2 suspect>dead');
+      },
+    );
 
     it('after a stall of an interval it says that it lives, for it may have been given up', () => {
       const bench = warm(3);
