@@ -220,6 +220,18 @@ seeds: [*c, *c, *c, *c, *c, *c, *c, *c, *c]
       { healthCheckTimeoutMs: '6000' },
       'health_check_timeout_ms: 6000 ms must be at most health_check_interval_ms, which is 5000 ms',
     ],
+    [
+      { ackTimeoutMaxMs: '1500' },
+      'ack_timeout_max_ms: 1500 ms must be at most probe_interval_ms, which is 1000 ms',
+    ],
+    [
+      { detectorProfile: 'fast', ackTimeoutMaxMs: '600' },
+      'ack_timeout_max_ms: 600 ms must be at most probe_interval_ms, which is 500 ms',
+    ],
+    [
+      { strikeBackoffMinMs: '40000' },
+      'strike_backoff_min_ms: 40000 ms must be at most strike_backoff_max_ms, which is 30000 ms',
+    ],
     [{ http: '0.0.0.0:80' }, 'metrics_port: must be given, because the HTTP port 80 is below 1024'],
     [{ id: '..' }, 'data_dir: must be given, because the id .. is no directory name'],
     [{ listen: [] }, '--listen: has 0 values; it must have 1 to 8'],

@@ -192,6 +192,21 @@ describe('core/protocol, taking an agent out', () => {
       assert.isUndefined(agent.protocol.table.listing.get('svc-2'), 'of epoch 1');
     });
 
+    it('of an epoch that nobody can have opened yet is a lie, which would keep the agent out for ever', () => {
+      const { agent, others } = acquainted(2);
+      const [gone, other] = others as [Speaker, Speaker];
+      die(agent, gone);
+      const ahead = startWallMs + 2 * dayMs;
+
+      for (const epoch of [ahead, Number.MAX_SAFE_INTEGER]) {
+        assert.deepEqual(claims(agent, other, other.claim('removed', gone.peer, { epoch })), []);
+      }
+
+      assert.equal(agent.protocol.livenessOf(gone.peer), 'dead');
+      agent.hear(gone, gone.introduce('agent-2', { epoch: startWallMs, time: time(agent.monoMs) }));
+      assert.equal(agent.protocol.livenessOf(gone.peer), 'alive');
+    });
+
     it('keeps out an agent whose records have not come yet', () => {
       const { agent, others } = acquainted(1);
       const [other] = others as [Speaker];
@@ -274,11 +289,20 @@ describe('core/protocol, taking an agent out', () => {
       assert.deepEqual(said, [1, 0, 1]);
     });
 
-    it.each([9, 11])('of epoch %i, when we are in 10, changes nothing', epoch => {
+    it('of an epoch before ours changes nothing', () => {
       const { agent, others } = acquainted(1, { epoch: 10 });
       const [operator] = others as [Speaker];
 
-      assert.deepEqual(claims(agent, operator, operator.claim('removed', agent.me.peer, { epoch })), []);
+      assert.deepEqual(claims(agent, operator, operator.claim('removed', agent.me.peer, { epoch: 9 })), []);
+    });
+
+    it('of an epoch after ours, that somebody made up, makes us speak above it', () => {
+      const { agent, others } = acquainted(1, { epoch: 10 });
+      const [operator] = others as [Speaker];
+
+      claims(agent, operator, operator.claim('removed', agent.me.peer, { epoch: 50 }));
+
+      assert.deepInclude(agent.own, { epoch: 51, sequence: 1 });
     });
   });
 });
