@@ -142,9 +142,14 @@ describe('sim/liveness', { timeout: 60_000 }, () => {
   );
 
   it.each([
-    [31, 30, 3],
+    // Whoever was heard last was declared dead as the first ones came back.
     [32, 30, 3],
     [33, 300, 20],
+    // One was asked in vain at the very end, and then not again for a long time.
+    [3_101, 30, 3],
+    // An agent that was slow itself passed one verdict early, and all others followed.
+    [3_102, 30, 3],
+    [3_201, 300, 20],
   ])(
     'of two frozen halves none declares the other dead, and all are alive soon: seed %i, cut for %i s, at most %i s',
     async (seed, cutS, healedS) => {
