@@ -2,7 +2,8 @@
  * Records for tests.
  *
  * `record` makes claims that nobody signed, cheap enough for properties over thousands of them; what
- * the digest covers is what a real one covers. `Speaker` signs with a real key, for whatever verifies.
+ * the digest covers is what a real one covers. `Speaker` signs with a real key, for whatever verifies: records,
+ * claims and datagrams.
  */
 import { createHash } from 'node:crypto';
 import { capabilitiesOf, type NodeFields, type NodeId } from '../src/core/record/node.ts';
@@ -11,11 +12,15 @@ import {
   type ContextEntry,
   compareText,
   type DepartureReason,
+  type PeerId,
   type RecordDraft,
   type VerifiedRecord,
 } from '../src/core/record/record.ts';
+import type { ClaimDraft, ClaimKind, VerifiedClaim } from '../src/core/swim/claim.ts';
+import type { ProbeBody, ProbeMessage, ReceivedProbe } from '../src/core/swim/message.ts';
 import type { Now } from '../src/core/time.ts';
 import { AgentKey } from '../src/identity/agent-key.ts';
+import { SignedProbeCodec } from '../src/identity/probe-codec.ts';
 import { SignedRecordCodec } from '../src/identity/record-codec.ts';
 
 /** 2025-11-24, when every test begins. */
@@ -90,15 +95,21 @@ export function keyNumber(number: number): AgentKey {
   return AgentKey.fromSeed(Buffer.alloc(32, number));
 }
 
-/** An agent that signs; counts its own sequence. */
+/** An agent that signs; counts its own sequence, and its datagrams. */
 export class Speaker {
   readonly key: AgentKey;
   readonly codec: SignedRecordCodec;
+  readonly probeCodec: SignedProbeCodec;
+  /** Where its datagrams come from. */
+  readonly probeAddress: string;
   #sequence = 0;
+  #counter = 0;
 
   constructor(number: number, cluster = testCluster) {
     this.key = keyNumber(number);
     this.codec = new SignedRecordCodec({ cluster }, { key: this.key });
+    this.probeCodec = new SignedProbeCodec({ cluster }, { key: this.key });
+    this.probeAddress = `10.0.0.${number}:7946`;
   }
 
   get peer(): string {
@@ -136,4 +147,48 @@ export class Speaker {
       ...fields,
     });
   }
+
+  /** What it says about who is alive. */
+  claim(kind: ClaimKind, subject: PeerId = this.peer, fields: Partial<ClaimDraft> = {}): VerifiedClaim {
+    const life = { epoch: 1, incarnation: 0 };
+    return this.probeCodec.sealClaim({
+      kind,
+      issuer: this.peer,
+      subject,
+      refused: false,
+      ...life,
+      ...fields,
+    });
+  }
+
+  /** A datagram of its own. */
+  datagram(to: PeerId, body: ProbeBody, fields: Partial<ProbeMessage> = {}): Uint8Array {
+    this.#counter += 1;
+    const heading = {
+      from: this.peer,
+      to,
+      epoch: 1,
+      incarnation: 0,
+      counter: this.#counter,
+      wallMs: startWallMs,
+    };
+    return this.probeCodec.encodeProbe({ ...heading, body, claims: [], ...fields });
+  }
+
+  /** The same as its receiver sees it once it is verified. */
+  probe(to: PeerId, body: ProbeBody, fields: Partial<ProbeMessage> = {}): ReceivedProbe {
+    return asReceived(this.probeCodec, this.datagram(to, body, fields), this.probeAddress);
+  }
+}
+
+/** A datagram of this cluster, taken for verified. @throws TypeError for anything else. */
+export function asReceived(codec: SignedProbeCodec, wire: Uint8Array, address: string): ReceivedProbe {
+  const probe = codec.decodeProbe(wire);
+  if (probe === undefined || probe === 'foreign') throw new TypeError('no datagram of this cluster');
+  const claims = probe.claims.flatMap(claim => codec.verifyClaim(claim) ?? []);
+  if (probe.body.type !== 'relay') return { ...probe, body: probe.body, claims, address };
+  const { from, epoch, incarnation, body } = asReceived(codec, probe.body.ack, '');
+  if (body.type !== 'ack' || body.origin === undefined) throw new TypeError('no ack for somebody else');
+  const relayed = { from, epoch, incarnation, origin: body.origin };
+  return { ...probe, body: { type: 'relay', relayed }, claims, address };
 }

@@ -113,6 +113,11 @@ const clockFlushEveryMs = 5_000;
 const syncAfterLinkMs = 500;
 const reassertEveryMs = 5_000;
 const lookMaxMs = 10_000;
+/**
+ * Epochs begin as the time of the start, so one that lies further ahead than clocks go wrong was made up, to keep
+ * an agent out in all its lives to come. Guess.
+ */
+const epochAheadMaxMs = 24 * 3_600_000;
 /** Saying everything again costs all of them; a liar must not make us do it all the time. */
 const returnEveryMs = 60_000;
 
@@ -844,7 +849,9 @@ export class Protocol {
   /** Somebody says that an agent was taken out. Whoever answers us is not gone, whatever an operator thinks. */
   #hearRemoval(claim: VerifiedClaim, now: Now): readonly Effect[] {
     const { subject, epoch } = claim;
+    if (epoch > now.wallMs + epochAheadMaxMs) return [];
     if (subject === this.author.peer) return this.#wasTakenOut(epoch, now);
+    if (this.#removals.has(subject, epoch)) return []; // By one that came with it.
     const member = this.detector.member(subject);
     if (member !== undefined && member.state === 'alive' && member.life.epoch <= epoch) return [];
     if (member !== undefined && member.life.epoch <= epoch) this.detector.forget(subject);
@@ -876,7 +883,7 @@ export class Protocol {
 
   /** We were gone too long, or an operator thought so: what we said is void, so we say it again. */
   #wasTakenOut(epoch: number, now: Now): readonly Effect[] {
-    if (epoch !== this.author.dot.epoch || now.monoMs < this.#nextReturnMonoMs || this.#phase === 'stopping')
+    if (epoch < this.author.dot.epoch || now.monoMs < this.#nextReturnMonoMs || this.#phase === 'stopping')
       return [];
     this.#nextReturnMonoMs = now.monoMs + returnEveryMs;
     const opened = this.author.openEpoch(epoch);

@@ -68,7 +68,7 @@ export class ProbeSocket implements ProbePort {
 
   send(address: string, bytes: Uint8Array): void {
     const socket = this.#socket;
-    if (socket === undefined) return;
+    if (socket === undefined || !hasPort(address)) return;
     const { host, port } = targetOf(address, isIPv6(this.#ownHost));
     this.#count('out', bytes);
     // What cannot be sent is lost, as any datagram may be.
@@ -76,7 +76,7 @@ export class ProbeSocket implements ProbePort {
   }
 
   ask(peer: PeerId, address: string, bytes: Uint8Array): void {
-    if (this.#socket === undefined) return;
+    if (this.#socket === undefined || !hasPort(address)) return;
     let asking = this.#asking.get(peer);
     if (asking !== undefined && asking.address !== address) {
       this.#endAsking(peer);
@@ -188,6 +188,12 @@ const lookup: NonNullable<SocketOptions['lookup']> = (host, options, callback) =
   if (family === 0) dnsLookup(host, options, callback);
   else callback(null, host, family);
 };
+
+/** Who left and speaks again may be known before its address is. */
+function hasPort(address: string): boolean {
+  const { port } = targetOf(address, false);
+  return port > 0 && port < 65_536;
+}
 
 function isWildcard(host: string): boolean {
   return host === '0.0.0.0' || host === '::';

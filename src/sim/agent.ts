@@ -3,7 +3,7 @@ import type { Input } from '../core/effects.ts';
 import { Protocol, type ProtocolSettings } from '../core/protocol.ts';
 import { capabilitiesOf, type NodeFields, type NodeId } from '../core/record/node.ts';
 import type { PeerId } from '../core/record/record.ts';
-import type { BackendCheckView } from '../core/view.ts';
+import type { AgentEvent, BackendCheckView } from '../core/view.ts';
 import { AgentKey } from '../identity/agent-key.ts';
 import { nextEpoch } from '../identity/epoch.ts';
 import { SignedProbeCodec } from '../identity/probe-codec.ts';
@@ -26,10 +26,14 @@ export interface SimAgentOptions {
   readonly index: number;
   readonly seeds: readonly PeerId[];
   readonly settings: Partial<ProtocolSettings>;
+  /** For an agent that does not keep to the protocol. */
+  readonly createProtocol?: (...parts: ConstructorParameters<typeof Protocol>) => Protocol;
 }
 
 export interface Trace {
   input(agent: NodeId, input: Input): void;
+  /** What the agent tells whoever watches it. */
+  event?(agent: NodeId, event: AgentEvent): void;
 }
 
 export interface SimAgentComponents {
@@ -94,7 +98,8 @@ export class SimAgent {
     const store = this.#disk.open();
     const stored = await store.load();
     const epoch = nextEpoch(stored.meta.epoch, clock.now().wallMs);
-    const protocol = new Protocol(
+    const create = this.#options.createProtocol ?? ((...parts) => new Protocol(...parts));
+    const protocol = create(
       {
         id: this.id,
         peer: this.peer,
@@ -107,7 +112,10 @@ export class SimAgent {
         random: seededRandom(this.#options.seed, `${this.id} life ${this.#lives}`),
       },
     );
+    const events = new RecentEvents({ epoch, keptMaxCount: 100 });
+    events.subscribe(({ event }) => this.#trace.event?.(this.id, event));
     const network = this.#hub.host(this.peer);
+    network.onArrival = callback => clock.arrive(callback);
     const probe = `10.0.0.${this.#options.index}:7946`;
     const probes = this.#hub.probes(this.peer, probe);
     const driver = new Driver(
@@ -121,7 +129,7 @@ export class SimAgent {
         store,
         checker: this.#clinic.checker(clock),
         clock,
-        events: new RecentEvents({ epoch, keptMaxCount: 100 }),
+        events,
         observer: this.#observer(),
       },
     );

@@ -41,6 +41,16 @@ export function misjudgements(agents: readonly SimAgent[], clinic: Clinic): read
     );
 }
 
+/** Pairs of running agents of which one does not see the other alive. */
+export function notAlive(agents: readonly SimAgent[]): readonly string[] {
+  const up = agents.filter(({ isUp }) => isUp);
+  return up.flatMap(({ id, peer, protocol }) =>
+    up
+      .filter(other => other.peer !== peer && protocol.livenessOf(other.peer) !== 'alive')
+      .map(other => `${id} takes ${other.id} for ${protocol.livenessOf(other.peer)}`),
+  );
+}
+
 /** Services that their own host believes to host, and that are not in its table. */
 export function lostWrites(agents: readonly SimAgent[]): readonly string[] {
   return agents.flatMap(agent => {

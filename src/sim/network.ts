@@ -148,6 +148,8 @@ export class SimHost implements Network {
   readonly #hub: SimNetworkHub;
   readonly #links = new Map<PeerId, { readonly outbound: boolean; lastArrivalMs: number }>();
   readonly #seen = new Set<string>();
+  /** Brings what the process itself has to answer; it may not run at the moment. */
+  onArrival: (callback: () => void) => void = callback => callback();
   #handlers: NetworkHandlers | undefined;
 
   constructor(peer: PeerId, hub: SimNetworkHub) {
@@ -187,21 +189,29 @@ export class SimHost implements Network {
       );
       return;
     }
-    const isThere = this.#hub.canReach(this.peer, peer);
-    const isRefused = this.#hub.find(peer) === undefined;
-    scheduler.after(isThere || isRefused ? 3 * this.#hub.delayMs() : dialTimeoutMs, () => {
-      if (this.#handlers === undefined) return;
+    const once = ending();
+    const fails = (isRefused: boolean) => {
+      const text = isRefused ? 'connection refused' : 'no answer';
+      this.#handlers?.onDialEnded(target.key, { ok: false, reason: 'unreachable', text, isRefused });
+    };
+    scheduler.after(dialTimeoutMs, () => once(() => fails(false)));
+    scheduler.after(3 * this.#hub.delayMs(), () => {
+      if (!this.#hub.isRouted(this.peer, peer)) return;
       const callee = this.#hub.find(peer);
-      if (callee === undefined || !this.#hub.canReach(this.peer, peer) || !callee.#isOpen()) {
-        const isRefused = callee === undefined && this.#hub.isRouted(this.peer, peer);
-        const text = isRefused ? 'connection refused' : 'no answer';
-        this.#handlers.onDialEnded(target.key, { ok: false, reason: 'unreachable', text, isRefused });
-        return;
-      }
-      callee.#link(this.peer, false);
-      this.#link(peer, true);
-      this.#handlers.onDialEnded(target.key, { ok: true, peer });
+      if (callee === undefined) return once(() => fails(true));
+      // The kernel takes the connection, but to shake hands the process has to run.
+      callee.onArrival(() => {
+        if (callee.#isOpen() && this.#hub.canReach(this.peer, peer))
+          once(() => this.#connect(target.key, callee));
+      });
     });
+  }
+
+  #connect(key: string, callee: SimHost): void {
+    if (this.#handlers === undefined) return;
+    callee.#link(this.peer, false);
+    this.#link(callee.peer, true);
+    this.#handlers.onDialEnded(key, { ok: true, peer: callee.peer });
   }
 
   hangUp(peer: PeerId): void {
@@ -213,11 +223,18 @@ export class SimHost implements Network {
   }
 
   ping(peer: PeerId): void {
-    const rttMs = 2 * this.#hub.delayMs();
-    const answers = this.#links.has(peer) && this.#hub.canReach(this.peer, peer);
-    this.#hub.scheduler.after(answers ? rttMs : pingTimeoutMs, () =>
-      this.#handlers?.onPing(peer, answers ? rttMs : undefined),
-    );
+    const { scheduler } = this.#hub;
+    const startMs = scheduler.nowMs;
+    const once = ending();
+    scheduler.after(pingTimeoutMs, () => once(() => this.#handlers?.onPing(peer, undefined)));
+    if (!this.#links.has(peer)) return;
+    const pass = (then: () => void) => {
+      scheduler.after(this.#hub.delayMs(), () => {
+        if (this.#hub.canReach(this.peer, peer)) then();
+      });
+    };
+    const answered = () => once(() => this.#handlers?.onPing(peer, scheduler.nowMs - startMs));
+    pass(() => this.#hub.find(peer)?.onArrival(() => pass(answered)));
   }
 
   lookUp(): void {}
@@ -301,6 +318,16 @@ export class SimHost implements Network {
 /** The simulated network routes by peer id; the rest of the address only has the right form. */
 export function addressOf(peer: PeerId): string {
   return `/ip4/10.0.0.1/tcp/7946/p2p/${peer}`;
+}
+
+/** Of several ways in which something can end, the first one counts. */
+function ending(): (end: () => void) => void {
+  let isOver = false;
+  return end => {
+    if (isOver) return;
+    isOver = true;
+    end();
+  };
 }
 
 function peerAt(address: string): PeerId {

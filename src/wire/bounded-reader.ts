@@ -63,7 +63,9 @@ export function decodeMessage<Message>(
   bytes: Uint8Array,
   fieldsMaxCount: number,
 ): Message | undefined {
-  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  // Byte fields that were not sent are an empty array of protobufjs, which has no buffer.
+  const buffer =
+    bytes.length === 0 ? Buffer.alloc(0) : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   try {
     return type.decode(new BoundedReader(buffer, fieldsMaxCount)) as unknown as Message;
   } catch {

@@ -77,10 +77,13 @@ export function encodeProbe(tag: number, message: ProbeMessage): Uint8Array {
       claims: claims.map(({ wire }) => wire),
     } as never)
     .finish();
-  return padded(
-    content,
-    body.type === 'ping' ? pingMinBytes : body.type === 'ping-request' ? pingRequestMinBytes : 0,
-  );
+  return padded(content, questionMinBytes(body));
+}
+
+/** 0 for what is no question. */
+function questionMinBytes({ type }: ProbeBody): number {
+  if (type === 'ping') return pingMinBytes;
+  return type === 'ping-request' ? pingRequestMinBytes : 0;
 }
 
 /** @throws RangeError above `datagramMaxBytes`: a bug in whoever chose the claims. */
@@ -104,6 +107,8 @@ export function decodeProbe(bytes: Uint8Array): (UnverifiedProbe & { readonly ta
   const body = bodyOf(fields);
   const claims = fields.claims.map(decodeClaim);
   if (body === undefined || claims.includes(undefined)) return undefined;
+  // Who asks for more than it sends wants the answer to go to somebody else.
+  if (bytes.length < questionMinBytes(body)) return undefined;
   return {
     tag: fields.cluster,
     from: peerIdOf(fields.from),
@@ -182,10 +187,11 @@ function numberOf(value: unknown): number {
 
 /** A field with zeros at the end, as protobuf allows fields in any order. */
 function padded(content: Uint8Array, datagramMinBytes: number): Uint8Array {
-  const missing = datagramMinBytes - envelopeBytes - content.length - 3;
+  const missing = datagramMinBytes - envelopeBytes - content.length;
   if (missing <= 0) return content;
-  const head = missing < 128 ? [paddingTag, missing] : [paddingTag, (missing & 127) | 128, missing >>> 7];
-  const bytes = Buffer.alloc(content.length + head.length + missing);
+  const zeros = Math.max(0, missing - (missing < 130 ? 2 : 3));
+  const head = missing < 130 ? [paddingTag, zeros] : [paddingTag, (zeros & 127) | 128, zeros >>> 7];
+  const bytes = Buffer.alloc(content.length + head.length + zeros);
   bytes.set(content);
   bytes.set(head, content.length);
   return bytes;

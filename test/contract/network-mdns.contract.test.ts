@@ -2,11 +2,16 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
+import { type NetworkInterfaceInfo, networkInterfaces } from 'node:os';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import createMdns from 'multicast-dns';
 import { afterEach, assert, beforeEach, describe, it } from 'vitest';
 import { startMdns } from '../../src/discovery/mdns.ts';
+import { MdnsInterface } from '../../src/discovery/mdns-interface.ts';
 import { serviceName } from '../../src/discovery/mdns-packet.ts';
+import { registerNetMetrics } from '../../src/telemetry/metrics/net.ts';
+import { MetricRegistry } from '../../src/telemetry/registry.ts';
 import { type Member, startMember } from './network-contract.ts';
 import { Libp2pWorld, until } from './network-libp2p.ts';
 
@@ -59,6 +64,63 @@ describe('discovery: mdns on loopback', { timeout: 30_000 }, () => {
     await until(() => peersOf(a.heard).size === 1 && peersOf(b.heard).size === 1, 'both to find each other');
 
     assert.deepEqual([...peersOf(a.heard)], [b.peer]);
+  });
+});
+
+describe('discovery: mdns looks at itself', () => {
+  const open: MdnsInterface[] = [];
+  const loopback = (networkInterfaces().lo ?? []).filter(({ family }) => family === 'IPv4');
+
+  afterEach(async () => {
+    for (const each of open.splice(0)) await each.stop();
+  });
+
+  function listen(infos = loopback): MdnsInterface {
+    const each = new MdnsInterface(
+      { service: serviceName(cluster), instance: 'examined', name: 'lo', infos },
+      {
+        createMdns,
+        metrics: registerNetMetrics(new MetricRegistry()),
+        announce: () => [],
+        onAnnouncement: () => {},
+        onFailure: error => assert.fail(error.message),
+      },
+    );
+    open.push(each);
+    return each;
+  }
+
+  it('hears itself where multicast works', async context => {
+    if (!(await loopbackCarriesMulticast())) context.skip('loopback does not carry multicast here');
+
+    assert.isTrue(await listen().hearsItself());
+  });
+
+  it('says within two seconds that it does not where nothing of its own network comes back', async () => {
+    const deaf = listen(
+      loopback.map(info => ({ ...info, cidr: '198.51.100.1/32' })) as NetworkInterfaceInfo[],
+    );
+    const startedMs = performance.now();
+
+    assert.isFalse(await deaf.hearsItself());
+    assert.isBelow(performance.now() - startedMs, 2_000);
+  });
+
+  it('has nothing to say where it is switched off, and names every interface where it is on', async () => {
+    const off = new Libp2pWorld();
+    const on = new Libp2pWorld({ mdns: startMdns });
+    try {
+      const [without, member] = [await startMember(off, cluster), await startMember(on, cluster)];
+
+      assert.isUndefined(await without.network.examineMdns());
+      const found = await member.network.examineMdns();
+      const names = Object.entries(networkInterfaces()).flatMap(([name, all = []]) =>
+        all.some(({ internal }) => !internal) ? [name] : [],
+      );
+      assert.deepEqual(found?.map(({ name }) => name).sort(), names.sort());
+    } finally {
+      await Promise.all([off.close(), on.close()]);
+    }
   });
 });
 

@@ -1,10 +1,15 @@
 /** What the suites of the store write. */
 import type { VerifiedRecord } from '../../src/core/record/record.ts';
 import type { Store, StoredState, StoreOperation } from '../../src/runtime/ports.ts';
+import { Speaker } from '../record-builder.ts';
 import { codec, draft, keyNumber } from '../unit/wire/sample-records.ts';
 
 export const author = keyNumber(1).peerId;
 export const otherAuthor = keyNumber(2).peerId;
+
+/** Claims that agents were taken out. */
+export const removal = new Speaker(1).claim('removed', keyNumber(3).peerId);
+export const otherRemoval = new Speaker(1).claim('removed', keyNumber(4).peerId);
 
 export function recordNumber(number: number, sequence = 1): VerifiedRecord {
   return codec.seal({ ...draft, subject: `backend-${number}`, sequence });

@@ -7,7 +7,15 @@ import type { Store, StoreOperation } from '../../src/runtime/ports.ts';
 import { LevelStore } from '../../src/store/level-store.ts';
 import { MemoryStore } from '../../src/store/memory-store.ts';
 import { silentLog } from '../../src/telemetry/log.ts';
-import { author, loadRecords, otherAuthor, putRecord, recordNumber } from './store-samples.ts';
+import {
+  author,
+  loadRecords,
+  otherAuthor,
+  otherRemoval,
+  putRecord,
+  recordNumber,
+  removal,
+} from './store-samples.ts';
 
 interface Case {
   /** A store with nothing in it. */
@@ -66,6 +74,8 @@ for (const [name, { create, restart, remove }] of Object.entries(cases)) {
         clocks: new Map(),
         contacts: [],
         proofs: [],
+        reachability: new Map(),
+        removals: [],
         meta: {},
         damagedRows: 0,
       });
@@ -82,6 +92,8 @@ for (const [name, { create, restart, remove }] of Object.entries(cases)) {
         { type: 'put-clock', author, dot: { epoch: Number.MAX_SAFE_INTEGER, sequence: 6 } },
         { type: 'put-contact', contact },
         { type: 'put-proof', author: otherAuthor, first, second },
+        { type: 'put-reachability', peer: author, reachability: { history: 'UUxI', credibility: 0.75 } },
+        { type: 'put-removal', claim: removal },
         { type: 'put-meta', name: 'epoch', value: 1_764_000_000_000 },
         { type: 'put-meta', name: 'alive-at-ms', value: 0 },
       ]);
@@ -97,6 +109,8 @@ for (const [name, { create, restart, remove }] of Object.entries(cases)) {
         state.proofs.map(proof => bytes([proof.first, proof.second])),
         [bytes([first, second])],
       );
+      assert.deepEqual(state.reachability, new Map([[author, { history: 'UUxI', credibility: 0.75 }]]));
+      assert.deepEqual(bytes(state.removals), bytes([removal.wire]));
       assert.deepEqual(state.meta, { epoch: 1_764_000_000_000, 'alive-at-ms': 0 });
       assert.equal(state.damagedRows, 0);
     });
@@ -112,6 +126,10 @@ for (const [name, { create, restart, remove }] of Object.entries(cases)) {
         { type: 'put-clock', author: otherAuthor, dot: { epoch: 1, sequence: 1 } },
         { type: 'put-contact', contact },
         { type: 'put-contact', contact: { ...contact, peer: otherAuthor } },
+        { type: 'put-reachability', peer: author, reachability: { history: 'U', credibility: 1 } },
+        { type: 'put-reachability', peer: otherAuthor, reachability: { history: 'x', credibility: 1 } },
+        { type: 'put-removal', claim: removal },
+        { type: 'put-removal', claim: otherRemoval },
       ]);
 
       await store.write([
@@ -119,6 +137,8 @@ for (const [name, { create, restart, remove }] of Object.entries(cases)) {
         { type: 'delete-floor', subject: 'a' },
         { type: 'delete-clock', author },
         { type: 'delete-contact', peer: author },
+        { type: 'delete-reachability', peer: author },
+        { type: 'delete-removal', peer: removal.subject },
       ]);
       store = await restart(store);
 
@@ -129,6 +149,11 @@ for (const [name, { create, restart, remove }] of Object.entries(cases)) {
       assert.deepEqual(
         state.contacts.map(each => each.peer),
         [otherAuthor],
+      );
+      assert.deepEqual([...state.reachability.keys()], [otherAuthor]);
+      assert.deepEqual(
+        state.removals.map(wire => Buffer.from(wire)),
+        [Buffer.from(otherRemoval.wire)],
       );
     });
 

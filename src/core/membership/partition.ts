@@ -8,6 +8,7 @@
  */
 import type { NodeId } from '../record/node.ts';
 import { compareText } from '../record/record.ts';
+import { silentDeadCountMs } from '../swim/member.ts';
 import type { LivenessState, PartitionView } from '../view.ts';
 
 /** What is asked about a member. */
@@ -21,8 +22,6 @@ export interface Watched {
   readonly suspicion: object | undefined;
 }
 
-/** Guess: by then somebody has looked, or the machines are gone for good. */
-export const silentDeadCountMs = 3_600_000;
 /** One silent agent is a dead machine, two at the same time may be a partition. In a large cluster it takes more. */
 const silentMinCount = 2;
 const silentMinShare = 0.1;
@@ -48,7 +47,8 @@ export class PartitionWatch {
   }
 
   /** To be called about once a second; answers when there is something to tell. */
-  look(members: Iterable<Watched>, monoMs: number): PartitionChange | undefined {
+  look(watched: Iterable<Watched>, monoMs: number): PartitionChange | undefined {
+    const members = [...watched]; // Walked twice, and an iterator can be walked once.
     const state = stateOf(split(members, monoMs));
     if (state === this.#state) {
       this.#next = undefined;

@@ -18,7 +18,6 @@
 import type { CheckFailure } from '../backends/outcome.ts';
 import type { Effect, Input, Wake } from '../effects.ts';
 import { RateLimit } from '../gossip/rate-limit.ts';
-import { silentDeadCountMs } from '../membership/partition.ts';
 import { type Random, shuffled } from '../random.ts';
 import type { NodeId } from '../record/node.ts';
 import { compareText, type PeerId } from '../record/record.ts';
@@ -27,7 +26,14 @@ import type { LivenessState } from '../view.ts';
 import { type ClaimDraft, compareLives, isAccusation, type Life, type VerifiedClaim } from './claim.ts';
 import { Dissemination } from './dissemination.ts';
 import { LocalHealth } from './local-health.ts';
-import { type Accusation, type Member, type MemberFields, type Tracked, track } from './member.ts';
+import {
+  type Accusation,
+  type Member,
+  type MemberFields,
+  silentDeadCountMs,
+  type Tracked,
+  track,
+} from './member.ts';
 import {
   datagramBaseBytes,
   datagramMaxBytes,
@@ -80,7 +86,10 @@ interface Census {
   readonly participants: number;
   readonly alive: number;
   readonly silent: number;
-  readonly silentDead: number;
+  /** Dead, and all that is known of it is its silence. */
+  readonly lost: number;
+  /** Counts as alive, but has not answered within an ordinary wait. */
+  readonly doubtful: number;
 }
 
 interface Probe {
@@ -133,8 +142,9 @@ const answeredAnyway: ReadonlySet<CheckFailure> = new Set<CheckFailure>([
 const silentLinkIntervals = 5;
 /** Farewells sent directly; more than that many agents hear of it from the others. */
 const farewellsMaxCount = 64;
-/** Conservative: what an ack without claims takes. */
+/** Conservative: what an ack without claims takes, and one for somebody else, which never has any. */
 const ackBaseBytes = 210;
+const relayedAckMaxBytes = 240;
 
 export class Detector {
   readonly #options: DetectorOptions;
@@ -160,12 +170,13 @@ export class Detector {
   #counter = 0;
   #nextProbeMonoMs: number | undefined;
   #tickMs = tickMaxMs;
-  #nowMonoMs = 0;
   #lastTickMonoMs: number | undefined;
   #nextLookMonoMs = lookIntervalMs;
   #lateMonoMs = Number.NEGATIVE_INFINITY;
   #stalledUntilMonoMs = Number.NEGATIVE_INFINITY;
   #sweptMonoMs = Number.NEGATIVE_INFINITY;
+  /** When most members were silent last. */
+  #frozenMonoMs = Number.NEGATIVE_INFINITY;
   #isNewsDue = false;
   #census: Census | undefined;
   #changed: MemberChange[] = [];
@@ -222,8 +233,10 @@ export class Detector {
    * that came too late count as well, or the first verdict would free the way for all others.
    */
   get isFrozen(): boolean {
-    const { participants, silent, silentDead } = this.#counted;
-    return (silent + silentDead) * 2 > participants - 1 + silentDead;
+    const { participants, silent, lost, doubtful } = this.#counted;
+    // Whoever was given up a moment too early is missing as well, or one verdict would bring about all others;
+    // and an agent that is slow itself is still waiting for the rest when its first suspicion ends.
+    return (silent + lost + doubtful) * 2 > participants - 1 + lost;
   }
 
   /** Time left until the verdict, ms; `undefined` when there is none to come. */
@@ -232,7 +245,13 @@ export class Detector {
     if (member.state !== 'suspect' || suspicion === undefined) return undefined;
     if (member.isSilent && this.isFrozen) return undefined;
     const others = [...member.accusers].filter(([peer]) => peer !== this.#options.self);
-    const leftMs = suspicionLeftMs(this.suspicionRange, others.length, monoMs - suspicion.sinceMonoMs);
+    const range = this.suspicionRange;
+    // What was silent behind a partition is about to speak when the first ones are back.
+    const sinceFrozenMs = member.isSilent ? monoMs - this.#frozenMonoMs : Number.POSITIVE_INFINITY;
+    const leftMs = Math.max(
+      suspicionLeftMs(range, others.length, monoMs - suspicion.sinceMonoMs),
+      range.minMs - sinceFrozenMs,
+    );
     if (suspicion.refusedMonoMs === undefined) return leftMs;
     const witnesses = 1 + others.filter(([, { refused }]) => refused).length;
     // Two, unless there is nobody else who could have been told.
@@ -274,7 +293,7 @@ export class Detector {
       this.#begin(member, life);
       if (isPresent) this.#become(member, 'alive', now);
       else if (member.state !== 'suspect') this.#become(member, 'suspect', now);
-      if (!isPresent) this.#checkSoon(member, 0, now);
+      if (!isPresent) this.#checkOnceRunning(member, now);
     } else if (isFresh && epoch === member.life.epoch && member.state === 'suspect') {
       this.#proofOfLife(member, undefined, now);
     } else if (hadId !== member.id) {
@@ -415,12 +434,14 @@ export class Detector {
     const idleMs = Math.min(tickMaxMs, Math.max(tickMinMs, this.#settings.probeIntervalMs / 2));
     this.#tickMs =
       this.#counted.participants > 1 + this.#counted.alive ? Math.min(tickMinMs, idleMs) : idleMs;
+    // Agents that start together must not go on in step.
+    if (this.#lastTickMonoMs === undefined)
+      this.#tickMs = Math.ceil(this.#tickMs * this.#parts.random.next());
     return this.#tickMs;
   }
 
   /** To be called after `nextTickMs`. */
   tick(now: Now): SwimStep {
-    this.#nowMonoMs = now.monoMs;
     this.#noticeLateness(now);
     this.#probeNext(now);
     for (const member of this.#members.values()) {
@@ -547,7 +568,7 @@ export class Detector {
     }
   }
 
-  /** An answer is never larger than its question. */
+  /** An answer is never larger than its question; one for somebody else has to fit into a relay. */
   #acknowledge(
     member: Tracked,
     probe: ReceivedProbe,
@@ -556,7 +577,7 @@ export class Detector {
   ): void {
     this.#mail(member, { type: 'ack', nonce, ...(origin === undefined ? {} : { origin }) }, now, {
       address: probe.address,
-      budgetBytes: probe.wire.length - ackBaseBytes,
+      budgetBytes: origin === undefined ? probe.wire.length - ackBaseBytes : 0,
       first: member.ownClaim === undefined ? [] : [member.ownClaim],
     });
   }
@@ -578,7 +599,8 @@ export class Detector {
     const errand = this.#errands.get(nonce);
     if (errand !== undefined) {
       const isAnswer = errand.target === member.peer && origin?.peer === errand.origin.peer;
-      if (isAnswer) this.#answerErrand(nonce, errand, { type: 'relay', ack: received.wire }, now);
+      if (isAnswer && received.wire.length <= relayedAckMaxBytes)
+        this.#answerErrand(nonce, errand, { type: 'relay', ack: received.wire }, now);
       return;
     }
     const probe = this.#probes.get(nonce);
@@ -682,7 +704,7 @@ export class Detector {
     // fell silent the helpers may be among them, and to become slower would only blur the picture.
     if (this.#counted.silent >= sweepMinCount) {
       // Says nothing about us.
-    } else if (helpersCount > 0) this.#health.change(helpersCount - nacksCount);
+    } else if (helpersCount > 0) this.#health.change(nacksCount < helpersCount ? 1 : 0);
     else if (!isSecondLook && this.#counted.alive > 1) this.#health.change(1);
     if (member.state === 'dead') this.#checkLater(member, now);
     else if (member.state !== 'left') this.#suspect(member, false, now);
@@ -743,6 +765,12 @@ export class Detector {
     if (afterMs === 0 && member.probe === undefined && this.#mayCheck(now))
       this.#startProbe(member, true, now);
     else member.checkDueMonoMs = Math.min(member.checkDueMonoMs, now.monoMs + afterMs);
+  }
+
+  /** Not before this agent runs: a record may come from its store. */
+  #checkOnceRunning(member: Tracked, now: Now): void {
+    if (this.#lastTickMonoMs !== undefined) this.#checkSoon(member, 0, now);
+    else member.checkDueMonoMs = Math.min(member.checkDueMonoMs, now.monoMs);
   }
 
   /** After some failures in a row ever more rarely, with jitter. */
@@ -853,6 +881,8 @@ export class Detector {
   }
 
   #passVerdicts(now: Now): void {
+    this.#census = undefined; // Who is doubtful, and who was lost long ago, changes with time.
+    if (this.isFrozen) this.#frozenMonoMs = now.monoMs;
     if (now.monoMs < this.#stalledUntilMonoMs) return;
     const freshMs = 3 * this.#settings.probeIntervalMs * this.#stretch;
     const silentMs = silentLinkIntervals * this.#settings.probeIntervalMs;
@@ -893,7 +923,10 @@ export class Detector {
   #lookForOthers(now: Now): void {
     for (const member of this.#members.values()) {
       if (member.state !== 'dead' && member.state !== 'suspect') continue;
-      if (member.probe === undefined) this.#checkSoon(member, 0, now);
+      // What was asked while it could not be reached will fail in a moment, and says nothing any more.
+      const asked = this.#probeOf(member);
+      if (asked !== undefined) this.#endProbe(asked);
+      this.#checkSoon(member, 0, now);
     }
   }
 
@@ -907,7 +940,7 @@ export class Detector {
     this.#lookOrder.add(fields.peer);
     this.#report(member, undefined);
     // Known from a record that may be old: nobody is taken for alive on that.
-    if (state === 'suspect') this.#checkSoon(member, 0, now);
+    if (state === 'suspect') this.#checkOnceRunning(member, now);
   }
 
   #become(member: Tracked, state: LivenessState, now: Now): void {
@@ -959,7 +992,11 @@ export class Detector {
 
   #hearAccusation(member: Tracked, claim: VerifiedClaim, says: Accusation['says'], now: Now): void {
     if (compareLives(claim, member.life) > 0) {
-      // A life that we have not heard of: only its owner can tell.
+      // A life that we have not heard of: only its owner can tell, and if it knows nothing of it, that was a lie.
+      if (member.state === 'alive') {
+        member.accusers.set(claim.issuer, { says, refused: claim.refused, atMonoMs: now.monoMs });
+        member.isHearsay = true;
+      }
       this.#checkSoon(member, 0, now);
       return;
     }
@@ -978,10 +1015,11 @@ export class Detector {
 
   /** Source: SWIM, section 4.2: only the subject raises its incarnation. */
   #refute(claim: VerifiedClaim, now: Now): void {
-    // Of an epoch that we never opened: a liar's, or a copy of our key, which records will show.
-    if (claim.epoch > this.#life.epoch) return;
+    // Of a life that we never had: a liar's, who would make us count up to the end, or a copy of our key, which
+    // records will show.
+    if (compareLives(claim, this.#life) > 0) return;
     this.#health.change(1);
-    this.#assertAlive(Math.max(claim.incarnation, this.#life.incarnation) + 1, now);
+    this.#assertAlive(this.#life.incarnation + 1, now);
   }
 
   #assertAlive(incarnation: number, now: Now): void {
@@ -1030,6 +1068,9 @@ export class Detector {
     const waitMs = this.#waitMs();
     if (late < this.ackTimeoutMs) return;
     this.#stalledUntilMonoMs = now.monoMs + 3 * waitMs;
+    for (const member of this.#members.values()) {
+      if (member.state === 'suspect') member.checkDueMonoMs = now.monoMs;
+    }
     // The others may have given us up meanwhile.
     if (late >= this.#settings.probeIntervalMs) this.#assertAlive(this.#life.incarnation + 1, now);
   }
@@ -1056,15 +1097,21 @@ export class Detector {
     let alive = 0;
     let suspect = 0;
     let silent = 0;
-    let silentDead = 0;
+    let lost = 0;
+    const nowMonoMs = this.#lastTickMonoMs ?? 0;
     for (const { state, suspicion, isSilent, sinceMonoMs } of this.#members.values()) {
       if (state === 'alive') alive += 1;
-      if (state === 'dead' && isSilent && this.#nowMonoMs - sinceMonoMs < silentDeadCountMs) silentDead += 1;
+      if (state === 'dead' && isSilent && nowMonoMs - sinceMonoMs <= silentDeadCountMs) lost += 1;
       if (state !== 'suspect') continue;
       suspect += 1;
       if (suspicion !== undefined && isSilent) silent += 1;
     }
-    return { participants: 1 + alive + suspect, alive, silent, silentDead };
+    let doubtful = 0;
+    for (const { target, startedMonoMs } of this.#probes.values()) {
+      const isLate = nowMonoMs - startedMonoMs > this.ackTimeoutMs;
+      if (isLate && this.#members.get(target)?.state === 'alive') doubtful += 1;
+    }
+    return { participants: 1 + alive + suspect, alive, silent, lost, doubtful };
   }
 
   // --- small parts ---------------------------------------------------------------------------------

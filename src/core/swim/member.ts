@@ -7,6 +7,12 @@ import type { Nonce } from './message.ts';
 import type { Reachability } from './reachability.ts';
 import { ReplayWindow } from './replay-window.ts';
 
+/**
+ * So long a member that is dead without a sign of its end counts among the silent. Guess: by then somebody has
+ * looked, or the machine is gone for good.
+ */
+export const silentDeadCountMs = 3_600_000;
+
 /** What a member's own record says of it. */
 export interface MemberFields {
   readonly peer: PeerId;

@@ -226,13 +226,13 @@ describe('config/load', () => {
         listen: ['/ip4/127.0.0.1/tcp/0'],
         http: '127.0.0.1:0',
         mdns: false,
-        pingIntervalMs: 500,
+        probeIntervalMs: 500,
       },
     });
 
     assert.deepEqual(settings.net.listen, ['/ip4/127.0.0.1/tcp/0']);
     assert.deepEqual(settings.shim.http, { host: '127.0.0.1', port: 0 });
-    assert.equal(settings.membership.pingIntervalMs, 500);
-    assert.deepEqual(origins.pingIntervalMs, { from: 'option', name: 'pingIntervalMs' });
+    assert.equal(settings.membership.probeIntervalMs, 500);
+    assert.deepEqual(origins.probeIntervalMs, { from: 'option', name: 'probeIntervalMs' });
   });
 });

@@ -1,22 +1,30 @@
 /** A protocol on a table: inputs by hand, time by hand, and readers for what came out. */
-import type { Effect, Input, Reply, StoreOperation } from '../../../src/core/effects.ts';
+import type { Effect, Input, Reply, StoreOperation, Wake } from '../../../src/core/effects.ts';
 import { Protocol, type ProtocolSettings } from '../../../src/core/protocol.ts';
 import type { VerifiedRecord } from '../../../src/core/record/record.ts';
 import type { CoreEvent } from '../../../src/core/view.ts';
 import { seededRandom } from '../../../src/runtime/seeded-random.ts';
 import { at, nodeFields, Speaker } from '../../record-builder.ts';
 
-const tickMs = 250;
+/** Delivered on time by `pass`; the other wakes are for the tests to bring. */
+const swimWakes: readonly Wake['type'][] = ['probe-overdue', 'errand-overdue', 'news-due'];
 
 export class ProtocolBench {
   readonly me = new Speaker(1);
   readonly protocol: Protocol;
+  /** Who answers each ping, a millisecond later. */
+  readonly answering = new Set<Speaker>();
+  readonly #inputs: { readonly atMs: number; readonly input: Input }[] = [];
   monoMs = 0;
 
   constructor(options: { readonly epoch?: number; readonly settings?: Partial<ProtocolSettings> } = {}) {
     this.protocol = new Protocol(
       { id: 'me', peer: this.me.peer, epoch: options.epoch ?? 10, settings: options.settings ?? {} },
-      { seal: draft => this.me.codec.seal(draft), random: seededRandom(1) },
+      {
+        seal: draft => this.me.codec.seal(draft),
+        sealClaim: draft => this.me.probeCodec.sealClaim(draft),
+        random: seededRandom(1),
+      },
     );
   }
 
@@ -25,7 +33,19 @@ export class ProtocolBench {
   }
 
   step(input: Input): readonly Effect[] {
-    return this.protocol.step(input, at(this.monoMs));
+    const effects = this.protocol.step(input, at(this.monoMs));
+    for (const wake of ofType(effects, 'wake')) {
+      if (swimWakes.includes(wake.input.type))
+        this.#inputs.push({ atMs: this.monoMs + wake.afterMs, input: wake.input });
+    }
+    for (const { message } of ofType(effects, 'datagram')) {
+      const asked = [...this.answering].find(({ peer }) => peer === message.to);
+      if (asked === undefined || message.body.type !== 'ping') continue;
+      const life = this.protocol.detector.member(asked.peer)?.life;
+      const probe = asked.probe(this.me.peer, { type: 'ack', nonce: message.body.nonce }, life);
+      this.#inputs.push({ atMs: this.monoMs + 1, input: { type: 'datagram-received', probe } });
+    }
+    return effects;
   }
 
   start(seeds: readonly string[] = []): readonly Effect[] {
@@ -45,14 +65,34 @@ export class ProtocolBench {
     return this.step({ type: 'records-received', from: from.peer, via: 'gossip', records, last: false });
   }
 
-  /** Lets time go by, with the ticks that belong to it. */
+  /** Its host says that nobody listens, to a dial and to the probe that follows. */
+  refuse(peer: Speaker): readonly Effect[] {
+    const text = 'connection refused';
+    return [
+      ...this.step({ type: 'dial-failed', key: peer.peer, reason: 'unreachable', isRefused: true, text }),
+      ...this.step({ type: 'probe-refused', peer: peer.peer }),
+    ];
+  }
+
+  /** Lets time go by, with the ticks and the detector's timers that belong to it. */
   pass(ms: number): readonly Effect[] {
     const effects: Effect[] = [];
     for (const endMs = this.monoMs + ms; this.monoMs < endMs; ) {
-      this.monoMs += tickMs;
+      const tickAtMs = this.monoMs + this.protocol.detector.nextTickMs();
+      for (let wake = this.#dueBy(tickAtMs); wake !== undefined; wake = this.#dueBy(tickAtMs)) {
+        this.monoMs = Math.max(this.monoMs, wake.atMs);
+        effects.push(...this.step(wake.input));
+      }
+      this.monoMs = tickAtMs;
       effects.push(...this.step({ type: 'tick' }));
     }
     return effects;
+  }
+
+  #dueBy(atMs: number): { readonly atMs: number; readonly input: Input } | undefined {
+    const due = this.#inputs.filter(wake => wake.atMs <= atMs).sort((a, b) => a.atMs - b.atMs)[0];
+    if (due !== undefined) this.#inputs.splice(this.#inputs.indexOf(due), 1);
+    return due;
   }
 }
 

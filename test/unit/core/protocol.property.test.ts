@@ -6,6 +6,8 @@ import type { Effect, Input } from '../../../src/core/effects.ts';
 import { Protocol } from '../../../src/core/protocol.ts';
 import { bucketOf, healthSubjectOf } from '../../../src/core/record/health.ts';
 import { authorities, type ContextEntry, compareText } from '../../../src/core/record/record.ts';
+import { claimKinds, type VerifiedClaim } from '../../../src/core/swim/claim.ts';
+import { datagramMaxBytes, type ReceivedProbe } from '../../../src/core/swim/message.ts';
 import { seededRandom } from '../../../src/runtime/seeded-random.ts';
 import {
   agentEntry,
@@ -20,8 +22,9 @@ import {
 } from '../../record-builder.ts';
 import { ofType } from './protocol-bench.ts';
 
-const me = new Speaker(1);
-const peers = [me.peer, ...[2, 3, 4, 5].map(number => new Speaker(number).peer)];
+const speakers = [1, 2, 3, 4, 5].map(number => new Speaker(number));
+const me = speakers[0] as Speaker;
+const peers = speakers.map(({ peer }) => peer);
 const peer = fc.constantFrom(...peers);
 const stranger = fc.constantFrom(...peers.slice(1));
 const id = fc.constantFrom('me', 'svc', 'peer', 'other');
@@ -140,6 +143,7 @@ const input: fc.Arbitrary<Input> = fc.oneof(
     type: fc.constant('dial-failed' as const),
     key: fc.oneof(stranger, fc.constant('seed:/x'), fc.string()),
     reason: fc.constantFrom('unreachable' as const, 'foreign' as const, 'self' as const),
+    isRefused: fc.boolean(),
     text: fc.string(),
   }),
   fc.record({
@@ -168,9 +172,67 @@ const input: fc.Arbitrary<Input> = fc.oneof(
   }),
 );
 
+/** Whatever a member, a stranger or a liar may say about who is alive. */
+const claim: fc.Arbitrary<VerifiedClaim> = fc
+  .record({
+    issuer: fc.constantFrom(...speakers.slice(1)),
+    kind: fc.constantFrom(...claimKinds),
+    subject: peer,
+    epoch: fc.constantFrom(0, 1, 10, 11, 12),
+    incarnation: fc.constantFrom(0, 1, 5),
+    refused: fc.boolean(),
+  })
+  .map(({ issuer, kind, subject, ...fields }) => {
+    const isAboutItself = kind === 'alive' || kind === 'left';
+    const other = subject === issuer.peer ? me.peer : subject;
+    return issuer.claim(kind, isAboutItself ? issuer.peer : other, fields);
+  });
+const claims = fc.array(claim, { maxLength: 4 });
+
+const nonce = fc.constantFrom(0, 1, 2, 2 ** 40);
+const origin = fc.record({ peer, nonce });
+const body: fc.Arbitrary<ReceivedProbe['body']> = fc.oneof(
+  fc.record({ type: fc.constant('ping' as const), nonce }),
+  fc.record({ type: fc.constant('ping' as const), nonce, origin }),
+  fc.record({ type: fc.constant('ack' as const), nonce }),
+  fc.record({ type: fc.constant('ack' as const), nonce, origin }),
+  fc.record({ type: fc.constant('ping-request' as const), nonce, target: peer }),
+  fc.record({ type: fc.constant('nack' as const), nonce }),
+  fc.record({ type: fc.constant('news' as const) }),
+  fc.record({
+    type: fc.constant('relay' as const),
+    relayed: fc.record({ from: peer, epoch: fc.nat(12), incarnation: fc.nat(5), origin }),
+  }),
+);
+
+const probe: fc.Arbitrary<ReceivedProbe> = fc.record({
+  from: stranger,
+  to: fc.constant(me.peer),
+  epoch: fc.constantFrom(0, 1, 10, 11, 12),
+  incarnation: fc.constantFrom(0, 1, 5),
+  counter: fc.nat(3_000),
+  wallMs: fc.maxSafeNat(),
+  body,
+  claims,
+  address: fc.constantFrom('x:1', 'y:1'),
+  wire: fc.nat(1_400).map(length => new Uint8Array(length)),
+});
+
+const detectorInput: fc.Arbitrary<Input> = fc.oneof(
+  fc.record({ type: fc.constant('probe-overdue' as const), nonce }),
+  fc.record({ type: fc.constant('errand-overdue' as const), nonce }),
+  fc.record({ type: fc.constant('news-due' as const) }),
+  fc.record({ type: fc.constant('datagram-received' as const), probe }),
+  fc.record({ type: fc.constant('probe-refused' as const), peer: stranger }),
+  fc.record({ type: fc.constant('claims-received' as const), from: stranger, claims }),
+  fc.record({ type: fc.constant('look' as const), peer: stranger }),
+  fc.record({ type: fc.constant('look-asked' as const), from: stranger }),
+  fc.record({ type: fc.constant('remove' as const), ticket: fc.nat(), id }),
+);
+
 const moments = fc.array(
   fc.record({
-    input,
+    input: fc.oneof(input, detectorInput),
     passesMs: fc.constantFrom(0, 1, 250, 250, 250, 1_000, 31_000, 3_600_000),
     /** The wall clock jumps. */
     wallMs: fc.constantFrom(0, 0, 0, 0, -60_000, 60_000),
@@ -184,13 +246,17 @@ function freshProtocol(): Protocol {
     table: { totalMaxCount: 4, perAuthorMaxCount: 2, tombstoneRetentionMs: 60_000, proofsMaxCount: 3 },
     hosting: { hostedMaxCount: 2, leaseMs: 5_000 },
     checks: { inFlightMaxCount: 2, failureThreshold: 1, recoveryThreshold: 1 },
-    membership: { suspectMs: 1_000, pingIntervalMs: 500 },
+    swim: { probeIntervalMs: 500, suspicionMult: 1, suspicionMaxMult: 2 },
     peering: { fullMeshMaxCount: 2, partialMeshCount: 1, contactsMaxCount: 3 },
-    deadRetentionMs: 60_000,
+    retentionMs: { proxy: 60_000, backend: 60_000, governator: 60_000 },
   };
   return new Protocol(
     { id: 'me', peer: me.peer, epoch: 10, settings },
-    { seal: draft => me.codec.seal(draft), random: seededRandom(5) },
+    {
+      seal: draft => me.codec.seal(draft),
+      sealClaim: draft => me.probeCodec.sealClaim(draft),
+      random: seededRandom(5),
+    },
   );
 }
 
@@ -216,7 +282,7 @@ describe('core/protocol', { timeout: 120_000 }, () => {
       fc.property(moments, history => {
         run(history, (input, effects) => {
           const answers = ofType(effects, 'reply').length;
-          const isCall = input.type === 'register' || input.type === 'deregister' || input.type === 'depart';
+          const isCall = ['register', 'deregister', 'depart', 'remove'].includes(input.type);
           assert.equal(answers, isCall ? 1 : 0, input.type);
         });
       }),
@@ -273,13 +339,30 @@ describe('core/protocol', { timeout: 120_000 }, () => {
     );
   });
 
+  it('sends no datagram larger than one may be, and none to itself', () => {
+    fc.assert(
+      fc.property(moments, history => {
+        run(history, (_, effects) => {
+          for (const { message } of ofType(effects, 'datagram')) {
+            assert.isAtMost(me.probeCodec.encodeProbe(message).length, datagramMaxBytes);
+            assert.notEqual(message.to, me.peer);
+          }
+        });
+      }),
+      { numRuns: 40 },
+    );
+  });
+
   it('keeps within its bounds', () => {
     fc.assert(
       fc.property(moments, history => {
-        run(history, (_, __, { table, hosting }) => {
+        run(history, (_, __, { table, hosting, detector }) => {
           assert.isAtMost(table.parking.count, 4);
           assert.isAtMost(table.ledger.proofs.size, 3);
           assert.isAtMost(hosting.hostedCount, 2 + 4, 'two, and what our own key said elsewhere');
+          assert.isAtMost(detector.membersCount, 4);
+          for (const { accusers, contradicted } of detector.members())
+            assert.isAtMost(accusers.size + contradicted.size, 10);
           for (const subject of table.ledger.subjects()) {
             assert.isAtMost(table.ledger.recordsOf(subject).length, 8);
           }

@@ -24,6 +24,8 @@ const nothingStored: Restored = {
   clocks: new Map(),
   contacts: [],
   proofs: [],
+  reachability: new Map(),
+  removals: [],
   aliveAtMs: undefined,
 };
 
@@ -65,7 +67,13 @@ describe('core/protocol', () => {
         afterMs: 3_000,
         input: { type: 'join-overdue' },
       });
-      agent.step({ type: 'dial-failed', key: `seed:${seed}`, reason: 'unreachable', text: 'no answer' });
+      agent.step({
+        type: 'dial-failed',
+        key: `seed:${seed}`,
+        reason: 'unreachable',
+        isRefused: false,
+        text: 'no answer',
+      });
       const overdue = agent.step({ type: 'join-overdue' });
       assert.isTrue(hasReady(overdue));
       assert.deepEqual(logs(overdue), ['seed_unreachable']);
@@ -375,11 +383,12 @@ describe('core/protocol', () => {
     });
 
     it('is taken back once its holder is dead', () => {
-      const agent = new ProtocolBench({ settings: { membership: { suspectMs: 1_000 } } });
+      const agent = new ProtocolBench();
       const rival = other();
       agent.start();
       agent.hear(rival, rival.introduce('me', { time: time(-5_000) }));
-      agent.step({ type: 'dial-failed', key: rival.peer, reason: 'unreachable', text: 'no answer' });
+      agent.pass(250); // Not heard of yet, so it is probed.
+      agent.refuse(rival);
 
       agent.pass(3_000);
 
@@ -409,13 +418,14 @@ describe('core/protocol', () => {
     });
 
     it('become suspect, then dead, and their services with them', () => {
-      const agent = new ProtocolBench({ settings: { membership: { suspectMs: 1_000 } } });
+      const agent = new ProtocolBench();
       const peer = other();
       agent.start();
       agent.link(peer);
       agent.hear(peer, peer.introduce('peer'), peer.say({ subject: 'svc' }));
 
-      const down = agent.step({ type: 'link-down', peer: peer.peer });
+      agent.step({ type: 'link-down', peer: peer.peer });
+      const down = agent.step({ type: 'probe-refused', peer: peer.peer });
       const later = agent.pass(3_000);
 
       const told = (effects: readonly Effect[]) =>
@@ -426,26 +436,6 @@ describe('core/protocol', () => {
         agent.protocol.table.listing.nodes().map(({ id }) => id),
         ['me'],
       );
-    });
-
-    it('are forgotten a day after their death, but for the floors', () => {
-      const agent = new ProtocolBench({
-        settings: { membership: { suspectMs: 1_000 }, deadRetentionMs: 10_000 },
-      });
-      const peer = other();
-      agent.start();
-      const said = peer.say({ subject: 'svc' });
-      agent.hear(peer, peer.introduce('peer'), said);
-      agent.step({ type: 'dial-failed', key: peer.peer, reason: 'unreachable', text: 'no answer' });
-
-      const operations = written(agent.pass(130_000));
-
-      assert.isUndefined(agent.protocol.membership.member(peer.peer));
-      assert.deepInclude(operations, { type: 'delete-contact', peer: peer.peer });
-      assert.deepInclude(operations, { type: 'delete-record', subject: 'svc', author: peer.peer });
-      assert.equal(agent.protocol.table.ledger.recordsCount, 1);
-      agent.hear(peer, said);
-      assert.isUndefined(agent.protocol.table.listing.get('svc'));
     });
   });
 
@@ -585,6 +575,7 @@ describe('core/protocol', () => {
         type: 'dial-failed',
         key: 'stranger',
         reason: 'foreign',
+        isRefused: false,
         text: 'foreign',
       });
 
@@ -595,7 +586,13 @@ describe('core/protocol', () => {
       const bench = new ProtocolBench();
       bench.start([seed]);
 
-      const effects = bench.step({ type: 'dial-failed', key: `seed:${seed}`, reason: 'self', text: 'own' });
+      const effects = bench.step({
+        type: 'dial-failed',
+        key: `seed:${seed}`,
+        reason: 'self',
+        isRefused: false,
+        text: 'own',
+      });
 
       assert.isTrue(hasReady(effects));
       assert.deepEqual([...bench.protocol.peering.contacts()], []);
@@ -606,7 +603,7 @@ describe('core/protocol', () => {
       const name = '/dns4/agents.example/tcp/7946';
       bench.start([name]);
 
-      bench.step({ type: 'dial-failed', key: `seed:${name}`, reason: 'self', text: 'own' });
+      bench.step({ type: 'dial-failed', key: `seed:${name}`, reason: 'self', isRefused: false, text: 'own' });
 
       assert.include(
         ofType(bench.pass(60_000), 'dial').map(({ dial }) => dial.key),
@@ -622,7 +619,13 @@ describe('core/protocol', () => {
 
       const lookUps = [1, 2, 3].flatMap(() =>
         ofType(
-          agent.step({ type: 'dial-failed', key: peer.peer, reason: 'unreachable', text: 'no answer' }),
+          agent.step({
+            type: 'dial-failed',
+            key: peer.peer,
+            reason: 'unreachable',
+            isRefused: false,
+            text: 'no answer',
+          }),
           'look-up',
         ),
       );
@@ -642,20 +645,6 @@ describe('core/protocol', () => {
       gone.map(record => [record.subject, record.body]),
       [['svc', { type: 'departure', reason: 'withdrawn' }]],
     );
-  });
-
-  it('pings its links and hangs up on who does not answer', () => {
-    const agent = new ProtocolBench({ settings: { membership: { pingIntervalMs: 1_000 } } });
-    const peer = other();
-    agent.start();
-    agent.link(peer);
-
-    assert.deepEqual(ofType(agent.pass(1_000), 'ping'), [{ type: 'ping', peer: peer.peer }]);
-    agent.step({ type: 'pinged', peer: peer.peer, rttMs: undefined });
-
-    assert.deepEqual(ofType(agent.step({ type: 'pinged', peer: peer.peer, rttMs: undefined }), 'hang-up'), [
-      { type: 'hang-up', peer: peer.peer },
-    ]);
   });
 
   it('lets what waits for an hour take no room after half a minute', () => {

@@ -2,13 +2,14 @@
 import type { Effect, Input } from '../../../src/core/effects.ts';
 import { Protocol } from '../../../src/core/protocol.ts';
 import type { VerifiedRecord } from '../../../src/core/record/record.ts';
+import { Doctor } from '../../../src/runtime/doctor.ts';
 import { Driver, type Observer } from '../../../src/runtime/driver.ts';
 import { RecentEvents } from '../../../src/runtime/event-log.ts';
 import { LocalAgent } from '../../../src/runtime/local-agent.ts';
 import type { Verdict } from '../../../src/runtime/ports.ts';
 import { seededRandom } from '../../../src/runtime/seeded-random.ts';
 import { nodeFields, Speaker, testCluster } from '../../record-builder.ts';
-import { FakeChecker, FakeClock, FakeNetwork, FakeStore } from './fake-ports.ts';
+import { FakeChecker, FakeClock, FakeNetwork, FakeProbes, FakeStore } from './fake-ports.ts';
 
 const epoch = 10;
 
@@ -18,6 +19,7 @@ export class DriverBench {
   readonly store = new FakeStore();
   readonly network = new FakeNetwork();
   readonly checker = new FakeChecker();
+  readonly probes = new FakeProbes();
   readonly events = new RecentEvents({ epoch });
   /** Inputs and effects in the order in which the observer saw them. */
   readonly trace: string[] = [];
@@ -25,12 +27,14 @@ export class DriverBench {
   readonly logged: string[] = [];
   readonly protocol: Protocol;
   readonly driver: Driver;
+  readonly doctor: Doctor;
   readonly agent: LocalAgent;
   loopDelayMs = 0;
+  openFilesMax: number | undefined = 65_536;
 
   constructor(options: { readonly seeds?: readonly string[] } = {}) {
-    const { clock, store, network, checker, events } = this;
-    const { codec, peer } = this.me;
+    const { clock, store, network, probes, checker, events } = this;
+    const { codec, probeCodec, peer } = this.me;
     const observer: Observer = {
       input: (input: Input) => this.trace.push(`> ${input.type}`),
       effect: (effect: Effect) => this.trace.push(`< ${effect.type}`),
@@ -40,11 +44,38 @@ export class DriverBench {
     };
     this.protocol = new Protocol(
       { id: 'me', peer, epoch, settings: {} },
-      { seal: draft => codec.seal(draft), random: seededRandom(1) },
+      {
+        seal: draft => codec.seal(draft),
+        sealClaim: draft => probeCodec.sealClaim(draft),
+        random: seededRandom(1),
+      },
     );
     this.driver = new Driver(
       { cluster: testCluster, seeds: options.seeds ?? [], intake: {} },
-      { protocol: this.protocol, codec, network, store, checker, clock, events, observer },
+      {
+        protocol: this.protocol,
+        codec,
+        probeCodec,
+        network,
+        probes,
+        store,
+        checker,
+        clock,
+        events,
+        observer,
+      },
+    );
+    this.doctor = new Doctor(
+      { fullMeshMaxCount: 200, hostedMaxCount: 1_000, driftMaxMs: 2_000 },
+      {
+        protocol: this.protocol,
+        driver: this.driver,
+        network,
+        clock,
+        loopDelayMs: () => this.loopDelayMs,
+        openFilesMax: () => this.openFilesMax,
+        ownProbe: () => this.me.probeAddress,
+      },
     );
     this.agent = new LocalAgent(
       {
@@ -65,6 +96,8 @@ export class DriverBench {
         clock,
         events,
         loopDelayMs: () => this.loopDelayMs,
+        profile: 'lan',
+        doctor: this.doctor,
       },
     );
   }
@@ -108,6 +141,41 @@ export class DriverBench {
 
   link(peer: Speaker): void {
     this.driver.handlers.onLinkUp(peer.peer, peer.multiaddr);
+  }
+
+  /** Its host says that nobody listens, to a dial and to the probe that follows. */
+  refuse({ peer }: Speaker): void {
+    const text = 'connection refused';
+    this.driver.handlers.onDialEnded(peer, { ok: false, reason: 'unreachable', isRefused: true, text });
+    this.driver.probeHandlers.onRefused(peer);
+  }
+
+  /** From now on these answer each ping, in the next turn. */
+  answering(...speakers: readonly Speaker[]): void {
+    this.probes.onSent = bytes => {
+      const probe = this.me.probeCodec.decodeProbe(bytes);
+      if (probe === undefined || probe === 'foreign' || probe.body.type !== 'ping') return;
+      const { to, body } = probe;
+      const asked = speakers.find(({ peer }) => peer === to);
+      if (asked === undefined) return;
+      const origin = body.origin === undefined ? {} : { origin: body.origin };
+      const ack = asked.datagram(this.me.peer, { type: 'ack', nonce: body.nonce, ...origin });
+      this.clock.soon(() => this.probed(asked, ack));
+    };
+  }
+
+  /** Time goes by, with turns of the loop in between. */
+  pass(ms: number): void {
+    for (const endMonoMs = this.clock.monoMs + ms; this.clock.monoMs < endMonoMs; ) {
+      this.clock.advance(Math.min(50, endMonoMs - this.clock.monoMs));
+      this.clock.turn();
+      this.clock.turn();
+    }
+  }
+
+  /** A datagram arrives. */
+  probed(from: Speaker, bytes: Uint8Array): void {
+    this.driver.probeHandlers.onDatagram(from.probeAddress, bytes);
   }
 
   /** Ids of the entries in what was published, message by message. */

@@ -58,7 +58,7 @@ describe('runtime/driver', () => {
     assert.equal(check?.target, '10.0.0.9:9090');
     assert.deepEqual(more, []);
     assert.deepEqual(bench.trace, ['> checked', '< log']);
-    assert.deepInclude(bench.agent.backendChecks()[0], {
+    assert.deepInclude(bench.agent.detector().backends[0], {
       id: 'svc',
       state: 'unhealthy',
       lastResult: 'it says so',
@@ -231,6 +231,84 @@ describe('runtime/driver', () => {
     assert.deepEqual([...bench.protocol.hosting.hostedIds()], ['mine']);
   });
 
+  it('takes up removals and how well peers were reachable', async () => {
+    const [gone, peer] = [new Speaker(2), new Speaker(3)];
+    const bench = new DriverBench();
+
+    bench.driver.restore({
+      ...(await bench.store.load()),
+      removals: [peer.claim('removed', gone.peer).wire, Uint8Array.of(1, 2, 3)],
+      reachability: new Map([[peer.peer, { history: 'UUx', credibility: 0.5 }]]),
+    });
+    bench.start();
+    bench.hear(gone, gone.introduce('gone'));
+    bench.hear(peer, peer.introduce('peer'));
+
+    assert.isUndefined(bench.agent.listing.get('gone'));
+    assert.equal(bench.protocol.detector.member(peer.peer)?.reach.history, 'UUx');
+  });
+
+  it('takes an agent out that is gone, and says so once that is written', async () => {
+    const bench = await DriverBench.begun();
+    const gone = new Speaker(2);
+    bench.hear(gone, gone.introduce('gone'));
+    bench.refuse(gone);
+    await bench.write();
+
+    const removed = watched(bench.agent.remove('gone'));
+    await settled();
+    const before = removed.outcome;
+    await bench.write();
+
+    assert.equal(before, 'pending');
+    assert.isUndefined(removed.outcome);
+    assert.include(
+      bench.store.writes.flat().map(({ type }) => type),
+      'put-removal',
+    );
+    assert.equal(await codeOf(bench.agent.remove('me')), 'STILL_ALIVE');
+    assert.equal(await codeOf(bench.agent.remove('gone')), 'UNKNOWN_NODE');
+  });
+
+  it('sends a datagram from the common socket, and who is in doubt is asked from one of its own', async () => {
+    const bench = await DriverBench.begun();
+    const peer = new Speaker(2);
+    bench.link(peer);
+    bench.hear(peer, peer.introduce('peer'));
+    while (bench.probes.sent.length === 0) bench.pass(50);
+
+    const [round] = bench.probes.sent;
+    bench.answering(peer);
+    bench.pass(2_000);
+    bench.probes.sent.length = 0;
+    bench.driver.handlers.onLinkDown(peer.peer);
+    const [doubt] = bench.probes.sent;
+
+    assert.deepInclude(round, { address: '10.0.0.1:7946' });
+    assert.notProperty(round, 'asked');
+    assert.deepInclude(doubt, { address: '10.0.0.1:7946', asked: peer.peer });
+  });
+
+  it('reads what waits in the socket before it believes that an answer is late', async () => {
+    const bench = await DriverBench.begun();
+    const peer = new Speaker(2);
+    bench.hear(peer, peer.introduce('peer'));
+    while (bench.probes.sent.length === 0) bench.pass(50);
+    const sent = bench.me.probeCodec.decodeProbe(bench.probes.sent[0]?.bytes ?? new Uint8Array());
+    const nonce = sent !== undefined && sent !== 'foreign' && sent.body.type === 'ping' ? sent.body.nonce : 0;
+    bench.trace.length = 0;
+
+    bench.clock.advance(600); // The timer is due, and an answer has come in at the same time.
+    const beforeTurn = bench.trace.includes('> probe-overdue');
+    bench.probed(peer, peer.datagram(bench.me.peer, { type: 'ack', nonce }));
+    bench.clock.turn();
+
+    assert.isFalse(beforeTurn);
+    assert.isBelow(bench.trace.indexOf('> datagram-received'), bench.trace.indexOf('> probe-overdue'));
+    assert.equal(bench.protocol.livenessOf(peer.peer), 'alive');
+    assert.match(bench.protocol.detector.member(peer.peer)?.reach.history ?? '', /^U/);
+  });
+
   it('counts agents of other clusters', () => {
     const bench = new DriverBench();
 
@@ -276,6 +354,8 @@ describe('runtime/driver', () => {
 
     assert.equal(bench.clock.timersCount, 0);
     assert.equal(bench.hear(peer, peer.introduce('peer')), 'ignore');
+    bench.probed(peer, peer.datagram(bench.me.peer, { type: 'ping', nonce: 1 }));
+    assert.deepEqual(bench.probes.sent, []);
     assert.equal(await codeOf(bench.register('svc')), 'NOT_READY');
     assert.notInclude(bench.trace, '> link-up');
     assert.isUndefined(bench.agent.listing.get('peer'));

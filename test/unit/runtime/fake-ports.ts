@@ -9,7 +9,9 @@ import type {
   HealthChecker,
   LinkView,
   LocalContact,
+  MdnsFinding,
   Network,
+  ProbePort,
   Store,
   StoredState,
 } from '../../../src/runtime/ports.ts';
@@ -92,6 +94,8 @@ export class FakeStore implements Store {
       clocks: new Map(),
       contacts: [],
       proofs: [],
+      reachability: new Map(),
+      removals: [],
       meta: {},
       damagedRows: 0,
     });
@@ -132,6 +136,7 @@ export class FakeNetwork implements Network {
   readonly pinged: PeerId[] = [];
   readonly lookedUp: PeerId[] = [];
   linked: readonly LinkView[] = [];
+  mdnsFindings: readonly MdnsFinding[] | undefined;
   /** What happens when something is dialled; may call the driver back at once. */
   onDial: (target: DialTarget) => void = () => {};
 
@@ -167,6 +172,10 @@ export class FakeNetwork implements Network {
     return this.linked;
   }
 
+  examineMdns(): Promise<readonly MdnsFinding[] | undefined> {
+    return Promise.resolve(this.mdnsFindings);
+  }
+
   stop(): Promise<void> {
     return Promise.resolve();
   }
@@ -185,5 +194,22 @@ export class FakeChecker implements HealthChecker {
 
   stop(): Promise<void> {
     return Promise.resolve();
+  }
+}
+
+export class FakeProbes implements ProbePort {
+  /** What went out, from either kind of socket; `asked` names whom a socket of its own was opened for. */
+  readonly sent: { readonly address: string; readonly bytes: Uint8Array; readonly asked?: PeerId }[] = [];
+  /** What happens when something is sent. */
+  onSent: (bytes: Uint8Array) => void = () => {};
+
+  send(address: string, bytes: Uint8Array): void {
+    this.sent.push({ address, bytes });
+    this.onSent(bytes);
+  }
+
+  ask(peer: PeerId, address: string, bytes: Uint8Array): void {
+    this.sent.push({ address, bytes, asked: peer });
+    this.onSent(bytes);
   }
 }

@@ -25,6 +25,7 @@ class Bench {
   readonly peer = new Speaker(2);
   readonly rejected: string[] = [];
   readonly fed: Input[] = [];
+  readonly claims: unknown[] = [];
   readonly intake: Intake;
 
   constructor(settings: Partial<IntakeSettings> = {}) {
@@ -36,6 +37,7 @@ class Bench {
           this.core.monoMs = this.clock.monoMs;
           this.core.step(input);
         },
+        onClaims: (from, claims) => this.claims.push([from, claims.map(({ kind }) => kind)]),
         onRejected: (reason, via) => this.rejected.push(`${via}: ${reason}`),
       },
       { protocol: this.core.protocol, codec: this.codec, clock: this.clock },
@@ -376,5 +378,27 @@ describe('runtime/intake, sync', () => {
         message: { type: 'summary', fingerprint: 'ab'.repeat(32), count: 3 },
       },
     ]);
+  });
+});
+
+describe('runtime/intake, frames of the failure detector', () => {
+  it('hands claims on, still unverified', () => {
+    const bench = new Bench();
+
+    bench.frame({
+      type: 'claims',
+      claims: [bench.peer.claim('left'), bench.peer.claim('suspect', new Speaker(3).peer)],
+    });
+
+    assert.deepEqual(bench.claims, [[bench.peer.peer, ['left', 'suspect']]]);
+    assert.deepEqual(bench.fed, []);
+  });
+
+  it('feeds the wish to be probed', () => {
+    const bench = new Bench();
+
+    bench.frame({ type: 'look' });
+
+    assert.deepEqual(bench.fed, [{ type: 'look-asked', from: bench.peer.peer }]);
   });
 });

@@ -25,6 +25,7 @@ describe('runtime/local-agent, outcomes', () => {
   it('tells a member that is briefly away from one that is dead', async () => {
     const bench = await DriverBench.begun();
     const [near, far] = [new Speaker(2), new Speaker(3)];
+    bench.answering(near);
     for (const [speaker, id] of [
       [near, 'near'],
       [far, 'far'],
@@ -35,11 +36,14 @@ describe('runtime/local-agent, outcomes', () => {
     const well = bench.agent.status().findings;
 
     bench.driver.handlers.onLinkDown(far.peer);
+    bench.driver.probeHandlers.onRefused(far.peer);
     const away = bench.agent.status().findings;
-    bench.clock.advance(11_000);
+    bench.pass(11_000);
     const dead = bench.agent.status().findings;
 
-    assert.deepEqual([well, away, dead], [[], ['not reachable at the moment: far'], ['dead: far']]);
+    assert.deepEqual([well, away], [[], ['not reachable at the moment: far']]);
+    assert.lengthOf(dead, 1);
+    assert.match(dead[0] ?? '', /^dead: far; 'firsthand remove ID'/);
   });
 
   it('shows a linked peer that nobody has named as a stranger who came in', async () => {

@@ -77,7 +77,10 @@ describe('sim/checkers', () => {
     await scheduler.run(10_000);
 
     // Liveness that did not reach the listing.
-    agents[1].protocol.membership.linkDown(agents[0].peer, true, 0);
+    const { detector } = agents[1].protocol;
+    const member = detector.member(agents[0].peer);
+    assert.isDefined(member);
+    detector.left(member, member.life.epoch, { monoMs: 5_000, wallMs: 0 });
     agents[1].protocol.table.listing.refresh('svc');
 
     assert.deepEqual(disagreements(agents), ['agent-2 and agent-1 hold the same but list differently']);

@@ -81,7 +81,7 @@ describe('sim/network', () => {
     await stand.link(a, 'b');
     await stand.pass(10_000);
 
-    assert.deepEqual(a.heard, ['unreachable', 'self', 'unreachable']);
+    assert.deepEqual(a.heard, ['self', 'unreachable', 'unreachable']);
   });
 
   it('delivers frames in order, late rather than never', async () => {
@@ -174,5 +174,148 @@ describe('sim/network', () => {
 
     assert.equal(a.heard.at(-1), 'down b');
     assert.equal(b.heard.at(-1), 'down a');
+  });
+});
+
+describe('sim/network, a process that does not run', () => {
+  it('answers a dial and a ping when it goes on, unless that is too late', async () => {
+    const stand = new Stand();
+    const [a, b] = [await stand.station('a'), await stand.station('b')];
+    const held: (() => void)[] = [];
+    b.host.onArrival = callback => held.push(callback);
+    const goOn = () => {
+      for (const callback of held.splice(0)) callback();
+    };
+
+    await stand.link(a, 'b');
+    const whileHeld = [...a.heard];
+    goOn();
+    await stand.pass(100);
+    const linked = [...a.heard];
+    a.host.ping('b');
+    await stand.pass(1_000);
+    goOn();
+    await stand.pass(100);
+    a.host.ping('b');
+    await stand.pass(6_000);
+    goOn();
+    await stand.pass(100);
+
+    assert.deepEqual(whileHeld, []);
+    assert.deepEqual(linked, ['up b', 'dialled b', 'subscribed b']);
+    assert.deepEqual(a.heard.slice(linked.length), ['ping b answered', 'ping b lost']);
+  });
+});
+
+describe('sim/network, datagrams', () => {
+  /** Listens at `<peer>:1`. */
+  async function probing(stand: Stand, peer: string) {
+    await stand.station(peer);
+    const heard: string[] = [];
+    const probes = stand.hub.probes(peer, `${peer}:1`);
+    probes.listen({
+      onDatagram: (address, received) => heard.push(`${Buffer.from(received)} from ${address}`),
+      onRefused: asked => heard.push(`${asked} refuses`),
+    });
+    return { probes, heard };
+  }
+
+  it('arrive with the address of the sender', async () => {
+    const stand = new Stand();
+    const [a, b] = [await probing(stand, 'a'), await probing(stand, 'b')];
+
+    a.probes.send('b:1', bytes('one'));
+    b.probes.ask('a', 'a:1', bytes('two'));
+    await stand.pass(100);
+
+    assert.deepEqual(new Set([...a.heard, ...b.heard]), new Set(['one from a:1', 'two from b:1']));
+  });
+
+  it('get lost, come twice, and overtake each other', async () => {
+    const stand = new Stand(0.2);
+    const [a, b] = [await probing(stand, 'a'), await probing(stand, 'b')];
+
+    for (let i = 0; i < 1_000; i++) a.probes.send('b:1', bytes(`${i}`));
+    await stand.pass(1_000);
+
+    const numbers = b.heard.map(text => Number.parseInt(text, 10));
+    const arrived = new Set(numbers).size;
+    assert.approximately(arrived, 800, 50);
+    assert.isAbove(numbers.length, arrived);
+    assert.isTrue(numbers.some((number, i) => number < (numbers[i - 1] ?? 0)));
+  });
+
+  it('vanish without a word in a partition, also those that were under way', async () => {
+    const stand = new Stand();
+    const [a, b] = [await probing(stand, 'a'), await probing(stand, 'b')];
+    a.probes.ask('b', 'b:1', bytes('under way'));
+
+    stand.hub.partition(peer => (peer === 'a' ? 0 : 1));
+    a.probes.ask('b', 'b:1', bytes('cut'));
+    await stand.pass(1_000);
+
+    assert.deepEqual([a.heard, b.heard], [[], []]);
+  });
+
+  it('are refused by a host whose agent is gone, to who asked', async () => {
+    const stand = new Stand();
+    const [a] = [await probing(stand, 'a'), await probing(stand, 'b')];
+    stand.hub.crash('b');
+
+    a.probes.send('b:1', bytes('sent'));
+    await stand.pass(100);
+    const afterSend = [...a.heard];
+    a.probes.ask('b', 'b:1', bytes('asked'));
+    await stand.pass(100);
+
+    assert.deepEqual(afterSend, []);
+    assert.include(a.heard, 'b refuses');
+    assert.isTrue(a.heard.every(each => each === 'b refuses'));
+  });
+
+  it('to an address where nobody ever was vanish', async () => {
+    const stand = new Stand();
+    const a = await probing(stand, 'a');
+
+    a.probes.ask('x', 'x:1', bytes('asked'));
+    await stand.pass(1_000);
+
+    assert.deepEqual(a.heard, []);
+  });
+
+  it('refuses a dial to a host whose agent is gone, and lets one into a partition wait', async () => {
+    const stand = new Stand();
+    const [a] = [await stand.station('a'), await stand.station('b')];
+    const outcomes: unknown[] = [];
+    const host = stand.hub.find('a');
+    const dial = () => host?.dial({ key: 'b', peer: 'b', multiaddrs: [addressOf('b')] });
+    await host?.start({
+      onGossip: () => 'ignore',
+      onFrame: () => {},
+      onLinkUp: () => {},
+      onLinkDown: () => {},
+      onSubscribed: () => {},
+      onDialEnded: (_, outcome) =>
+        outcomes.push(
+          outcome.ok ? 'ok' : [outcome.text, outcome.isRefused, Math.round(stand.scheduler.nowMs / 1_000)],
+        ),
+      onPing: () => {},
+      onDiscovered: () => {},
+      onForeign: () => {},
+    });
+
+    stand.hub.crash('b');
+    dial();
+    await stand.pass(1_000);
+    stand.hub.partition(peer => (peer === 'a' ? 0 : 1));
+    await stand.station('b');
+    dial();
+    await stand.pass(10_000);
+
+    assert.deepEqual(outcomes, [
+      ['connection refused', true, 0],
+      ['no answer', false, 6],
+    ]);
+    assert.isDefined(a);
   });
 });

@@ -1,9 +1,11 @@
 import fc from 'fast-check';
 import { assert, describe, it } from 'vitest';
 import type { VerifiedRecord } from '../../../src/core/record/record.ts';
+import type { VerifiedClaim } from '../../../src/core/swim/claim.ts';
 import type { SyncMessage } from '../../../src/core/sync/message.ts';
-import type { UnverifiedRecord } from '../../../src/runtime/ports.ts';
+import type { UnverifiedClaim, UnverifiedRecord } from '../../../src/runtime/ports.ts';
 import { decodeEnvelope } from '../../../src/wire/record.ts';
+import { arbitraryClaim, claimDraftOf } from './sample-claims.ts';
 import {
   arbitraryDraft,
   arbitraryFingerprint,
@@ -14,7 +16,7 @@ import {
 
 const arbitraryRecord = arbitraryDraft.map(draft => codec.seal(draft));
 
-const arbitraryMessage: fc.Arbitrary<SyncMessage<VerifiedRecord>> = fc.oneof(
+const arbitraryMessage: fc.Arbitrary<SyncMessage<VerifiedRecord, VerifiedClaim>> = fc.oneof(
   fc.record({
     type: fc.constant('summary' as const),
     fingerprint: arbitraryFingerprint,
@@ -32,6 +34,8 @@ const arbitraryMessage: fc.Arbitrary<SyncMessage<VerifiedRecord>> = fc.oneof(
     records: fc.array(arbitraryRecord, { maxLength: 5 }),
     last: fc.boolean(),
   }),
+  fc.record({ type: fc.constant('claims' as const), claims: fc.array(arbitraryClaim, { maxLength: 5 }) }),
+  fc.record({ type: fc.constant('look' as const) }),
 );
 
 /** Everything that receives bytes from outside. */
@@ -56,7 +60,13 @@ const arbitraryDamaged = fc
     return cut % 3 === 0 ? damaged.subarray(0, cut % (damaged.length + 1)) : damaged;
   });
 
-function plain(message: SyncMessage<UnverifiedRecord> | SyncMessage<VerifiedRecord> | undefined) {
+function plain(
+  message:
+    | SyncMessage<UnverifiedRecord, UnverifiedClaim>
+    | SyncMessage<VerifiedRecord, VerifiedClaim>
+    | undefined,
+) {
+  if (message?.type === 'claims') return { ...message, claims: message.claims.map(claimDraftOf) };
   return message?.type === 'records' ? { ...message, records: message.records.map(draftOf) } : message;
 }
 

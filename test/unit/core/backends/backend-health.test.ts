@@ -72,6 +72,8 @@ function kept(bench: Bench): Restored {
     clocks: new Map(),
     contacts: [],
     proofs: [],
+    reachability: new Map(),
+    removals: [],
     aliveAtMs: startWallMs,
   };
 }
@@ -337,7 +339,7 @@ describe('core/backends/backend-health', () => {
 
       const effects = hear(bench, new Speaker(2), [first]);
 
-      assert.deepEqual([...bench.protocol.membership.members()], []);
+      assert.deepEqual([...bench.protocol.detector.members()], []);
       assert.deepEqual(
         bench.protocol.table.listing.nodes().map(({ id }) => id),
         ['me'],
@@ -368,7 +370,10 @@ describe('core/backends/backend-health', () => {
       bench.hear(host, host.introduce('host'), host.say({ subject: first }));
       hear(bench, host, [first]);
 
-      const down = bench.step({ type: 'link-down', peer: host.peer });
+      const down = [
+        ...bench.step({ type: 'link-down', peer: host.peer }),
+        ...bench.step({ type: 'probe-refused', peer: host.peer }),
+      ];
       assert.equal(bench.status(first), 'suspect');
       const up = bench.link(host);
 

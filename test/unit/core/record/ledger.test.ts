@@ -147,16 +147,14 @@ describe('core/record/ledger', () => {
       assert.equal(ledger.admit(record({ author: 'c' })).type, 'admitted');
     });
 
-    it('covers what a departure had seen and is no longer here', () => {
-      const evicted = record({ author: 'b', sequence: 4 });
-      const ledger = ledgerWith(evicted, record({ author: 'b', sequence: 5, subject: 'other' }));
-      ledger.reapRecord(evicted);
-      ledger.setFloor('svc', []);
-      ledger.admitAnyway(record({ body: departure('deregistered'), context: seen(evicted) }));
+    it('covers what a departure had seen and is not here', () => {
+      const elsewhere = record({ author: 'b', sequence: 4 });
+      const ledger = ledgerWith(record({ author: 'b', sequence: 5, subject: 'other' }));
+      ledger.admitAnyway(record({ body: departure('deregistered'), context: seen(elsewhere) }));
 
       ledger.reap('svc');
 
-      assert.equal(ledger.admit(evicted).type, 'stale');
+      assert.equal(ledger.admit(elsewhere).type, 'stale');
     });
 
     it('does not silence an author whose future records a liar claimed to have seen', () => {
@@ -177,16 +175,6 @@ describe('core/record/ledger', () => {
       ledger.reap('svc');
 
       assert.equal(ledger.admit(record({ author: 'a', sequence: 3 })).type, 'stale');
-    });
-
-    it('of one author stays when only its record is reaped', () => {
-      const mine = record({ author: 'a' });
-      const ledger = ledgerWith(mine, record({ author: 'b' }));
-
-      ledger.reapRecord(mine);
-
-      assert.deepEqual(authorsOf(ledger), ['b']);
-      assert.equal(ledger.admit(mine).type, 'stale');
     });
 
     it('is kept for a bounded number of subjects, the latest', () => {
@@ -347,5 +335,50 @@ describe('core/record/ledger', () => {
     ledger.admit(record({ author: 'b', sequence: 2, body: x }));
 
     assert.equal(ledger.conflictsCount, 0);
+  });
+
+  describe('a closed epoch', () => {
+    it('takes with it what the author said up to then, and nothing of others', () => {
+      const [old, kept, others] = [
+        record({ author: 'a', epoch: 3 }),
+        record({ author: 'a', epoch: 4, subject: 'later' }),
+        record({ author: 'b', epoch: 1 }),
+      ];
+      const ledger = ledgerWith(old, kept, others);
+
+      const { removed, before } = ledger.closeEpoch('a', 3);
+
+      assert.deepEqual(removed, [old]);
+      assert.deepEqual([...before.keys()], ['svc']);
+      assert.deepEqual([...ledger.records()], [kept, others].reverse());
+    });
+
+    it('refuses what comes of it afterwards, about any subject, and takes what comes of the next', () => {
+      const ledger = ledgerWith();
+      ledger.closeEpoch('a', 3);
+      const old = record({ author: 'a', epoch: 3, sequence: 99, subject: 'never heard of' });
+
+      assert.isFalse(ledger.wants(old));
+      assert.equal(ledger.admit(old).type, 'stale');
+      assert.equal(ledger.admit(record({ author: 'a', epoch: 4 })).type, 'admitted');
+    });
+
+    it('never opens again', () => {
+      const ledger = ledgerWith();
+      ledger.closeEpoch('a', 3);
+
+      ledger.closeEpoch('a', 2);
+
+      assert.equal(ledger.admit(record({ author: 'a', epoch: 3 })).type, 'stale');
+    });
+
+    it('is waited for by no context that names it', () => {
+      const ledger = ledgerWith();
+      ledger.closeEpoch('a', 3);
+
+      const follows = record({ author: 'b', context: seen(record({ author: 'a', epoch: 3 })) });
+
+      assert.equal(ledger.admit(follows).type, 'admitted');
+    });
   });
 });

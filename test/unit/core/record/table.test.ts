@@ -241,18 +241,24 @@ describe('core/record/table', () => {
 
       assert.deepEqual(known.reapTombstones(at(dayMs + 1)).at(-1), { type: 'delete-floor', subject: 'svc' });
     });
+  });
 
-    it('of an author forgets its records, reports them gone, and keeps the floors', () => {
-      const known = table();
-      known.take(entry, at(0));
-      known.take(record({ author: 'b', subject: 'other' }), at(0));
+  it('closes the epoch of an author: its records go, are reported gone, and stay out', () => {
+    const known = table();
+    const entry = record({ author: 'a' });
+    known.take(entry, at(0));
+    known.take(record({ author: 'b', subject: 'other' }), at(0));
 
-      const effects = known.reapAuthor('a');
+    const effects = known.closeEpoch('a', entry.epoch);
 
-      assert.deepEqual(changes(effects), ['departed']);
-      assert.equal(known.ledger.recordsCount, 1);
-      assert.deepEqual(known.take(entry, at(1)), { type: 'refused', reason: 'stale' });
-    });
+    const [written] = effects;
+    assert.deepEqual(written?.type === 'persist' && written.operations, [
+      { type: 'delete-record', subject: 'svc', author: 'a' },
+    ]);
+    assert.deepEqual(changes(effects), ['departed']);
+    assert.equal(known.ledger.recordsCount, 1);
+    assert.deepEqual(known.take(entry, at(1)), { type: 'refused', reason: 'stale' });
+    assert.deepEqual(known.closeEpoch('a', entry.epoch), []);
   });
 
   it('drops a liar’s records on proof, stores it, and reports what comes to light', () => {

@@ -1,11 +1,12 @@
 import { assert, describe, it } from 'vitest';
 import { Ledger } from '../../../../src/core/record/ledger.ts';
 import type { VerifiedRecord } from '../../../../src/core/record/record.ts';
+import type { VerifiedClaim } from '../../../../src/core/swim/claim.ts';
 import { SyncExchange, type SyncSettings } from '../../../../src/core/sync/exchange.ts';
 import { digestsPerFrameMaxCount, type SyncMessage, shortDigest } from '../../../../src/core/sync/message.ts';
 import { record } from '../../../record-builder.ts';
 
-type Message = SyncMessage<VerifiedRecord>;
+type Message = SyncMessage<VerifiedRecord, VerifiedClaim>;
 
 class Side {
   readonly name: string;
@@ -20,6 +21,7 @@ class Side {
   }
 
   hear(from: string, message: Message, monoMs = 0): readonly Message[] {
+    if (message.type === 'claims' || message.type === 'look') assert.fail('no part of an exchange');
     if (message.type === 'records') {
       for (const each of message.records) {
         if (this.exchange.takeAsked(from, each.digest)) this.ledger.admit(each);

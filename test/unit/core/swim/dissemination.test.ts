@@ -1,0 +1,116 @@
+import { assert, describe, it } from 'vitest';
+import type { ClaimDraft, VerifiedClaim } from '../../../../src/core/swim/claim.ts';
+import { Dissemination } from '../../../../src/core/swim/dissemination.ts';
+import { claimOverheadBytes, claimsPerDatagramMaxCount } from '../../../../src/core/swim/message.ts';
+
+const claimBytes = 100;
+const roomFor = (count: number) => count * (claimBytes + claimOverheadBytes);
+
+/** `b says c is dead`; nobody signed it. */
+function claim(fields: Partial<ClaimDraft> = {}): VerifiedClaim {
+  const draft = {
+    kind: 'suspect',
+    issuer: 'b',
+    subject: 'c',
+    epoch: 1,
+    incarnation: 0,
+    refused: false,
+    ...fields,
+  };
+  return { ...draft, wire: new Uint8Array(claimBytes) } as ClaimDraft as VerifiedClaim;
+}
+
+function newsOf(...claims: readonly VerifiedClaim[]): Dissemination {
+  const news = new Dissemination();
+  for (const each of claims) news.add(each);
+  return news;
+}
+
+describe('core/swim/dissemination', () => {
+  it('sends those first that were sent least, the newest of them first', () => {
+    const [a, b, c] = [
+      claim({ subject: 'a' }),
+      claim({ subject: 'b', issuer: 'x' }),
+      claim({ subject: 'c' }),
+    ];
+    const news = newsOf(a, b);
+
+    const rounds = [news.take(roomFor(1), 9), news.take(roomFor(1), 9)];
+    news.add(c);
+    rounds.push(news.take(roomFor(2), 9), news.take(roomFor(2), 9));
+
+    assert.deepEqual(rounds, [[b], [a], [c, b], [c, a]]);
+  });
+
+  it('sends each as often as the limit says', () => {
+    const news = newsOf(claim());
+
+    const sent = [1, 2, 3, 4].map(() => news.take(roomFor(9), 3).length);
+
+    assert.deepEqual(sent, [1, 1, 1, 0]);
+    assert.equal(news.size, 0);
+  });
+
+  it('keeps within the budget, and takes a smaller one that still fits', () => {
+    const large = { ...claim({ subject: 'large' }), wire: new Uint8Array(1_000) } as VerifiedClaim;
+    const small = claim({ subject: 'small' });
+    const news = newsOf(small, large);
+
+    assert.deepEqual(news.take(roomFor(1), 9), [small]);
+    assert.deepEqual(news.take(roomFor(1) - 1, 9), []);
+  });
+
+  it('puts no more into one datagram than a receiver takes', () => {
+    const many = Array.from({ length: 20 }, (_, i) => claim({ subject: `s${i}` }));
+
+    assert.lengthOf(newsOf(...many).take(1e6, 9), claimsPerDatagramMaxCount);
+  });
+
+  it('puts first what its receiver should hear, uncounted and not twice', () => {
+    const [mine, other] = [claim({ subject: 'receiver' }), claim({ subject: 'other' })];
+    const news = newsOf(mine, other);
+
+    const rounds = [1, 2, 3].map(() => news.take(roomFor(1), 1, [mine]));
+
+    assert.deepEqual(rounds, [[mine], [mine], [mine]]);
+    assert.deepEqual(news.take(roomFor(9), 1, [mine]), [mine, other]);
+  });
+
+  it.each<readonly [string, Partial<ClaimDraft>, Partial<ClaimDraft>, number]>([
+    ['a later life drives out an accusation', {}, { kind: 'alive', issuer: 'c', incarnation: 1 }, 1],
+    [
+      'a later epoch drives out an earlier one',
+      { incarnation: 9 },
+      { kind: 'alive', issuer: 'c', epoch: 2 },
+      1,
+    ],
+    ['leaving drives out an accusation of the same life', {}, { kind: 'left', issuer: 'c' }, 1],
+    ['leaving does not drive out a removal', { kind: 'removed' }, { kind: 'left', issuer: 'c' }, 2],
+    ['a verdict takes the place of its own suspicion', {}, { kind: 'dead' }, 1],
+    ['two accusers are two voices', {}, { issuer: 'd' }, 2],
+    ['what is said of others stays', { subject: 'd' }, { kind: 'left', issuer: 'c' }, 2],
+  ])('%s', (_, before, after, left) => {
+    assert.equal(newsOf(claim(before), claim(after)).size, left);
+  });
+
+  it('forgets what was said about a member that is forgotten', () => {
+    const news = newsOf(claim(), claim({ issuer: 'd' }), claim({ subject: 'd' }));
+
+    news.forget('c');
+
+    assert.equal(news.size, 1);
+  });
+
+  it('drops the claim that was sent most when there are too many', () => {
+    const worn = claim({ subject: 'worn' });
+    const news = newsOf(worn);
+    news.take(roomFor(1), 9);
+
+    for (let i = 0; i < 1_024; i++) news.add(claim({ subject: `s${i}` }));
+
+    assert.equal(news.size, 1_024);
+    const sent = new Set<VerifiedClaim>();
+    while (news.size > 0) for (const each of news.take(1e6, 1)) sent.add(each);
+    assert.isFalse(sent.has(worn));
+  });
+});
