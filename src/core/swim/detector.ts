@@ -15,7 +15,6 @@
  *
  * Sources: SWIM (2002); Lifeguard (2017); memberlist.
  */
-import type { CheckFailure } from '../backends/outcome.ts';
 import type { Effect, Input, Wake } from '../effects.ts';
 import { RateLimit } from '../gossip/rate-limit.ts';
 import { type Random, shuffled } from '../random.ts';
@@ -24,8 +23,8 @@ import { compareText, type PeerId } from '../record/record.ts';
 import type { Now } from '../time.ts';
 import type { LivenessState } from '../view.ts';
 import { type ClaimDraft, compareLives, isAccusation, type Life, type VerifiedClaim } from './claim.ts';
-import { Dissemination } from './dissemination.ts';
 import { LocalHealth } from './local-health.ts';
+import { Mailer } from './mailer.ts';
 import {
   type Accusation,
   type Member,
@@ -34,18 +33,12 @@ import {
   type Tracked,
   track,
 } from './member.ts';
-import {
-  datagramBaseBytes,
-  datagramMaxBytes,
-  type Nonce,
-  type Origin,
-  type ProbeBody,
-  type ReceivedProbe,
-} from './message.ts';
-import { ProbeOrder } from './probe-order.ts';
+import type { ProbeBody, ReceivedProbe } from './message.ts';
+import { OuterLayers } from './outer-layers.ts';
+import { type Probe, Prober } from './prober.ts';
 import { credibilityMin, type Mark, Reachability, type StoredReachability } from './reachability.ts';
 import { lan, type SwimSettings } from './settings.ts';
-import { ackTimeoutMs, checkSpreadMs, retransmitLimit, suspicionLeftMs, suspicionRange } from './timing.ts';
+import { checkSpreadMs, suspicionLeftMs, suspicionRange } from './timing.ts';
 
 export interface DetectorOptions {
   readonly self: PeerId;
@@ -92,92 +85,42 @@ interface Census {
   readonly doubtful: number;
 }
 
-interface Probe {
-  readonly nonce: Nonce;
-  readonly target: PeerId;
-  readonly startedMonoMs: number;
-  dueMonoMs: number;
-  stage: 'direct' | 'indirect';
-  readonly isSecondLook: boolean;
-  helpersCount: number;
-  nacksCount: number;
-  wasRearmed: boolean;
-}
-
-/** A question that we ask for somebody else. */
-interface Errand {
-  readonly target: PeerId;
-  readonly origin: Origin;
-}
-
 const tickMinMs = 100;
 export const tickMaxMs = 500;
-/** Timers of Node.js count whole milliseconds and may be this much early by a finer clock. */
-const timerSlackMs = 2;
 /** A tick this much late says that the event loop is not well. Source: reliability study, p99 of a healthy loop. */
 const lateMs = 100;
-/** Checks begun at once, and per second; the rest waits for later ticks. */
-const checksBurstCount = 64;
-const checksPerSecond = 100;
-const errandsMaxCount = 64;
 /** A contradicted accuser is not looked into again for so long. */
 const contradictedMs = 10_000;
-const rttsKeptCount = 64;
 /** From several silent members on, everybody is looked at, but not more often than this. */
 const sweepMinCount = 2;
 const sweepIntervalMs = 5_000;
 const sweepMaxCount = 64;
-const nonceBound = 2 ** 48;
-/** Keys of checks that are ours. */
-const peerKeyPrefix = 'peer:';
-const lookIntervalMs = 10_000;
-const answeredAnyway: ReadonlySet<CheckFailure> = new Set<CheckFailure>([
-  'not-ready',
-  'status',
-  'redirect',
-  'too-large',
-  'garbage',
-]);
 /** A suspect that has not answered over its link either for so many probe intervals loses it. */
 const silentLinkIntervals = 5;
 /** Farewells sent directly; more than that many agents hear of it from the others. */
 const farewellsMaxCount = 64;
-/** Conservative: what an ack without claims takes, and one for somebody else, which never has any. */
+/** Conservative: what an ack without claims takes. */
 const ackBaseBytes = 210;
-const relayedAckMaxBytes = 240;
 
 export class Detector {
   readonly #options: DetectorOptions;
   readonly #parts: DetectorComponents;
   readonly #settings: SwimSettings;
   readonly #members = new Map<PeerId, Tracked>();
-  readonly #order: ProbeOrder;
-  readonly #lookOrder: ProbeOrder;
-  readonly #news = new Dissemination();
   readonly #health: LocalHealth;
-  readonly #probes = new Map<Nonce, Probe>();
-  readonly #errands = new Map<Nonce, Errand>();
+  readonly #mailer: Mailer;
+  readonly #prober: Prober;
+  readonly #outer: OuterLayers;
   readonly #stored = new Map<PeerId, StoredReachability>();
   readonly #senderRate = new RateLimit({ perSecond: 50, burstCount: 200, bucketsMaxCount: 4_096 });
   readonly #strangerRate = new RateLimit({ perSecond: 50, burstCount: 100, bucketsMaxCount: 1 });
-  readonly #checkRate = new RateLimit({
-    perSecond: checksPerSecond,
-    burstCount: checksBurstCount,
-    bucketsMaxCount: 1,
-  });
-  readonly #rtts: number[] = [];
-  #life: Life;
-  #counter = 0;
-  #nextProbeMonoMs: number | undefined;
   #tickMs = tickMaxMs;
   #lastTickMonoMs: number | undefined;
-  #nextLookMonoMs = lookIntervalMs;
   #lateMonoMs = Number.NEGATIVE_INFINITY;
   #stalledUntilMonoMs = Number.NEGATIVE_INFINITY;
   #sweptMonoMs = Number.NEGATIVE_INFINITY;
   /** When most members were silent last. */
   #frozenMonoMs = Number.NEGATIVE_INFINITY;
-  #isNewsDue = false;
   #census: Census | undefined;
   #changed: MemberChange[] = [];
   #effects: Effect[] = [];
@@ -187,16 +130,26 @@ export class Detector {
     this.#options = options;
     this.#parts = components;
     this.#settings = { ...lan, ...options.settings };
-    this.#life = { epoch: options.epoch, incarnation: 0 };
-    this.#order = new ProbeOrder(components.random);
-    this.#lookOrder = new ProbeOrder(components.random);
     this.#health = new LocalHealth(this.#settings.localHealthMax);
+    const parts = {
+      ...components,
+      member: (peer: PeerId) => this.#members.get(peer),
+      members: () => this.#members.values(),
+      alive: () => this.#alive(),
+      aliveCount: () => this.#counted.alive,
+      participantsCount: () => this.#counted.participants,
+      emit: (effect: Effect) => this.#effects.push(effect),
+    };
+    const { self, epoch } = options;
+    this.#mailer = new Mailer({ self, epoch, settings: this.#settings }, parts);
+    this.#prober = new Prober(this.#settings, { ...parts, health: this.#health, mailer: this.#mailer });
+    this.#outer = new OuterLayers(parts);
   }
 
   // --- what is known -------------------------------------------------------------------------------
 
   get life(): Life {
-    return this.#life;
+    return this.#mailer.life;
   }
 
   get localHealth(): number {
@@ -221,7 +174,7 @@ export class Detector {
 
   /** The present wait for a direct ack, ms, without the stretch of local health. */
   get ackTimeoutMs(): number {
-    return ackTimeoutMs(this.#settings, this.#rtts.length === 0 ? undefined : Math.max(...this.#rtts));
+    return this.#prober.ackTimeoutMs;
   }
 
   get suspicionRange() {
@@ -268,9 +221,7 @@ export class Detector {
 
   /** We speak in a new epoch from now on. */
   openEpoch(epoch: number): void {
-    if (epoch <= this.#life.epoch) return;
-    this.#life = { epoch, incarnation: 0 };
-    this.#counter = 0;
+    this.#mailer.openEpoch(epoch);
   }
 
   /**
@@ -316,12 +267,11 @@ export class Detector {
 
   forget(peer: PeerId): void {
     const member = this.#members.get(peer);
-    if (member?.probe !== undefined) this.#probes.delete(member.probe);
+    if (member !== undefined) this.#prober.remove(member);
     this.#members.delete(peer);
     this.#census = undefined;
-    this.#order.remove(peer);
-    this.#lookOrder.remove(peer);
-    this.#news.forget(peer);
+    this.#outer.remove(peer);
+    this.#mailer.forget(peer);
   }
 
   /** A connection stands: the peer has just proved its key to us. */
@@ -342,7 +292,7 @@ export class Detector {
     const member = this.#members.get(peer);
     if (member !== undefined && isEvidence) {
       member.reach.layer('tcp', false, now.monoMs, 'the connection broke');
-      if (member.state === 'alive') this.#startProbe(member, true, now);
+      if (member.state === 'alive') this.#prober.ask(member, now);
     }
     return this.#flush();
   }
@@ -352,7 +302,7 @@ export class Detector {
     const member = this.#members.get(peer);
     if (member === undefined || this.#parts.isLinked(peer)) return this.#flush();
     member.reach.layer('tcp', false, now.monoMs, text);
-    if (member.state === 'alive') this.#startProbe(member, true, now);
+    if (member.state === 'alive') this.#prober.ask(member, now);
     else if (isRefused && member.suspicion !== undefined) this.#wasRefused(member, now);
     return this.#flush();
   }
@@ -362,10 +312,9 @@ export class Detector {
     const member = this.#members.get(peer);
     if (member === undefined) return this.#flush();
     member.reach.layer('ping', rttMs !== undefined, now.monoMs);
-    const probe = this.#probeOf(member);
-    if (rttMs !== undefined && probe?.stage === 'indirect') {
+    if (rttMs !== undefined && this.#prober.pending(member)?.stage === 'indirect') {
       member.rttMs = rttMs;
-      this.#endProbe(probe);
+      this.#prober.end(member);
       member.reach.layer('udp', false, now.monoMs, 'no answer; the link answers');
       this.#proofOfLife(member, 'L', now);
     }
@@ -373,12 +322,8 @@ export class Detector {
   }
 
   /** The answer of a member's HTTP shim, or another answer, which is not for us. */
-  checked({ key, outcome }: Extract<Input, { readonly type: 'checked' }>, now: Now): SwimStep {
-    if (!key.startsWith(peerKeyPrefix)) return this.#flush();
-    const member = this.#members.get(key.slice(peerKeyPrefix.length));
-    // Whoever answers is there, even if he says that he is not ready.
-    const isThere = outcome.ok || answeredAnyway.has(outcome.reason);
-    member?.reach.layer('http', isThere, now.monoMs, outcome.ok ? undefined : outcome.detail);
+  checked(input: Extract<Input, { readonly type: 'checked' }>, now: Now): SwimStep {
+    this.#outer.checked(input, now);
     return this.#flush();
   }
 
@@ -387,14 +332,14 @@ export class Detector {
     const member = this.#members.get(peer);
     if (member === undefined || member.state === 'left') return this.#flush();
     member.reach.layer('udp', false, now.monoMs, 'refused');
-    const probe = this.#probeOf(member);
+    const probe = this.#prober.pending(member);
     if (probe === undefined) return this.#flush(); // It came too late to say anything about today.
     if (this.#parts.isLinked(peer)) {
       // Somebody is there after all: ask over the link, now rather than after the wait.
-      if (probe.stage === 'direct') this.#askOthers(probe, member, now);
+      if (probe.stage === 'direct') this.#prober.askOthers(probe, member, now);
       return this.#flush();
     }
-    this.#endProbe(probe);
+    this.#prober.end(member);
     member.reach.mark('x');
     this.#wasRefused(member, now);
     return this.#flush();
@@ -403,7 +348,7 @@ export class Detector {
   /** Looks at a member soon, from a socket of its own, whatever the round says. */
   check(peer: PeerId, now: Now): SwimStep {
     const member = this.#members.get(peer);
-    if (member !== undefined) this.#checkSoon(member, 0, now);
+    if (member !== undefined) this.#prober.checkSoon(member, 0, now);
     return this.#flush();
   }
 
@@ -411,20 +356,11 @@ export class Detector {
     input: Extract<Wake, { readonly type: `${'probe' | 'errand' | 'news'}-${string}` }>,
     now: Now,
   ): SwimStep {
-    switch (input.type) {
-      case 'probe-overdue':
-        this.#probeOverdue(input.nonce, now);
-        break;
-      case 'errand-overdue': {
-        const errand = this.#errands.get(input.nonce);
-        if (errand !== undefined)
-          this.#answerErrand(input.nonce, errand, { type: 'nack', nonce: errand.origin.nonce }, now);
-        break;
-      }
-      case 'news-due':
-        this.#isNewsDue = false;
-        this.#pushNews(now);
-        break;
+    if (input.type === 'news-due') this.#mailer.pushAgain(now);
+    else if (input.type === 'errand-overdue') this.#prober.errandOverdue(input.nonce, now);
+    else {
+      const failed = this.#prober.overdue(input.nonce, now);
+      if (failed !== undefined) this.#probeFailed(failed.member, failed.probe, now);
     }
     return this.#flush();
   }
@@ -443,36 +379,35 @@ export class Detector {
   /** To be called after `nextTickMs`. */
   tick(now: Now): SwimStep {
     this.#noticeLateness(now);
-    this.#probeNext(now);
-    for (const member of this.#members.values()) {
-      if (member.checkDueMonoMs <= now.monoMs && this.#mayCheck(now)) this.#startProbe(member, true, now);
-    }
+    this.#prober.tick(now);
     this.#passVerdicts(now);
-    if (now.monoMs >= this.#nextLookMonoMs) this.#lookAround(now);
+    this.#outer.tick(now);
     return this.#flush();
   }
 
   /** We go: told to many directly, for the others may be asked about us before they hear of it. */
   leave(now: Now): SwimStep {
-    const farewell = this.#seal({ kind: 'left', subject: this.#options.self, refused: false, ...this.#life });
-    this.#news.add(farewell);
-    for (const member of shuffled(this.#parts.random, this.#alive()).slice(0, farewellsMaxCount)) {
-      this.#mail(member, { type: 'news' }, now, { first: [farewell] });
-    }
+    const farewell = this.#mailer.seal({
+      kind: 'left',
+      subject: this.#options.self,
+      refused: false,
+      ...this.life,
+    });
+    const receivers = shuffled(this.#parts.random, this.#alive()).slice(0, farewellsMaxCount);
+    this.#mailer.farewell(farewell, receivers, now);
     return this.#flush();
   }
 
   /** Makes it known that an operator took a member out. */
   remove(peer: PeerId, life: Life, now: Now): { readonly claim: VerifiedClaim; readonly step: SwimStep } {
-    const claim = this.#seal({ kind: 'removed', subject: peer, refused: false, ...life });
+    const claim = this.#mailer.seal({ kind: 'removed', subject: peer, refused: false, ...life });
     this.forget(peer);
     return { claim, step: this.spread(claim, now) };
   }
 
   /** Passes on what its owner found worth knowing. */
   spread(claim: VerifiedClaim, now: Now): SwimStep {
-    this.#news.add(claim);
-    this.#pushNews(now);
+    this.#mailer.spread(claim, now);
     return this.#flush();
   }
 
@@ -502,7 +437,7 @@ export class Detector {
     if (issuer === self) return false;
     if (kind === 'removed') return !this.#parts.isRemoved(subject, claim.epoch);
     if (subject === self)
-      return isAccusation(kind) && compareLives(claim, this.#life) >= 0 && this.#isHeard(issuer, sender, now);
+      return isAccusation(kind) && compareLives(claim, this.life) >= 0 && this.#isHeard(issuer, sender, now);
     const member = this.#members.get(subject);
     if (member === undefined) return false;
     const order = compareLives(claim, member.life);
@@ -518,7 +453,10 @@ export class Detector {
     const member = this.#members.get(probe.from);
     if (member === undefined) {
       // A newcomer whose record is still on its way: an answer, but nothing is kept of it.
-      if (probe.body.type === 'ping') this.#answerStranger(probe, probe.body, now);
+      if (probe.body.type === 'ping') {
+        const { nonce } = probe.body;
+        this.#mailer.answerStranger(probe.from, probe.address, { type: 'ack', nonce }, now);
+      }
       this.#hearAll(probe.claims, probe.from, now);
       return this.#flush();
     }
@@ -542,26 +480,23 @@ export class Detector {
         member.lastPingMonoMs = now.monoMs;
         this.#acknowledge(member, probe, body, now);
         // Its word is not proof (a datagram can be an old one), but a reason to look.
-        if (member.state === 'suspect' || member.state === 'dead') this.#checkSoon(member, 0, now);
+        if (member.state === 'suspect' || member.state === 'dead') this.#prober.checkSoon(member, 0, now);
         return;
       case 'ack':
-        return this.#acked(member, probe, body, now);
+        if (!this.#prober.acked(member, probe, body, now)) return;
+        member.lastUdpMonoMs = now.monoMs;
+        member.reach.layer('udp', true, now.monoMs);
+        this.#health.change(-1);
+        return this.#proofOfLife(member, 'U', now);
       case 'ping-request':
-        return this.#runErrand(member, body, now);
-      case 'nack': {
-        const asked = this.#probes.get(body.nonce);
-        if (asked !== undefined && asked.nacksCount < asked.helpersCount) asked.nacksCount += 1;
-        return;
-      }
+        return this.#prober.runErrand(member, body, now);
+      case 'nack':
+        return this.#prober.nacked(body.nonce);
       case 'relay': {
-        const { relayed } = body;
-        const asked = this.#probes.get(relayed.origin.nonce);
-        const target = this.#members.get(relayed.from);
-        if (asked === undefined || target === undefined || asked.target !== relayed.from) return;
-        this.#endProbe(asked);
-        if (compareLives(relayed, target.life) > 0) this.#newLife(target, relayed, now);
-        this.#proofOfLife(target, 'I', now);
-        return;
+        const target = this.#prober.relayed(body.relayed);
+        if (target === undefined) return;
+        if (compareLives(body.relayed, target.life) > 0) this.#newLife(target, body.relayed, now);
+        return this.#proofOfLife(target, 'I', now);
       }
       case 'news':
         return;
@@ -575,126 +510,11 @@ export class Detector {
     { nonce, origin }: Extract<ProbeBody, { readonly type: 'ping' }>,
     now: Now,
   ): void {
-    this.#mail(member, { type: 'ack', nonce, ...(origin === undefined ? {} : { origin }) }, now, {
+    this.#mailer.mail(member, { type: 'ack', nonce, ...(origin === undefined ? {} : { origin }) }, now, {
       address: probe.address,
       budgetBytes: origin === undefined ? probe.wire.length - ackBaseBytes : 0,
       first: member.ownClaim === undefined ? [] : [member.ownClaim],
     });
-  }
-
-  #answerStranger(
-    probe: ReceivedProbe,
-    { nonce }: Extract<ProbeBody, { readonly type: 'ping' }>,
-    now: Now,
-  ): void {
-    this.#send(probe.from, probe.address, { type: 'ack', nonce }, [], false, now);
-  }
-
-  #acked(
-    member: Tracked,
-    received: ReceivedProbe,
-    { nonce, origin }: Extract<ProbeBody, { readonly type: 'ack' }>,
-    now: Now,
-  ): void {
-    const errand = this.#errands.get(nonce);
-    if (errand !== undefined) {
-      const isAnswer = errand.target === member.peer && origin?.peer === errand.origin.peer;
-      if (isAnswer && received.wire.length <= relayedAckMaxBytes)
-        this.#answerErrand(nonce, errand, { type: 'relay', ack: received.wire }, now);
-      return;
-    }
-    const probe = this.#probes.get(nonce);
-    // Nobody answers for others: the sender has to be the one that was asked.
-    if (probe === undefined || probe.target !== member.peer || origin !== undefined) return;
-    this.#endProbe(probe);
-    const rttMs = now.monoMs - probe.startedMonoMs;
-    member.rttMs = rttMs;
-    member.skewMs = received.wallMs - (now.wallMs - rttMs / 2);
-    this.#rtts.push(rttMs);
-    if (this.#rtts.length > rttsKeptCount) this.#rtts.shift();
-    member.lastUdpMonoMs = now.monoMs;
-    member.reach.layer('udp', true, now.monoMs);
-    this.#health.change(-1);
-    this.#proofOfLife(member, 'U', now);
-  }
-
-  // --- probing -------------------------------------------------------------------------------------
-
-  #probeNext(now: Now): void {
-    const { probeIntervalMs } = this.#settings;
-    // Agents that start together must not probe in step.
-    this.#nextProbeMonoMs ??= now.monoMs + this.#parts.random.next() * probeIntervalMs;
-    if (now.monoMs < this.#nextProbeMonoMs) return;
-    this.#nextProbeMonoMs = Math.max(this.#nextProbeMonoMs + probeIntervalMs * this.#stretch, now.monoMs);
-    const peer = this.#order.next(candidate => this.#members.get(candidate)?.state === 'alive');
-    const member = peer === undefined ? undefined : this.#members.get(peer);
-    if (member !== undefined) this.#startProbe(member, false, now);
-  }
-
-  /** @param asks - From a socket of its own, which hears when the host refuses. */
-  #startProbe(member: Tracked, asks: boolean, now: Now): void {
-    member.checkDueMonoMs = Number.POSITIVE_INFINITY;
-    if (member.state === 'left') return;
-    const pending = this.#probeOf(member);
-    const nonce = pending?.nonce ?? Math.floor(this.#parts.random.next() * nonceBound);
-    if (pending !== undefined && !asks) return;
-    const first = member.ownClaim === undefined ? [] : [member.ownClaim];
-    this.#mail(member, { type: 'ping', nonce }, now, { first, asks });
-    if (pending !== undefined) return;
-    // Where others have looked already, their helpers need not look again: UDP and the link at once.
-    const isSecondLook = member.isHearsay;
-    if (isSecondLook && this.#parts.isLinked(member.peer))
-      this.#effects.push({ type: 'ping', peer: member.peer });
-    const waitMs = this.#waitMs();
-    const dueMonoMs = now.monoMs + waitMs;
-    member.probe = nonce;
-    this.#probes.set(nonce, {
-      nonce,
-      target: member.peer,
-      startedMonoMs: now.monoMs,
-      dueMonoMs,
-      stage: isSecondLook ? 'indirect' : 'direct',
-      isSecondLook,
-      helpersCount: 0,
-      nacksCount: 0,
-      wasRearmed: false,
-    });
-    this.#wakeAfter(waitMs, { type: 'probe-overdue', nonce });
-  }
-
-  #probeOverdue(nonce: Nonce, now: Now): void {
-    const probe = this.#probes.get(nonce);
-    const member = probe === undefined ? undefined : this.#members.get(probe.target);
-    if (probe === undefined || member === undefined) return;
-    const waitMs = this.#waitMs();
-    if (now.monoMs < probe.dueMonoMs - timerSlackMs) return; // Of the stage before: it went on early.
-    if (now.monoMs - probe.dueMonoMs > waitMs / 2 && !probe.wasRearmed) {
-      // This process did not run when the answer may have come.
-      probe.wasRearmed = true;
-      probe.dueMonoMs = now.monoMs + waitMs;
-      this.#wakeAfter(waitMs, { type: 'probe-overdue', nonce });
-    } else if (probe.stage === 'direct') this.#askOthers(probe, member, now);
-    else {
-      this.#endProbe(probe);
-      this.#probeFailed(member, probe, now);
-    }
-  }
-
-  /** Helpers over UDP, and the libp2p connection, at the same time. */
-  #askOthers(probe: Probe, member: Tracked, now: Now): void {
-    const waitMs = this.#waitMs();
-    probe.stage = 'indirect';
-    probe.wasRearmed = false;
-    probe.dueMonoMs = now.monoMs + waitMs;
-    const helpers = shuffled(this.#parts.random, this.#alive())
-      .filter(({ peer }) => peer !== member.peer)
-      .slice(0, this.#settings.helpersCount);
-    probe.helpersCount = helpers.length;
-    for (const helper of helpers) {
-      this.#mail(helper, { type: 'ping-request', nonce: probe.nonce, target: member.peer }, now);
-    }
-    if (this.#parts.isLinked(member.peer)) this.#effects.push({ type: 'ping', peer: member.peer });
-    this.#wakeAfter(waitMs, { type: 'probe-overdue', nonce: probe.nonce });
   }
 
   #probeFailed(member: Tracked, { helpersCount, nacksCount, isSecondLook }: Probe, now: Now): void {
@@ -706,87 +526,19 @@ export class Detector {
       // Says nothing about us.
     } else if (helpersCount > 0) this.#health.change(nacksCount < helpersCount ? 1 : 0);
     else if (!isSecondLook && this.#counted.alive > 1) this.#health.change(1);
-    if (member.state === 'dead') this.#checkLater(member, now);
+    if (member.state === 'dead') this.#prober.checkLater(member, now);
     else if (member.state !== 'left') this.#suspect(member, false, now);
   }
 
   #wasRefused(member: Tracked, now: Now): void {
-    if (member.state === 'dead') this.#checkLater(member, now);
+    if (member.state === 'dead') this.#prober.checkLater(member, now);
     else this.#suspect(member, true, now);
-  }
-
-  /**
-   * The other ways to one member after the other, rarely: for the picture only. Many agents open their HTTP
-   * shim to their own machine, so silence there says nothing about life.
-   */
-  #lookAround(now: Now): void {
-    this.#nextLookMonoMs = now.monoMs + lookIntervalMs * (0.5 + this.#parts.random.next());
-    const peer = this.#lookOrder.next(candidate => this.#members.get(candidate)?.state !== 'left');
-    const member = peer === undefined ? undefined : this.#members.get(peer);
-    if (member === undefined) return;
-    this.#checkHttp(member);
-    if (this.#parts.isLinked(member.peer)) this.#effects.push({ type: 'ping', peer: member.peer });
-  }
-
-  #checkHttp({ peer, metrics }: Tracked): void {
-    if (metrics === undefined) return;
-    const { host, port } = metrics;
-    this.#effects.push({
-      type: 'check',
-      key: `${peerKeyPrefix}${peer}`,
-      host: host.replace(/^\[(.*)\]$/, '$1'),
-      port,
-    });
-  }
-
-  /** Somebody asks us to ask. */
-  #runErrand(
-    helped: Tracked,
-    { nonce, target }: { readonly nonce: Nonce; readonly target: PeerId },
-    now: Now,
-  ): void {
-    const member = this.#members.get(target);
-    if (member === undefined || this.#errands.size >= errandsMaxCount) return;
-    const own = Math.floor(this.#parts.random.next() * nonceBound);
-    const origin: Origin = { peer: helped.peer, nonce };
-    this.#errands.set(own, { target, origin });
-    this.#mail(member, { type: 'ping', nonce: own, origin }, now);
-    // Before the one who asks gives up. Source: memberlist, 80 % of the timeout.
-    this.#wakeAfter(0.8 * this.ackTimeoutMs, { type: 'errand-overdue', nonce: own });
-  }
-
-  #answerErrand(own: Nonce, { origin }: Errand, body: ProbeBody, now: Now): void {
-    this.#errands.delete(own);
-    const helped = this.#members.get(origin.peer);
-    if (helped !== undefined) this.#mail(helped, body, now, { budgetBytes: 0 });
-  }
-
-  #checkSoon(member: Tracked, afterMs: number, now: Now): void {
-    if (afterMs === 0 && member.probe === undefined && this.#mayCheck(now))
-      this.#startProbe(member, true, now);
-    else member.checkDueMonoMs = Math.min(member.checkDueMonoMs, now.monoMs + afterMs);
   }
 
   /** Not before this agent runs: a record may come from its store. */
   #checkOnceRunning(member: Tracked, now: Now): void {
-    if (this.#lastTickMonoMs !== undefined) this.#checkSoon(member, 0, now);
+    if (this.#lastTickMonoMs !== undefined) this.#prober.checkSoon(member, 0, now);
     else member.checkDueMonoMs = Math.min(member.checkDueMonoMs, now.monoMs);
-  }
-
-  /** After some failures in a row ever more rarely, with jitter. */
-  #checkLater(member: Tracked, now: Now): void {
-    const { strikesMaxCount, strikeBackoffMinMs, strikeBackoffMaxMs, probeIntervalMs } = this.#settings;
-    const over = member.reach.strikes - strikesMaxCount;
-    const spreadMs = checkSpreadMs(probeIntervalMs, this.#counted.participants);
-    const pauseMs =
-      over <= 0
-        ? probeIntervalMs + spreadMs
-        : Math.min(strikeBackoffMaxMs, strikeBackoffMinMs * 2 ** Math.min(over - 1, 20));
-    member.checkDueMonoMs = now.monoMs + pauseMs * (0.5 + this.#parts.random.next() / 2);
-  }
-
-  #mayCheck(now: Now): boolean {
-    return this.#checkRate.take('', now.monoMs);
   }
 
   // --- states --------------------------------------------------------------------------------------
@@ -802,8 +554,8 @@ export class Detector {
     if (member.state === 'dead') {
       // Only a later life of its own brings it back: tell it, so that it refutes.
       const { ownClaim } = member;
-      if (ownClaim !== undefined) this.#mail(member, { type: 'news' }, now, { first: [ownClaim] });
-      this.#checkLater(member, now);
+      if (ownClaim !== undefined) this.#mailer.mail(member, { type: 'news' }, now, { first: [ownClaim] });
+      this.#prober.checkLater(member, now);
     } else if (member.state === 'suspect') {
       this.#clear(member);
       this.#become(member, 'alive', now);
@@ -845,7 +597,7 @@ export class Detector {
 
   #suspect(member: Tracked, isRefused: boolean, now: Now): void {
     const { suspicion } = member;
-    this.#checkLater(member, now);
+    this.#prober.checkLater(member, now);
     if (suspicion !== undefined) {
       suspicion.failedMonoMs = now.monoMs;
       if (!isRefused || suspicion.refusedMonoMs !== undefined) return;
@@ -863,7 +615,7 @@ export class Detector {
     member.isSilent = !isRefused;
     member.isHearsay = false;
     this.#census = undefined;
-    this.#checkHttp(member);
+    this.#outer.checkHttp(member);
     this.#accuse(member, 'suspect', isRefused, now);
     this.#become(member, 'suspect', now);
     if (member.isSilent) this.#sweep(now);
@@ -872,19 +624,18 @@ export class Detector {
   /** Says what we found; only the first few voices about a member are spread. */
   #accuse(member: Tracked, kind: 'suspect' | 'dead', refused: boolean, now: Now): void {
     const { self } = this.#options;
-    member.ownClaim = this.#seal({ kind, subject: member.peer, refused, ...member.life });
+    member.ownClaim = this.#mailer.seal({ kind, subject: member.peer, refused, ...member.life });
     const others = [...member.accusers.keys()].filter(peer => peer !== self).length;
     member.accusers.set(self, { says: kind, refused, atMonoMs: now.monoMs });
     if (others > this.#settings.confirmationsCount) return;
-    this.#news.add(member.ownClaim);
-    this.#pushNews(now);
+    this.#mailer.spread(member.ownClaim, now);
   }
 
   #passVerdicts(now: Now): void {
     this.#census = undefined; // Who is doubtful, and who was lost long ago, changes with time.
     if (this.isFrozen) this.#frozenMonoMs = now.monoMs;
     if (now.monoMs < this.#stalledUntilMonoMs) return;
-    const freshMs = 3 * this.#settings.probeIntervalMs * this.#stretch;
+    const freshMs = 3 * this.#settings.probeIntervalMs * this.#prober.stretch;
     const silentMs = silentLinkIntervals * this.#settings.probeIntervalMs;
     for (const member of this.#members.values()) {
       if (member.state !== 'suspect' || member.suspicion === undefined) continue;
@@ -892,12 +643,12 @@ export class Detector {
       const leftMs = this.verdictLeftMs(member, now.monoMs);
       if (leftMs === undefined || leftMs > 0) continue;
       if (now.monoMs - member.suspicion.failedMonoMs > freshMs) {
-        this.#startProbe(member, true, now);
+        this.#prober.ask(member, now);
         continue;
       }
       this.#accuse(member, 'dead', member.suspicion.refusedMonoMs !== undefined, now);
       this.#become(member, 'dead', now);
-      this.#checkLater(member, now);
+      this.#prober.checkLater(member, now);
       this.#hangUp(member);
     }
   }
@@ -915,7 +666,7 @@ export class Detector {
     if (suspects.length < sweepMinCount || now.monoMs - this.#sweptMonoMs < sweepIntervalMs) return;
     this.#sweptMonoMs = now.monoMs;
     for (const member of shuffled(this.#parts.random, this.#alive()).slice(0, sweepMaxCount)) {
-      this.#checkSoon(member, 0, now);
+      this.#prober.checkSoon(member, 0, now);
     }
   }
 
@@ -924,9 +675,8 @@ export class Detector {
     for (const member of this.#members.values()) {
       if (member.state !== 'dead' && member.state !== 'suspect') continue;
       // What was asked while it could not be reached will fail in a moment, and says nothing any more.
-      const asked = this.#probeOf(member);
-      if (asked !== undefined) this.#endProbe(asked);
-      this.#checkSoon(member, 0, now);
+      this.#prober.end(member);
+      this.#prober.checkSoon(member, 0, now);
     }
   }
 
@@ -936,8 +686,8 @@ export class Detector {
     if (this.#parts.isLinked(fields.peer)) member.reach.layer('tcp', true, now.monoMs);
     this.#members.set(fields.peer, member);
     this.#census = undefined;
-    this.#order.add(fields.peer);
-    this.#lookOrder.add(fields.peer);
+    this.#prober.add(fields.peer);
+    this.#outer.add(fields.peer);
     this.#report(member, undefined);
     // Known from a record that may be old: nobody is taken for alive on that.
     if (state === 'suspect') this.#checkOnceRunning(member, now);
@@ -950,7 +700,7 @@ export class Detector {
     member.sinceMonoMs = now.monoMs;
     this.#census = undefined;
     this.#report(member, from);
-    if (state === 'left' && member.probe !== undefined) this.#probes.delete(member.probe);
+    if (state === 'left') this.#prober.end(member);
     if (state !== 'alive') return;
     const wasLost = member.isSilent && (from === 'suspect' || from === 'dead');
     member.isSilent = false;
@@ -983,8 +733,7 @@ export class Detector {
     const member = this.#members.get(claim.subject);
     if (member === undefined) return;
     if (isAccusation(claim.kind)) return this.#hearAccusation(member, claim, claim.kind, now);
-    this.#news.add(claim);
-    this.#pushNews(now);
+    this.#mailer.spread(claim, now);
     if (claim.kind === 'alive') return this.#newLife(member, claim, now);
     this.#begin(member, claim);
     this.#become(member, 'left', now);
@@ -997,35 +746,28 @@ export class Detector {
         member.accusers.set(claim.issuer, { says, refused: claim.refused, atMonoMs: now.monoMs });
         member.isHearsay = true;
       }
-      this.#checkSoon(member, 0, now);
+      this.#prober.checkSoon(member, 0, now);
       return;
     }
     const { confirmationsCount, probeIntervalMs } = this.#settings;
     const isEarly = member.accusers.size <= confirmationsCount + 1;
     member.accusers.set(claim.issuer, { says, refused: claim.refused, atMonoMs: now.monoMs });
     if (isEarly) {
-      this.#news.add(claim);
-      this.#pushNews(now);
+      this.#mailer.spread(claim, now);
     }
     if (member.state !== 'alive') return;
     member.isHearsay = true;
     const spreadMs = checkSpreadMs(probeIntervalMs, this.#counted.participants);
-    this.#checkSoon(member, spreadMs * this.#parts.random.next(), now);
+    this.#prober.checkSoon(member, spreadMs * this.#parts.random.next(), now);
   }
 
   /** Source: SWIM, section 4.2: only the subject raises its incarnation. */
   #refute(claim: VerifiedClaim, now: Now): void {
     // Of a life that we never had: a liar's, who would make us count up to the end, or a copy of our key, which
     // records will show.
-    if (compareLives(claim, this.#life) > 0) return;
+    if (compareLives(claim, this.life) > 0) return;
     this.#health.change(1);
-    this.#assertAlive(this.#life.incarnation + 1, now);
-  }
-
-  #assertAlive(incarnation: number, now: Now): void {
-    this.#life = { epoch: this.#life.epoch, incarnation };
-    this.#news.add(this.#seal({ kind: 'alive', subject: this.#options.self, refused: false, ...this.#life }));
-    this.#pushNews(now);
+    this.#mailer.raiseIncarnation(now);
   }
 
   /** Members that accuse falsely too often are heard only in their own datagrams, by whom they accuse. */
@@ -1035,20 +777,13 @@ export class Detector {
     return issuer === sender || accuser.reach.credibility(now.monoMs) >= credibilityMin;
   }
 
-  #pushNews(now: Now): void {
-    if (this.#isNewsDue || this.#news.size === 0) return;
-    const receivers = shuffled(this.#parts.random, this.#alive()).slice(0, this.#settings.gossipFanout);
-    for (const member of receivers) this.#mail(member, { type: 'news' }, now);
-    if (this.#news.size === 0) return;
-    this.#isNewsDue = true;
-    this.#wakeAfter(this.#settings.gossipIntervalMs, { type: 'news-due' });
-  }
-
   #claimsForLink(member: Tracked | undefined): readonly VerifiedClaim[] {
     const claims: VerifiedClaim[] = [];
     if (member?.ownClaim !== undefined) claims.push(member.ownClaim);
-    if (this.#life.incarnation > 0) {
-      claims.push(this.#seal({ kind: 'alive', subject: this.#options.self, refused: false, ...this.#life }));
+    if (this.life.incarnation > 0) {
+      claims.push(
+        this.#mailer.seal({ kind: 'alive', subject: this.#options.self, refused: false, ...this.life }),
+      );
     }
     return claims;
   }
@@ -1065,23 +800,14 @@ export class Detector {
       this.#lateMonoMs = now.monoMs;
       this.#health.change(1);
     }
-    const waitMs = this.#waitMs();
+    const waitMs = this.#prober.waitMs;
     if (late < this.ackTimeoutMs) return;
     this.#stalledUntilMonoMs = now.monoMs + 3 * waitMs;
     for (const member of this.#members.values()) {
       if (member.state === 'suspect') member.checkDueMonoMs = now.monoMs;
     }
     // The others may have given us up meanwhile.
-    if (late >= this.#settings.probeIntervalMs) this.#assertAlive(this.#life.incarnation + 1, now);
-  }
-
-  #waitMs(): number {
-    return this.ackTimeoutMs * this.#stretch;
-  }
-
-  /** Cut off from everybody there is nothing to be careful about, and being slow would only delay the return. */
-  get #stretch(): number {
-    return this.#counted.alive === 0 ? 1 : this.#health.multiplier;
+    if (late >= this.#settings.probeIntervalMs) this.#mailer.raiseIncarnation(now);
   }
 
   #alive(): Tracked[] {
@@ -1106,69 +832,8 @@ export class Detector {
       suspect += 1;
       if (suspicion !== undefined && isSilent) silent += 1;
     }
-    let doubtful = 0;
-    for (const { target, startedMonoMs } of this.#probes.values()) {
-      const isLate = nowMonoMs - startedMonoMs > this.ackTimeoutMs;
-      if (isLate && this.#members.get(target)?.state === 'alive') doubtful += 1;
-    }
+    const doubtful = this.#prober.doubtfulCount(nowMonoMs);
     return { participants: 1 + alive + suspect, alive, silent, lost, doubtful };
-  }
-
-  // --- small parts ---------------------------------------------------------------------------------
-
-  #probeOf(member: Tracked): Probe | undefined {
-    return member.probe === undefined ? undefined : this.#probes.get(member.probe);
-  }
-
-  #endProbe(probe: Probe): void {
-    this.#probes.delete(probe.nonce);
-    const member = this.#members.get(probe.target);
-    if (member !== undefined) member.probe = undefined;
-  }
-
-  #seal(draft: Omit<ClaimDraft, 'issuer'>): VerifiedClaim {
-    return this.#parts.sealClaim({ ...draft, issuer: this.#options.self });
-  }
-
-  #mail(
-    member: Tracked,
-    body: ProbeBody,
-    now: Now,
-    options: {
-      readonly first?: readonly VerifiedClaim[];
-      readonly budgetBytes?: number;
-      readonly address?: string;
-      readonly asks?: boolean;
-    } = {},
-  ): void {
-    const limit = retransmitLimit(this.#settings.retransmitMult, this.#counted.participants);
-    const budgetBytes = options.budgetBytes ?? datagramMaxBytes - datagramBaseBytes;
-    const claims = this.#news.take(budgetBytes, limit, options.first);
-    if (body.type === 'news' && claims.length === 0) return;
-    this.#send(member.peer, options.address ?? member.address, body, claims, options.asks === true, now);
-  }
-
-  #send(
-    to: PeerId,
-    address: string,
-    body: ProbeBody,
-    claims: readonly VerifiedClaim[],
-    asks: boolean,
-    now: Now,
-  ): void {
-    this.#counter += 1;
-    const heading = {
-      from: this.#options.self,
-      to,
-      ...this.#life,
-      counter: this.#counter,
-      wallMs: now.wallMs,
-    };
-    this.#effects.push({ type: 'datagram', address, asks, message: { ...heading, body, claims } });
-  }
-
-  #wakeAfter(afterMs: number, input: Wake): void {
-    this.#effects.push({ type: 'wake', afterMs, input, afterPoll: true });
   }
 
   #flush(): SwimStep {

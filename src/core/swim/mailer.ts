@@ -1,0 +1,140 @@
+/**
+ * What leaves this agent's detector: datagrams with their heading, and the claims that ride on them.
+ *
+ * While there is news it is also pushed to a few members per interval. Source: memberlist, gossip.
+ */
+import type { Effect } from '../effects.ts';
+import { type Random, shuffled } from '../random.ts';
+import type { PeerId } from '../record/record.ts';
+import type { Now } from '../time.ts';
+import type { ClaimDraft, Life, VerifiedClaim } from './claim.ts';
+import { Dissemination } from './dissemination.ts';
+import type { Tracked } from './member.ts';
+import { datagramBaseBytes, datagramMaxBytes, type ProbeBody } from './message.ts';
+import type { SwimSettings } from './settings.ts';
+import { retransmitLimit } from './timing.ts';
+
+export interface MailerComponents {
+  readonly random: Random;
+  readonly sealClaim: (draft: ClaimDraft) => VerifiedClaim;
+  /** Members that count as alive. */
+  readonly alive: () => readonly Tracked[];
+  /** This agent and everybody who should be there. */
+  readonly participantsCount: () => number;
+  readonly emit: (effect: Effect) => void;
+}
+
+export interface Letter {
+  /** Claims that the receiver should hear before all others. */
+  readonly first?: readonly VerifiedClaim[];
+  /** For claims; absent: what a datagram has room for. */
+  readonly budgetBytes?: number;
+  /** Absent: the member's own. */
+  readonly address?: string;
+  /** From a socket of its own, which hears when the host refuses. */
+  readonly asks?: boolean;
+}
+
+export class Mailer {
+  readonly #self: PeerId;
+  readonly #settings: SwimSettings;
+  readonly #parts: MailerComponents;
+  readonly #news = new Dissemination();
+  #life: Life;
+  #counter = 0;
+  #isNewsDue = false;
+
+  constructor(
+    options: { readonly self: PeerId; readonly epoch: number; readonly settings: SwimSettings },
+    components: MailerComponents,
+  ) {
+    this.#self = options.self;
+    this.#settings = options.settings;
+    this.#parts = components;
+    this.#life = { epoch: options.epoch, incarnation: 0 };
+  }
+
+  /** The life that we speak in. */
+  get life(): Life {
+    return this.#life;
+  }
+
+  openEpoch(epoch: number): void {
+    if (epoch <= this.#life.epoch) return;
+    this.#life = { epoch, incarnation: 0 };
+    this.#counter = 0;
+  }
+
+  /** Says that we live, in an incarnation that nobody has accused. Source: SWIM, section 4.2. */
+  raiseIncarnation(now: Now): void {
+    this.#life = { epoch: this.#life.epoch, incarnation: this.#life.incarnation + 1 };
+    this.spread(this.seal({ kind: 'alive', subject: this.#self, refused: false, ...this.#life }), now);
+  }
+
+  seal(draft: Omit<ClaimDraft, 'issuer'>): VerifiedClaim {
+    return this.#parts.sealClaim({ ...draft, issuer: this.#self });
+  }
+
+  /** Adds a claim to what goes round, and begins to push it. */
+  spread(claim: VerifiedClaim, now: Now): void {
+    this.#news.add(claim);
+    this.#push(now);
+  }
+
+  forget(subject: PeerId): void {
+    this.#news.forget(subject);
+  }
+
+  /** `news-due` has come. */
+  pushAgain(now: Now): void {
+    this.#isNewsDue = false;
+    this.#push(now);
+  }
+
+  /** Tells these members directly, before the claim goes round. */
+  farewell(claim: VerifiedClaim, receivers: readonly Tracked[], now: Now): void {
+    this.#news.add(claim);
+    for (const member of receivers) this.mail(member, { type: 'news' }, now, { first: [claim] });
+  }
+
+  mail(member: Tracked, body: ProbeBody, now: Now, letter: Letter = {}): void {
+    const limit = retransmitLimit(this.#settings.retransmitMult, this.#parts.participantsCount());
+    const budgetBytes = letter.budgetBytes ?? datagramMaxBytes - datagramBaseBytes;
+    const claims = this.#news.take(budgetBytes, limit, letter.first);
+    if (body.type === 'news' && claims.length === 0) return;
+    this.#send(member.peer, letter.address ?? member.address, body, claims, letter.asks === true, now);
+  }
+
+  /** To somebody of whom nothing is known but that he asks. */
+  answerStranger(peer: PeerId, address: string, body: ProbeBody, now: Now): void {
+    this.#send(peer, address, body, [], false, now);
+  }
+
+  #push(now: Now): void {
+    if (this.#isNewsDue || this.#news.size === 0) return;
+    const { random, alive, emit } = this.#parts;
+    const receivers = shuffled(random, alive()).slice(0, this.#settings.gossipFanout);
+    for (const member of receivers) this.mail(member, { type: 'news' }, now);
+    if (this.#news.size === 0) return;
+    this.#isNewsDue = true;
+    emit({
+      type: 'wake',
+      afterMs: this.#settings.gossipIntervalMs,
+      input: { type: 'news-due' },
+      afterPoll: true,
+    });
+  }
+
+  #send(
+    to: PeerId,
+    address: string,
+    body: ProbeBody,
+    claims: readonly VerifiedClaim[],
+    asks: boolean,
+    now: Now,
+  ): void {
+    this.#counter += 1;
+    const heading = { from: this.#self, to, ...this.#life, counter: this.#counter, wallMs: now.wallMs };
+    this.#parts.emit({ type: 'datagram', address, asks, message: { ...heading, body, claims } });
+  }
+}
