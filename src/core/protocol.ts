@@ -12,7 +12,7 @@ import { RateLimit } from './gossip/rate-limit.ts';
 import { Hosting, type HostingSettings } from './hosting/hosting.ts';
 import { Links } from './membership/links.ts';
 import { PartitionWatch } from './membership/partition.ts';
-import { Removals } from './membership/removals.ts';
+import { Retirement } from './membership/retirement.ts';
 import { Peering, type PeeringSettings } from './peering/peering.ts';
 import { type Random, randomIndex } from './random.ts';
 import { Author, type Seal } from './record/author.ts';
@@ -32,7 +32,7 @@ import { covers } from './record/resolution.ts';
 import { Table, type TableSettings } from './record/table.ts';
 import type { ClaimDraft, VerifiedClaim } from './swim/claim.ts';
 import { Detector, type SwimStep, tickMaxMs } from './swim/detector.ts';
-import type { MemberFields, Tracked } from './swim/member.ts';
+import type { MemberFields } from './swim/member.ts';
 import type { StoredReachability } from './swim/reachability.ts';
 import type { SwimSettings } from './swim/settings.ts';
 import { SyncExchange, type SyncSettings, type SyncStep } from './sync/exchange.ts';
@@ -113,11 +113,6 @@ const clockFlushEveryMs = 5_000;
 const syncAfterLinkMs = 500;
 const reassertEveryMs = 5_000;
 const lookMaxMs = 10_000;
-/**
- * Epochs begin as the time of the start, so one that lies further ahead than clocks go wrong was made up, to keep
- * an agent out in all its lives to come. Guess.
- */
-const epochAheadMaxMs = 24 * 3_600_000;
 /** Saying everything again costs all of them; a liar must not make us do it all the time. */
 const returnEveryMs = 60_000;
 
@@ -125,6 +120,7 @@ export class Protocol {
   readonly table: Table;
   readonly links = new Links();
   readonly detector: Detector;
+  readonly retirement: Retirement;
   readonly peering: Peering;
   readonly sync: SyncExchange;
   readonly hosting: Hosting;
@@ -136,7 +132,6 @@ export class Protocol {
   readonly #random: Random;
   readonly #authorRate: RateLimit;
   readonly #partition: PartitionWatch;
-  readonly #removals = new Removals();
   readonly #dirtyClocks = new Set<PeerId>();
   readonly #synced = new Set<PeerId>();
   /** What our own entry says, once the agent has started. */
@@ -170,7 +165,7 @@ export class Protocol {
         random: components.random,
         sealClaim: components.sealClaim,
         isLinked: peer => this.links.has(peer),
-        isRemoved: (peer, epoch) => this.#removals.has(peer, epoch),
+        isRemoved: (peer, epoch) => this.retirement.isRemoved(peer, epoch),
       },
     );
     this.#partition = new PartitionWatch({ selfId: options.id });
@@ -197,6 +192,17 @@ export class Protocol {
       random: components.random,
       isLinked: peer => this.links.has(peer),
     });
+    this.retirement = new Retirement(
+      { self, selfId: options.id, retentionMs: this.#settings.retentionMs },
+      {
+        detector: () => this.detector,
+        table: this.table,
+        peering: this.peering,
+        links: this.links,
+        nameOf: peer => this.nodeIdOf(peer),
+        onSelfRemoved: (epoch, now) => this.#wasTakenOut(epoch, now),
+      },
+    );
     this.sync = new SyncExchange(this.#settings.sync, { self, ledger: this.table.ledger });
     this.#authorRate = new RateLimit({
       perSecond: this.#gossip.authorRecordsPerSecond,
@@ -261,10 +267,7 @@ export class Protocol {
     for (const { peer, multiaddrs } of restored.contacts)
       this.peering.addPeer(peer, multiaddrs, 'store', now.monoMs);
     for (const [author, dot] of restored.clocks) ledger.restoreClock(author, dot);
-    for (const claim of restored.removals) {
-      this.#removals.add(claim);
-      ledger.closeEpoch(claim.subject, claim.epoch);
-    }
+    this.retirement.restore(restored.removals);
     this.detector.restore(restored.reachability);
     this.#resumeAfter(restored);
 
@@ -347,7 +350,7 @@ export class Protocol {
       case 'look-asked':
         return this.#noted(this.detector.check(input.from, now), now);
       case 'remove':
-        return this.#remove(input.ticket, input.id, now);
+        return this.#unlessClosed(input.ticket) ?? this.retirement.remove(input.ticket, input.id, now);
       case 'discovered':
         this.peering.addPeer(input.peer, input.multiaddrs, input.source, now.monoMs);
         return this.#dialDue(now);
@@ -621,7 +624,7 @@ export class Protocol {
     if (this.table.ledger.isQuarantined(peer)) return [{ type: 'hang-up', peer }];
     this.#synced.delete(peer);
     this.links.up(peer, address, now.monoMs);
-    const claims = this.#removals.latest();
+    const claims = this.retirement.latest();
     return [
       ...this.#noted(this.detector.linkUp(peer, now), now),
       ...(claims.length === 0
@@ -735,7 +738,7 @@ export class Protocol {
       }
       if (member.id === this.#options.id) effects.push(...this.#reclaimName(now));
     }
-    for (const claim of step.removals) effects.push(...this.#hearRemoval(claim, now));
+    for (const claim of step.removals) effects.push(...this.retirement.hear(claim, now));
     return effects;
   }
 
@@ -782,103 +785,12 @@ export class Protocol {
   }
 
   #housekeeping(now: Now): readonly Effect[] {
-    const reaped = [...this.detector.members()]
-      .filter(member => this.#isOverdue(member, now.monoMs))
-      .flatMap(({ peer, life }) => {
-        // For ourselves alone: others reap it in their own time.
-        const { claim } = this.detector.remove(peer, life, now);
-        return this.#takeOut(claim);
-      });
     const operations = [
       ...this.table.reapTombstones(now),
       ...this.#vitals(now),
       ...this.#reachabilityRows(now),
     ];
-    return [{ type: 'persist', operations, then: [] }, ...reaped];
-  }
-
-  /** Silent members count too: while most of a cluster is silent, nobody is declared dead. */
-  #isOverdue({ state, isBootstrap, nodeType, sinceMonoMs }: Tracked, monoMs: number): boolean {
-    if (state === 'alive' || isBootstrap) return false;
-    return monoMs - sinceMonoMs > this.#settings.retentionMs[nodeType];
-  }
-
-  // --- taking agents out ---------------------------------------------------------------------------
-
-  #remove(ticket: Ticket, id: NodeId, now: Now): readonly Effect[] {
-    const refusal = this.#unlessClosed(ticket);
-    if (refusal !== undefined) return refusal;
-    const named = [...this.detector.members()].filter(member => member.id === id);
-    const gone = named.filter(({ state }) => state !== 'alive');
-    if (gone.length === 0) return [this.#cannotRemove(ticket, id, named.length > 0)];
-    const effects = gone.flatMap(({ peer, life }) => {
-      const { claim, step } = this.detector.remove(peer, life, now);
-      return [...this.#takeOut(claim), ...step.effects];
-    });
-    return [
-      log('agent_removed', { id, by: this.#options.id }),
-      ...effects,
-      {
-        type: 'persist',
-        operations: [],
-        then: [{ type: 'reply', ticket, reply: { ok: true, changed: true } }],
-      },
-    ];
-  }
-
-  #cannotRemove(ticket: Ticket, id: NodeId, isAlive: boolean): Effect {
-    if (isAlive || id === this.#options.id) {
-      const text = `${id} is alive: run 'firsthand leave' there, or stop it first`;
-      return {
-        type: 'reply',
-        ticket,
-        reply: { ok: false, code: 'STILL_ALIVE', details: { text, field: 'id' } },
-      };
-    }
-    const isService = this.table.ledger.resolution(id).winner?.body.type === 'entry';
-    const text = isService
-      ? `${id} is no agent but a service: deregister it with the agent that hosts it`
-      : `no agent is called ${id}`;
-    return {
-      type: 'reply',
-      ticket,
-      reply: { ok: false, code: 'UNKNOWN_NODE', details: { text, field: 'id' } },
-    };
-  }
-
-  /** Somebody says that an agent was taken out. Whoever answers us is not gone, whatever an operator thinks. */
-  #hearRemoval(claim: VerifiedClaim, now: Now): readonly Effect[] {
-    const { subject, epoch } = claim;
-    if (epoch > now.wallMs + epochAheadMaxMs) return [];
-    if (subject === this.author.peer) return this.#wasTakenOut(epoch, now);
-    if (this.#removals.has(subject, epoch)) return []; // By one that came with it.
-    const member = this.detector.member(subject);
-    if (member !== undefined && member.state === 'alive' && member.life.epoch <= epoch) return [];
-    if (member !== undefined && member.life.epoch <= epoch) this.detector.forget(subject);
-    const spread = this.detector.spread(claim, now);
-    return [
-      log('agent_removed', { peer: subject, by: this.nodeIdOf(claim.issuer) }),
-      ...this.#takeOut(claim),
-      ...spread.effects,
-    ];
-  }
-
-  #takeOut(claim: VerifiedClaim): readonly Effect[] {
-    const { subject, epoch } = claim;
-    const dropped = this.#removals.add(claim).map(peer => ({ type: 'delete-removal', peer }) as const);
-    const isGone = this.detector.member(subject) === undefined;
-    if (isGone) this.peering.forget(subject);
-    const operations: StoreOperation[] = [{ type: 'put-removal', claim }, ...dropped];
-    if (isGone)
-      operations.push(
-        { type: 'delete-contact', peer: subject },
-        { type: 'delete-reachability', peer: subject },
-      );
-    return [
-      { type: 'persist', operations, then: [] },
-      ...this.table.closeEpoch(subject, epoch),
-      ...(this.links.has(subject) && isGone ? [{ type: 'hang-up', peer: subject } as const] : []),
-    ];
+    return [{ type: 'persist', operations, then: [] }, ...this.retirement.reap(now)];
   }
 
   /** We were gone too long, or an operator thought so: what we said is void, so we say it again. */
