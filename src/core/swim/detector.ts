@@ -21,6 +21,7 @@ import { RateLimit } from '../gossip/rate-limit.ts';
 import { type Random, shuffled } from '../random.ts';
 import type { NodeId } from '../record/node.ts';
 import { compareText, type PeerId } from '../record/record.ts';
+import type { TreeRoot } from '../sync/tree.ts';
 import type { Now } from '../time.ts';
 import type { LivenessState } from '../view.ts';
 import { type ClaimDraft, compareLives, isAccusation, type Life, type VerifiedClaim } from './claim.ts';
@@ -53,6 +54,12 @@ export interface DetectorComponents {
   readonly isLinked: (peer: PeerId) => boolean;
   /** Whether a removal that covers this one is known already. */
   readonly isRemoved: (peer: PeerId, epoch: number) => boolean;
+  /**
+   * What this agent holds, for pings and acks; those of an agent without one say nothing of it.
+   *
+   * @param since - The first epoch that the peer compares, when it has told.
+   */
+  readonly tableRoot?: (now: Now, since: number | undefined) => TreeRoot;
 }
 
 export interface MemberChange {
@@ -131,7 +138,7 @@ const silentLinkIntervals = 5;
 /** Farewells sent directly; more than that many agents hear of it from the others. */
 const farewellsMaxCount = 64;
 /** Conservative: what an ack without claims takes. */
-const ackBaseBytes = 210;
+const ackBaseBytes = 242;
 
 export class Detector {
   readonly #options: DetectorOptions;
@@ -374,6 +381,11 @@ export class Detector {
     return this.#flush();
   }
 
+  /** A member contradicted itself, or promised what it did not hold: its word counts for less. */
+  lied(peer: PeerId, now: Now): void {
+    this.#members.get(peer)?.reach.lied(now.monoMs);
+  }
+
   /** Looks at a member soon, from a socket of its own, whatever the round says. */
   check(peer: PeerId, now: Now): SwimStep {
     const member = this.#members.get(peer);
@@ -406,7 +418,8 @@ export class Detector {
   /** When to call `tick` next, ms from now: soon while there is a verdict to come, or twice an interval. */
   nextTickMs(): number {
     const idleMs = Math.min(tickMaxMs, Math.max(tickMinMs, this.#settings.probeIntervalMs / 2));
-    this.#tickMs = this.#counted.participants > 1 + this.#counted.alive ? Math.min(tickMinMs, idleMs) : idleMs;
+    this.#tickMs =
+      this.#counted.participants > 1 + this.#counted.alive ? Math.min(tickMinMs, idleMs) : idleMs;
     return this.#tickMs;
   }
 
@@ -549,6 +562,7 @@ export class Detector {
       address: probe.address,
       budgetBytes: probe.wire.length - ackBaseBytes,
       first: member.ownClaim === undefined ? [] : [member.ownClaim],
+      tableSince: probe.table?.since,
     });
   }
 
@@ -557,7 +571,7 @@ export class Detector {
     { nonce }: Extract<ProbeBody, { readonly type: 'ping' }>,
     now: Now,
   ): void {
-    this.#send(probe.from, probe.address, { type: 'ack', nonce }, [], false, now);
+    this.#send(probe.from, probe.address, { type: 'ack', nonce }, [], false, probe.table?.since, now);
   }
 
   #acked(
@@ -1078,13 +1092,15 @@ export class Detector {
       readonly budgetBytes?: number;
       readonly address?: string;
       readonly asks?: boolean;
+      readonly tableSince?: number | undefined;
     } = {},
   ): void {
     const limit = retransmitLimit(this.#settings.retransmitMult, this.#counted.participants);
     const budgetBytes = options.budgetBytes ?? datagramMaxBytes - datagramBaseBytes;
     const claims = this.#news.take(budgetBytes, limit, options.first);
     if (body.type === 'news' && claims.length === 0) return;
-    this.#send(member.peer, options.address ?? member.address, body, claims, options.asks === true, now);
+    const { address = member.address, asks = false, tableSince } = options;
+    this.#send(member.peer, address, body, claims, asks, tableSince, now);
   }
 
   #send(
@@ -1093,15 +1109,19 @@ export class Detector {
     body: ProbeBody,
     claims: readonly VerifiedClaim[],
     asks: boolean,
+    tableSince: number | undefined,
     now: Now,
   ): void {
     this.#counter += 1;
+    const hasTable = body.type === 'ping' || body.type === 'ack';
+    const table = hasTable ? this.#parts.tableRoot?.(now, tableSince) : undefined;
     const heading = {
       from: this.#options.self,
       to,
       ...this.#life,
       counter: this.#counter,
       wallMs: now.wallMs,
+      ...(table === undefined ? {} : { table }),
     };
     this.#effects.push({ type: 'datagram', address, asks, message: { ...heading, body, claims } });
   }
