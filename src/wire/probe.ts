@@ -21,10 +21,10 @@ const envelopeBytes = 3 + 2 + signatureBytes;
 const paddingTag = fieldTag(probeType, 'padding');
 
 /**
- * Questions are padded to this size, so that no answer is larger: an ack with one claim takes at most 406
+ * Questions are padded to this size, so that no answer is larger: an ack with one claim takes at most 418
  * bytes, a relay with the ack of the helped at most 451.
  */
-export const pingMinBytes = 416;
+export const pingMinBytes = 420;
 export const pingRequestMinBytes = 480;
 
 interface OriginMessage {

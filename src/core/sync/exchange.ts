@@ -312,7 +312,7 @@ export class SyncExchange {
     if (lie !== undefined) return this.#lied(from, session, lie, now);
     // Shows nothing, again and again: that is no walk.
     const isEmpty = message.tops === undefined && message.nodes.length + message.leaves.length === 0;
-    if (isEmpty && !walk.isDone) {
+    if (isEmpty && !this.#isWalked(session)) {
       return { send: [], inStep: false, ended: this.#end(from, session, 'stalled', now.monoMs) };
     }
     this.#list(session, missing);
@@ -360,17 +360,18 @@ export class SyncExchange {
       }
       return { send: this.#sent(session, send), inStep: false };
     }
+    const isWalked = this.#isWalked(session);
     const mayWalk = !session.isAwaitingBranches && session.wanted.length < wantedEnoughCount;
-    if (!walk.isDone && mayWalk) {
+    if (!isWalked && mayWalk) {
       session.isAwaitingBranches = true;
       send.push({ type: 'walk', branches: walk.next() });
     }
-    if (walk.isDone && !session.isAwaitingTook && session.surplus.length > 0) {
+    if (isWalked && !session.isAwaitingTook && session.surplus.length > 0) {
       session.isAwaitingTook = true;
       send.push({ type: 'offer', refs: session.surplus.slice(0, refsPerFrameMaxCount) });
       session.surplus = session.surplus.slice(refsPerFrameMaxCount);
     }
-    const inStep = walk.isDone && hasAll && !session.wasInStep;
+    const inStep = isWalked && hasAll && !session.wasInStep;
     session.wasInStep ||= inStep;
     const isOver = session.wasInStep && !session.isAwaitingTook && session.surplus.length === 0;
     if (isOver) send.push({ type: 'close', reason: 'end' });
@@ -395,6 +396,11 @@ export class SyncExchange {
     }
     session.wanted = session.wanted.slice(taken);
     return refs;
+  }
+
+  /** One that lists more than it may is not walked any further. */
+  #isWalked({ walk, listedCount }: Session): boolean {
+    return walk === undefined || walk.isDone || listedCount >= this.#settings.listedMaxCount;
   }
 
   /** Beyond the limit a peer is not listened to: what is left out is found by the next exchange. */

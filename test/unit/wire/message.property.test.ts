@@ -4,29 +4,12 @@ import type { VerifiedRecord } from '../../../src/core/record/record.ts';
 import type { SyncMessage } from '../../../src/core/sync/message.ts';
 import type { UnverifiedRecord } from '../../../src/runtime/ports.ts';
 import { decodeEnvelope } from '../../../src/wire/record.ts';
-import {
-  arbitraryDraft,
-  arbitraryFingerprint,
-  arbitraryShortDigests,
-  codec,
-  draftOf,
-} from './sample-records.ts';
+import { arbitraryDraft, codec, draftOf } from './sample-records.ts';
 
 const arbitraryRecord = arbitraryDraft.map(draft => codec.seal(draft));
 
 const arbitraryMessage: fc.Arbitrary<SyncMessage<VerifiedRecord>> = fc.oneof(
-  fc.record({
-    type: fc.constant('summary' as const),
-    fingerprint: arbitraryFingerprint,
-    count: fc.maxSafeNat(),
-  }),
-  fc.record({
-    type: fc.constant('have' as const),
-    digests: arbitraryShortDigests,
-    last: fc.boolean(),
-    answer: fc.boolean(),
-  }),
-  fc.record({ type: fc.constant('want' as const), digests: arbitraryShortDigests }),
+  fc.constant({ type: 'look' as const }),
   fc.record({
     type: fc.constant('records' as const),
     records: fc.array(arbitraryRecord, { maxLength: 5 }),
