@@ -151,6 +151,23 @@ export class RecordTree {
     return nibbles.flatMap(nibble => this.refs(epoch, prefix + nibble));
   }
 
+  /** One hash over what is below a prefix in all epochs that are compared; empty when nothing is. */
+  part(since: number, prefix: Prefix): TreeHash {
+    const tops = this.tops(since)
+      .map(({ epoch }) => ({ epoch, hash: this.node(epoch, prefix) }))
+      .filter(({ hash }) => hash !== '');
+    return tops.length === 0 ? '' : rootOf(this.#hash, tops);
+  }
+
+  recordsBelow(since: number, prefix: Prefix): readonly VerifiedRecord[] {
+    const found: VerifiedRecord[] = [];
+    for (const [leaf, shelf] of this.#shelves) {
+      if (!leaf.startsWith(prefix)) continue;
+      for (const { epoch, records } of shelf) if (epoch === standing || epoch >= since) found.push(...records);
+    }
+    return found;
+  }
+
   /** Whatever epoch it is in. */
   find(ref: RecordRef): VerifiedRecord | undefined {
     const digest = digestOf(ref);
