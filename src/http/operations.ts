@@ -245,7 +245,10 @@ export const operations = {
     description: 'For comparing two agents: only parts whose hashes differ need to be fetched.',
     querystring: Type.Object({
       since: Type.Optional(
-        Type.Integer({ minimum: 1, description: 'First expiry epoch that counts; the default is that of /sync' }),
+        Type.Integer({
+          minimum: 1,
+          description: 'First expiry epoch that counts; the default is that of /sync',
+        }),
       ),
       prefix: Type.Optional(Type.String({ pattern: '^[0-9a-f]{2}$', description: 'Of one part' })),
     }),

@@ -1,6 +1,15 @@
 /** The JSON of `/sync` and `/sync/tree`. Only the OpenAPI document and tests load this file. */
 import { Type } from 'typebox';
-import { agreementSchema, count, exact, liveness, milliseconds, nodeIdSchema, peerId, rootHash as root } from './schemas.ts';
+import {
+  agreementSchema,
+  count,
+  exact,
+  liveness,
+  milliseconds,
+  nodeIdSchema,
+  peerId,
+  rootHash as root,
+} from './schemas.ts';
 
 export const syncSchema = exact({
   root,

@@ -22,7 +22,12 @@ export function syncView(protocol: Protocol, now: Now): SyncView {
     peers: [...detector.members()]
       .filter(({ state }) => state !== 'left')
       .sort((a, b) => compareText(a.id, b.id) || compareText(a.peer, b.peer))
-      .map(({ id, peer, state }) => ({ id, peer, liveness: state, ...peerView(standings.get(peer), now.monoMs) })),
+      .map(({ id, peer, state }) => ({
+        id,
+        peer,
+        liveness: state,
+        ...peerView(standings.get(peer), now.monoMs),
+      })),
   };
 }
 
@@ -74,7 +79,10 @@ export function treeRows({ tree }: Protocol, since: number, prefix: string): rea
     .sort((a, b) => compareText(a.subject, b.subject) || compareText(a.author, b.author));
 }
 
-function peerView(standing: Standing | undefined, monoMs: number): Omit<SyncPeer, 'id' | 'peer' | 'liveness'> {
+function peerView(
+  standing: Standing | undefined,
+  monoMs: number,
+): Omit<SyncPeer, 'id' | 'peer' | 'liveness'> {
   if (standing === undefined) return { state: 'unheard', bytes: 0, lies: 0 };
   const { heard, heardMonoMs, state, sinceMonoMs, lastEnd, lastEndMonoMs, bytes, lies } = standing;
   return {

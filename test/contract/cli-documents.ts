@@ -68,6 +68,7 @@ export const status: StatusBody = {
   ],
   services: { total: 3, hosted: 1, suspect: 0, unhealthy: 0 },
   partition: whole,
+  sync: { root: '9f3a'.repeat(8), agree: 2, of: 2, since_ms: 1_200, differ: [] },
   conflicts: 0,
   quarantined: [],
   components: [{ name: 'store', ok: true, detail: 'writes are durable' }],

@@ -163,7 +163,8 @@ export class RecordTree {
     const found: VerifiedRecord[] = [];
     for (const [leaf, shelf] of this.#shelves) {
       if (!leaf.startsWith(prefix)) continue;
-      for (const { epoch, records } of shelf) if (epoch === standing || epoch >= since) found.push(...records);
+      for (const { epoch, records } of shelf)
+        if (epoch === standing || epoch >= since) found.push(...records);
     }
     return found;
   }

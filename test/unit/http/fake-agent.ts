@@ -8,6 +8,10 @@ import type {
   PartitionView,
   RecordView,
   SubjectView,
+  SyncAgreement,
+  SyncView,
+  TreePart,
+  TreeRow,
 } from '../../../src/core/view.ts';
 import { FirsthandError } from '../../../src/errors.ts';
 import type {
@@ -285,7 +289,15 @@ export class FakeAgent implements AgentPort {
           root: 'ab'.repeat(16),
           entries: 3,
           heardMs: 400,
-          last: { outcome: 'walked', agoMs: 900, tookMs: 12.5, received: 1, sent: 2, rounds: 3, bytes: 1_400 },
+          last: {
+            outcome: 'walked',
+            agoMs: 900,
+            tookMs: 12.5,
+            received: 1,
+            sent: 2,
+            rounds: 3,
+            bytes: 1_400,
+          },
           bytes: 1_600,
           lies: 0,
         },
