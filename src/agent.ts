@@ -15,6 +15,7 @@ import { nextEpoch } from './identity/epoch.ts';
 import { openKeyFile } from './identity/key-file.ts';
 import { SignedProbeCodec } from './identity/probe-codec.ts';
 import { SignedRecordCodec } from './identity/record-codec.ts';
+import { treeHash } from './identity/tree-hash.ts';
 import type { AgentPort } from './runtime/agent-port.ts';
 import { Doctor } from './runtime/doctor.ts';
 import { Driver } from './runtime/driver.ts';
@@ -113,6 +114,7 @@ async function assemble(
       seal: draft => codec.seal(draft),
       sealClaim: draft => probeCodec.sealClaim(draft),
       random: systemRandom,
+      hash: treeHash,
     },
   );
   const loopDelay = new LoopDelay();

@@ -22,6 +22,7 @@ const benches: Readonly<Record<string, Bench>> = {
   'one-process': async () => (await import('./in-process.ts')).propagation(),
   processes: async () => (await import('./processes.ts')).propagation(),
   newcomer: async () => (await import('./processes.ts')).newcomer(),
+  sync: async () => (await import('./sync.ts')).sync(),
   'mass-join': async () => (await import('./processes.ts')).massJoin(),
 };
 

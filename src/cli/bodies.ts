@@ -1,5 +1,14 @@
 /** The JSON that an agent answers with, as this side sees it. */
-import type { AgentEvent, DetectorView, ListedStatus, RecordView, SubjectView } from '../core/view.ts';
+import type {
+  AgentEvent,
+  DetectorView,
+  ListedStatus,
+  RecordView,
+  SubjectView,
+  SyncView,
+  TreePart,
+  TreeRow,
+} from '../core/view.ts';
 import type { ClockView, DoctorCheck, MeshView, StatusView } from '../runtime/agent-port.ts';
 
 /** On the wire the agent's views have their own keys in snake_case, nothing else changes. */
@@ -42,7 +51,16 @@ export type StatusBody = SnakeCased<StatusView>;
 export type ClockBody = SnakeCased<ClockView>;
 export type MeshBody = SnakeCased<MeshView>;
 export type DetectorBody = SnakeCased<DetectorView>;
+export type SyncBody = SnakeCased<SyncView>;
+export type SyncAgreementBody = SyncBody['agreement'];
+export type TreeRowBody = SnakeCased<TreeRow>;
 export type PartitionBody = DetectorBody['partition'];
+
+export interface TreeBody {
+  readonly since: number;
+  readonly parts?: readonly TreePart[];
+  readonly records?: readonly TreeRowBody[];
+}
 
 export interface DoctorBody {
   readonly ok: boolean;

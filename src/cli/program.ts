@@ -29,7 +29,7 @@ const commands: Readonly<
   peers: { summary: 'who is in the cluster', load: () => import('./commands/peers.ts') },
   watch: { summary: 'live events, one line each', load: () => import('./commands/watch.ts') },
   inspect: {
-    summary: 'records, clock, mesh and failure detector behind the answers',
+    summary: 'records, clock, mesh, sync and failure detector behind the answers',
     load: () => import('./commands/inspect.ts'),
   },
   register: { summary: 'register a service with the agent', load: () => import('./commands/register.ts') },
@@ -41,6 +41,10 @@ const commands: Readonly<
     load: () => import('./commands/remove.ts'),
   },
   status: { summary: 'one screen: is this cluster well?', load: () => import('./commands/status.ts') },
+  diff: {
+    summary: 'the entries in which two agents differ, and why',
+    load: () => import('./commands/diff.ts'),
+  },
   doctor: {
     summary: 'finds what is wrong, says how to mend it',
     load: () => import('./commands/doctor.ts'),

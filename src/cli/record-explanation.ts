@@ -38,7 +38,12 @@ export function explainSubject(subject: SubjectBody, options: ExplanationOptions
   return `${lines.slice(0, -1).join('\n')}\n`;
 }
 
-function headline(subject: SubjectBody, winner: RecordBody | undefined, options: ExplanationOptions): string {
+/** One sentence: what counts and why. */
+export function headline(
+  subject: SubjectBody,
+  winner: RecordBody | undefined,
+  options: ExplanationOptions,
+): string {
   const parked =
     subject.parked === 0
       ? ''

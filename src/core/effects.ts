@@ -13,7 +13,8 @@ import type { AgentContact, Dot, EquivocationProof, PeerId, VerifiedRecord } fro
 import type { VerifiedClaim } from './swim/claim.ts';
 import type { Nonce, ProbeMessage, ReceivedProbe } from './swim/message.ts';
 import type { StoredReachability } from './swim/reachability.ts';
-import type { SyncMessage } from './sync/message.ts';
+import type { ExchangeEnd } from './sync/exchange.ts';
+import type { ExchangeMessage, SyncMessage } from './sync/message.ts';
 import type { CoreEvent } from './view.ts';
 
 /** Names one call from outside; its answer carries the same. */
@@ -94,12 +95,6 @@ export type Input =
     }
   /** The answer to the `check` with this key. */
   | { readonly type: 'checked'; readonly key: string; readonly outcome: CheckOutcome };
-
-/** What the exchange of records consists of, records themselves aside. */
-export type ExchangeMessage = Extract<
-  SyncMessage<unknown, unknown>,
-  { readonly type: 'summary' | 'have' | 'want' }
->;
 
 /** Why something that arrived was not taken in. */
 export type Refusal =
@@ -189,6 +184,8 @@ export type Effect =
   | { readonly type: 'event'; readonly event: CoreEvent }
   | { readonly type: 'refused'; readonly reason: Refusal; readonly via: 'gossip' | 'sync' }
   | { readonly type: 'log'; readonly event: CoreLogEvent; readonly fields: Readonly<Record<string, unknown>> }
+  /** An exchange of records with a peer is over; for whoever counts. */
+  | { readonly type: 'sync-ended'; readonly peer: PeerId; readonly end: ExchangeEnd }
   /** The agent has joined, or is alone: it may say so. */
   | { readonly type: 'ready' };
 
@@ -204,6 +201,7 @@ export type CoreLogEvent =
   | 'dial_failed'
   | 'agent_removed'
   | 'taken_out_but_alive'
+  | 'sync_lied'
   | 'partition_suspected'
   | 'partition_healed'
   | 'isolated';

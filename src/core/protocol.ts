@@ -29,13 +29,23 @@ import {
   type VerifiedRecord,
 } from './record/record.ts';
 import { covers } from './record/resolution.ts';
-import { Table, type TableSettings } from './record/table.ts';
+import { defaultTableSettings, Table, type TableSettings } from './record/table.ts';
 import type { ClaimDraft, VerifiedClaim } from './swim/claim.ts';
 import { Detector, type SwimStep, tickMaxMs } from './swim/detector.ts';
 import type { MemberFields } from './swim/member.ts';
+import type { ReceivedProbe } from './swim/message.ts';
 import type { StoredReachability } from './swim/reachability.ts';
 import type { SwimSettings } from './swim/settings.ts';
-import { SyncExchange, type SyncSettings, type SyncStep } from './sync/exchange.ts';
+import { Agreement } from './sync/agreement.ts';
+import {
+  defaultSyncSettings,
+  type ExchangeEnd,
+  SyncExchange,
+  type SyncSettings,
+  type SyncStep,
+} from './sync/exchange.ts';
+import { expiryEpochOf } from './sync/expiry.ts';
+import { type HashParts, RecordTree } from './sync/tree.ts';
 import type { Now } from './time.ts';
 import type { LivenessState, PartitionView } from './view.ts';
 
@@ -111,6 +121,8 @@ const clockFlushEveryMs = 5_000;
  * starts does not wait; for the others gossip has brought most of it by then, and equal tables cost nothing.
  */
 const syncAfterLinkMs = 500;
+/** Verified in one turn by whoever hears it: 100 take 10 ms. */
+const freshMaxCount = 100;
 const reassertEveryMs = 5_000;
 const lookMaxMs = 10_000;
 /** Saying everything again costs all of them; a liar must not make us do it all the time. */
@@ -122,7 +134,10 @@ export class Protocol {
   readonly detector: Detector;
   readonly retirement: Retirement;
   readonly peering: Peering;
+  /** The table as a hash of hashes. */
+  readonly tree: RecordTree;
   readonly sync: SyncExchange;
+  readonly agreement: Agreement;
   readonly hosting: Hosting;
   readonly backends: BackendHealth;
   readonly author: Author;
@@ -152,6 +167,7 @@ export class Protocol {
       readonly seal: Seal;
       readonly sealClaim: (draft: ClaimDraft) => VerifiedClaim;
       readonly random: Random;
+      readonly hash: HashParts;
     },
   ) {
     this.#options = options;
@@ -166,11 +182,21 @@ export class Protocol {
         sealClaim: components.sealClaim,
         isLinked: peer => this.links.has(peer),
         isRemoved: (peer, epoch) => this.retirement.isRemoved(peer, epoch),
+        tableRoot: (now, since = 0) => this.tree.root(Math.max(this.sync.since(now), since)),
       },
     );
     this.#partition = new PartitionWatch({ selfId: options.id });
     const livenessOf = (author: PeerId) => this.livenessOf(author);
-    this.table = new Table(this.#settings.table, { self, livenessOf });
+    const { hash } = components;
+    this.tree = new RecordTree({ hash });
+    this.table = new Table(this.#settings.table, {
+      self,
+      livenessOf,
+      onSubject: (subject, subjectHash, records) => {
+        const isDeparted = this.table.ledger.resolution(subject).winner?.body.type === 'departure';
+        this.tree.put(subjectHash, subject, records, expiryEpochOf(records, isDeparted));
+      },
+    });
     this.author = new Author({ peer: self, epoch: options.epoch }, components);
     this.hosting = new Hosting(this.#settings.hosting, {
       selfId: options.id,
@@ -203,7 +229,13 @@ export class Protocol {
         onSelfRemoved: (epoch, now) => this.#wasTakenOut(epoch, now),
       },
     );
-    this.sync = new SyncExchange(this.#settings.sync, { self, ledger: this.table.ledger });
+    this.sync = new SyncExchange(this.#settings.sync, {
+      self,
+      tree: this.tree,
+      hash,
+      retentionMs: this.#settings.table.tombstoneRetentionMs ?? defaultTableSettings.tombstoneRetentionMs,
+    });
+    this.agreement = new Agreement({ tree: this.tree });
     this.#authorRate = new RateLimit({
       perSecond: this.#gossip.authorRecordsPerSecond,
       burstCount: this.#gossip.authorBurstCount,
@@ -317,7 +349,7 @@ export class Protocol {
       case 'proof-received':
         return this.#prove({ author: input.first.author, first: input.first, second: input.second });
       case 'sync-message':
-        return this.#exchanged(input.from, this.sync.receive(input.from, input.message, now.monoMs));
+        return this.#exchanged(input.from, this.sync.receive(input.from, input.message, now), now);
       case 'link-up':
         return this.#linkUp(input.peer, input.address, now);
       case 'link-down':
@@ -325,7 +357,7 @@ export class Protocol {
       case 'subscribed':
         return this.#subscribed(input.peer, now);
       case 'sync-due':
-        return this.#synced.has(input.peer) ? [] : this.#beginSync(input.peer);
+        return this.#synced.has(input.peer) ? [] : this.#beginSync(input.peer, now);
       case 'dial-succeeded':
         return this.#dialSucceeded(input.key, input.peer, now);
       case 'dial-failed':
@@ -337,7 +369,7 @@ export class Protocol {
       case 'news-due':
         return this.#noted(this.detector.wake(input, now), now);
       case 'datagram-received':
-        return this.#noted(this.detector.received(input.probe, now), now);
+        return this.#heardProbe(input.probe, now);
       case 'probe-refused':
         return this.#noted(this.detector.refused(input.peer, now), now);
       case 'claims-received':
@@ -489,7 +521,11 @@ export class Protocol {
     if (input.via === 'gossip') return effects;
     return [
       ...effects,
-      ...this.#exchanged(input.from, this.sync.arrived(input.from, input.last, now.monoMs)),
+      ...this.#exchanged(
+        input.from,
+        this.sync.arrived(input.from, bytesOf(input.records), input.last, now),
+        now,
+      ),
     ];
   }
 
@@ -648,7 +684,7 @@ export class Protocol {
 
   /** The first peer that listens hears what we said while nobody did, and passes it on. */
   #subscribed(peer: PeerId, now: Now): readonly Effect[] {
-    const joins = this.#phase === 'starting' ? this.#beginSync(peer) : [];
+    const joins = this.#phase === 'starting' ? this.#beginSync(peer, now) : [];
     if (this.#hasListeners) return joins;
     this.#hasListeners = true;
     const fresh: VerifiedRecord[] = [];
@@ -656,22 +692,61 @@ export class Protocol {
       const record = this.table.ledger.recordBy(this.author.peer, subject);
       if (record !== undefined && now.wallMs - record.time.wallMs < this.#gossip.freshMs) fresh.push(record);
     }
-    return fresh.length > 0 ? [{ type: 'publish', records: fresh }, ...joins] : joins;
+    // More than that goes by sync, which the other verifies in slices.
+    const records = fresh.sort(compareDots).slice(-freshMaxCount);
+    return records.length > 0 ? [{ type: 'publish', records }, ...joins] : joins;
   }
 
-  #beginSync(peer: PeerId): readonly Effect[] {
+  #beginSync(peer: PeerId, now: Now): readonly Effect[] {
     if (!this.links.has(peer)) return [];
     this.#synced.add(peer);
     const proofs = [...this.table.ledger.proofs.values()];
     return [
-      { type: 'send', to: peer, message: this.sync.begin() },
+      ...this.#openSync(peer, now),
       ...proofs.map(proof => ({ type: 'publish-proof', proof }) as const),
     ];
   }
 
-  #exchanged(peer: PeerId, { send, inStep }: SyncStep): readonly Effect[] {
-    const sends = send.map(message => ({ type: 'send', to: peer, message }) as const);
-    return inStep ? [...sends, ...this.#ready()] : sends;
+  #openSync(peer: PeerId, now: Now): readonly Effect[] {
+    if (this.agreement.isShunned(peer, now.monoMs)) return [];
+    return this.sync.begin(peer, now).map(message => ({ type: 'send', to: peer, message }) as const);
+  }
+
+  #exchanged(peer: PeerId, { send, inStep, ended, lie }: SyncStep, now: Now): readonly Effect[] {
+    const effects: Effect[] = send.map(message => ({ type: 'send', to: peer, message }));
+    if (inStep) effects.push(...this.#ready());
+    if (ended !== undefined) effects.push(...this.#syncEnded(peer, ended, now));
+    if (lie !== undefined) {
+      this.detector.lied(peer, now);
+      effects.push(log('sync_lied', { peer, id: this.nodeIdOf(peer), lie }));
+    }
+    return effects;
+  }
+
+  #syncEnded(peer: PeerId, ended: ExchangeEnd, now: Now): readonly Effect[] {
+    this.agreement.ended(peer, ended, this.sync.since(now), now.monoMs);
+    const told: Effect = { type: 'sync-ended', peer, end: ended };
+    // Who has no time for a newcomer has it soon.
+    if (this.#phase !== 'starting' || ended.outcome !== 'busy') return [told];
+    this.#synced.delete(peer);
+    return [told, wake(syncAfterLinkMs * (1 + this.#random.next()), { type: 'sync-due', peer })];
+  }
+
+  /** The root that it carries is compared with ours: a member that differs is found within a round of probes. */
+  #heardProbe(probe: ReceivedProbe, now: Now): readonly Effect[] {
+    const noted = this.#noted(this.detector.received(probe, now), now);
+    if (probe.table !== undefined && this.detector.member(probe.from) !== undefined) {
+      this.agreement.heard(probe.from, probe.table, this.sync.since(now), now.monoMs);
+    }
+    return noted;
+  }
+
+  #walkDue(now: Now): readonly Effect[] {
+    this.agreement.look(this.sync.since(now), now.monoMs);
+    return this.agreement
+      .due(now.monoMs)
+      .filter(peer => this.links.has(peer))
+      .flatMap(peer => this.#openSync(peer, now));
   }
 
   #dialSucceeded(key: string, peer: PeerId, now: Now): readonly Effect[] {
@@ -749,6 +824,7 @@ export class Protocol {
     if (this.#phase === 'stopping') return effects;
     effects.push(...this.#noted(this.detector.tick(now), now), ...this.#dialDue(now));
     if (this.#phase === 'ready') effects.push(...this.backends.tick(now, tickMaxMs));
+    if (this.#phase === 'ready') effects.push(...this.#walkDue(now));
     if (this.#isDue('second', secondMs, now)) effects.push(...this.#everySecond(now));
     if (this.#isDue('clock', clockFlushEveryMs, now) && this.#dirtyClocks.size > 0) {
       effects.push({ type: 'persist', operations: this.#clockRows(), then: [] });
@@ -759,7 +835,8 @@ export class Protocol {
 
   #everySecond(now: Now): readonly Effect[] {
     const effects: Effect[] = [...this.hosting.expire(now), ...this.#watchPartition(now)];
-    this.sync.tick(now.monoMs);
+    for (const { peer, ended } of this.sync.tick(now.monoMs))
+      effects.push(...this.#syncEnded(peer, ended, now));
     effects.push(...this.#retry(this.table.parking.records(), 'sync', now));
     if (now.monoMs >= this.#nextSyncMonoMs) effects.push(...this.#syncWithSomebody(now));
     return effects;
@@ -775,16 +852,18 @@ export class Protocol {
   }
 
   #syncWithSomebody(now: Now): readonly Effect[] {
-    const { intervalMs } = { intervalMs: 10_000, ...this.#settings.sync };
-    this.#nextSyncMonoMs = now.monoMs + intervalMs * (0.5 + this.#random.next());
+    const { intervalMs } = { ...defaultSyncSettings, ...this.#settings.sync };
+    const stretch = syncStretch(this.detector.membersCount + 1);
+    this.#nextSyncMonoMs = now.monoMs + intervalMs * stretch * (0.5 + this.#random.next());
     const linked = [...this.links.peers()]
       .filter(peer => this.detector.member(peer) !== undefined)
       .sort(compareText);
     const peer = linked[randomIndex(this.#random, Math.max(1, linked.length))];
-    return peer === undefined ? [] : [{ type: 'send', to: peer, message: this.sync.begin() }];
+    return peer === undefined ? [] : this.#openSync(peer, now);
   }
 
   #housekeeping(now: Now): readonly Effect[] {
+    this.agreement.keep(peer => this.detector.member(peer) !== undefined);
     const operations = [
       ...this.table.reapTombstones(now),
       ...this.#vitals(now),
@@ -857,6 +936,15 @@ export class Protocol {
 
 /** For an agent of which we know nothing but that it left. */
 const unknownFields = { nodeType: 'backend', isBootstrap: false, address: '', metrics: undefined } as const;
+
+/** In a large cluster many exchange at any moment anyway. Source: memberlist, `pushPullScale`. */
+function syncStretch(agentsCount: number): number {
+  return agentsCount <= 32 ? 1 : Math.ceil(Math.log2(agentsCount) - 5) + 1;
+}
+
+function bytesOf(records: readonly VerifiedRecord[]): number {
+  return records.reduce((sum, { wire }) => sum + wire.length, 0);
+}
 
 function memberFields({ peer, id, nodeType, isBootstrap, address, metrics }: MemberFields): MemberFields {
   return { peer, id, nodeType, isBootstrap, address, metrics };

@@ -237,3 +237,73 @@ export interface DetectorView {
   readonly members: readonly DetectorMember[];
   readonly backends: readonly BackendCheckView[];
 }
+
+/** How many agents hold the same table, this one included. */
+export interface SyncAgreement {
+  readonly root: string;
+  readonly agree: number;
+  /** Agents that can be reached. */
+  readonly of: number;
+  /** How long it has been so, ms. */
+  readonly sinceMs: number;
+  /** Node ids of those that hold something else, sorted; the rest was not heard since the table changed. */
+  readonly differ: readonly NodeId[];
+}
+
+/** One peer's table as its probes show it. */
+export interface SyncPeer {
+  readonly id: NodeId;
+  readonly peer: PeerId;
+  readonly liveness: LivenessState;
+  /** `unheard`: not since this agent's table changed, or never. */
+  readonly state: 'agrees' | 'differs' | 'unheard';
+  readonly sinceMs?: number;
+  /** As it was last heard. */
+  readonly root?: string;
+  readonly entries?: number;
+  /** When it was last heard, ms ago. */
+  readonly heardMs?: number;
+  readonly last?: {
+    readonly outcome: 'same' | 'walked' | 'busy' | 'stalled' | 'lied';
+    readonly agoMs: number;
+    readonly tookMs: number;
+    readonly received: number;
+    readonly sent: number;
+    readonly rounds: number;
+    readonly bytes: number;
+  };
+  /** Of all exchanges, both ways, about. */
+  readonly bytes: number;
+  /** How often it was caught contradicting itself. */
+  readonly lies: number;
+}
+
+export interface SyncView {
+  readonly root: string;
+  readonly entries: number;
+  /** The first expiry epoch that is compared. */
+  readonly since: number;
+  /** How long the root has been what it is, ms. */
+  readonly sinceMs: number;
+  /** Under way. */
+  readonly exchanges: number;
+  readonly agreement: SyncAgreement;
+  readonly peers: readonly SyncPeer[];
+}
+
+/** One of 256 parts of a table. */
+export interface TreePart {
+  /** Two hexadecimal digits. */
+  readonly prefix: string;
+  /** Empty where nothing is. */
+  readonly hash: string;
+}
+
+export interface TreeRow {
+  readonly subject: NodeId;
+  readonly author: PeerId;
+  readonly epoch: number;
+  readonly sequence: number;
+  readonly digest: Digest;
+  readonly kind: RecordView['kind'];
+}

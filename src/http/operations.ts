@@ -3,6 +3,7 @@ import { type TSchema, Type } from 'typebox';
 import { nodeTypes } from '../core/record/node.ts';
 import { detectorSchema, doctorSchema } from './detector-schemas.ts';
 import * as schemas from './schemas.ts';
+import { syncSchema, treeSchema } from './sync-schemas.ts';
 
 export interface OperationSchema {
   readonly tags: readonly string[];
@@ -232,6 +233,26 @@ export const operations = {
     tags: ['inspect'],
     summary: 'How every agent answers, who accuses whom, and how hosted backends pass their checks',
     response: { 200: json('The failure detector', detectorSchema), ...errors(401, 429, 503) },
+  },
+  sync: {
+    tags: ['inspect'],
+    summary: 'The root of this table, and which agents hold the same',
+    response: { 200: json('Own root and that of every peer', syncSchema), ...errors(401, 429, 503) },
+  },
+  tree: {
+    tags: ['inspect'],
+    summary: 'Hashes over the 256 parts of the table, or the records in one part',
+    description: 'For comparing two agents: only parts whose hashes differ need to be fetched.',
+    querystring: Type.Object({
+      since: Type.Optional(
+        Type.Integer({
+          minimum: 1,
+          description: 'First expiry epoch that counts; the default is that of /sync',
+        }),
+      ),
+      prefix: Type.Optional(Type.String({ pattern: '^[0-9a-f]{2}$', description: 'Of one part' })),
+    }),
+    response: { 200: json('`parts`, or with `prefix` `records`', treeSchema), ...errors(400, 401, 429, 503) },
   },
   doctor: {
     tags: ['inspect'],

@@ -171,7 +171,22 @@ export const partition = exact({
   there: Type.Array(nodeIdSchema, { description: 'Those that fell silent; empty while whole' }),
 });
 
+export const rootHash = Type.String({
+  pattern: '^[0-9a-f]{32}$',
+  description: 'Equal roots mean equal tables',
+});
+
+/** How many agents hold the same table. */
+export const agreementSchema = exact({
+  root: rootHash,
+  agree: count,
+  of: Type.Integer({ minimum: 1, description: 'Agents that can be reached, this one included' }),
+  since_ms: milliseconds,
+  differ: Type.Array(nodeIdSchema),
+});
+
 export const statusSchema = exact({
+  sync: agreementSchema,
   identity: exact({
     id: nodeIdSchema,
     peer_id: peerId,

@@ -4,7 +4,7 @@ import type { RecordView, SubjectView } from '../core/view.ts';
 import { FirsthandError } from '../errors.ts';
 import type { AgentPort, DoctorCheck } from '../runtime/agent-port.ts';
 import { fieldsJson } from './node-json.ts';
-import { Query } from './query.ts';
+import { badQuery, Query } from './query.ts';
 import type { Route } from './route.ts';
 import { snakeKeys } from './snake-case.ts';
 
@@ -67,6 +67,26 @@ export function viewRoutes(agent: AgentPort): readonly Route[] {
       method: 'GET',
       paths: ['/detector'],
       handle: (_request, reply) => reply.send(snakeKeys(agent.detector())),
+    },
+    {
+      operation: 'sync',
+      method: 'GET',
+      paths: ['/sync'],
+      handle: (_request, reply) => reply.send(snakeKeys(agent.sync())),
+    },
+    {
+      operation: 'tree',
+      method: 'GET',
+      paths: ['/sync/tree'],
+      handle: (request, reply) => {
+        const query = new Query(request.query);
+        const since = query.count('since', agent.sync().since, 999_999_999);
+        const prefix = query.one('prefix');
+        if (prefix === undefined) return reply.send({ since, parts: agent.treeParts(since) });
+        if (!/^[0-9a-f]{2}$/.test(prefix))
+          throw badQuery('prefix', 'prefix must be two hexadecimal digits in lower case');
+        return reply.send({ since, records: agent.treeRows(since, prefix) });
+      },
     },
     {
       operation: 'doctor',

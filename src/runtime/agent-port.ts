@@ -13,6 +13,10 @@ import type {
   NodeView,
   PartitionView,
   SubjectView,
+  SyncAgreement,
+  SyncView,
+  TreePart,
+  TreeRow,
 } from '../core/view.ts';
 import type { LinkView } from './ports.ts';
 
@@ -132,6 +136,7 @@ export interface StatusView {
     readonly unhealthy: number;
   };
   readonly partition: PartitionView;
+  readonly sync: SyncAgreement;
   readonly conflicts: number;
   readonly quarantined: readonly PeerId[];
   readonly components: readonly ComponentHealth[];
@@ -169,6 +174,12 @@ export interface AgentPort {
   /** Which part of the cluster this agent speaks for; cheap enough for every answer. */
   partition(): PartitionView;
   detector(): DetectorView;
+  /** What every agent holds, as far as its probes tell. */
+  sync(): SyncView;
+  /** Hashes over the 256 parts of the table, of epochs from `since` on. */
+  treeParts(since: number): readonly TreePart[];
+  /** The records in one part; `prefix` is two hexadecimal digits. */
+  treeRows(since: number, prefix: string): readonly TreeRow[];
   /** Looks for what is wrong; takes a few seconds. */
   doctor(): Promise<readonly DoctorCheck[]>;
   subject(id: NodeId): SubjectView | undefined;

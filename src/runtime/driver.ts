@@ -294,6 +294,8 @@ export class Driver {
         return observer.rejected(effect.reason, effect.via);
       case 'log':
         return observer.log(effect.event, effect.fields);
+      case 'sync-ended': // Only for the observer.
+        return;
       case 'ready':
         return this.#ready.resolve();
       default:

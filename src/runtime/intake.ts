@@ -107,13 +107,13 @@ export class Intake {
       proofs.push(proof);
     }
     const { ledger } = this.#protocol.table;
-    const before = ledger.fingerprint;
+    const before = ledger.receivedCount;
     const proofsBefore = ledger.proofs.size;
     if (verified.length > 0) {
       this.#handlers.feed({ type: 'records-received', from, via: 'gossip', records: verified, last: false });
     }
     for (const [first, second] of proofs) this.#handlers.feed({ type: 'proof-received', first, second });
-    return ledger.fingerprint !== before || ledger.proofs.size > proofsBefore ? 'accept' : 'ignore';
+    return ledger.receivedCount > before || ledger.proofs.size > proofsBefore ? 'accept' : 'ignore';
   }
 
   frame(from: PeerId, bytes: Uint8Array): void {

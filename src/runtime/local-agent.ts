@@ -3,7 +3,15 @@ import type { Protocol } from '../core/protocol.ts';
 import { isHealthSubject } from '../core/record/health.ts';
 import type { NodeId } from '../core/record/node.ts';
 import { compareText, type PeerId, type VerifiedRecord } from '../core/record/record.ts';
-import type { DetectorView, PartitionView, RecordView, SubjectView } from '../core/view.ts';
+import type {
+  DetectorView,
+  PartitionView,
+  RecordView,
+  SubjectView,
+  SyncView,
+  TreePart,
+  TreeRow,
+} from '../core/view.ts';
 import { FirsthandError } from '../errors.ts';
 import type {
   AgentIdentity,
@@ -25,6 +33,7 @@ import type { Doctor } from './doctor.ts';
 import type { Driver } from './driver.ts';
 import { named, partitionSentence } from './partition-sentence.ts';
 import type { Clock, Network } from './ports.ts';
+import { syncAgreement, syncView, treeParts, treeRows } from './sync-view.ts';
 
 export interface LocalAgentComponents {
   readonly protocol: Protocol;
@@ -99,6 +108,19 @@ export class LocalAgent implements AgentPort {
   detector(): DetectorView {
     const { protocol, clock } = this.#components;
     return detectorView(this.#components.profile, protocol, clock.now());
+  }
+
+  sync(): SyncView {
+    const { protocol, clock } = this.#components;
+    return syncView(protocol, clock.now());
+  }
+
+  treeParts(since: number): readonly TreePart[] {
+    return treeParts(this.#components.protocol, since);
+  }
+
+  treeRows(since: number, prefix: string): readonly TreeRow[] {
+    return treeRows(this.#components.protocol, since, prefix);
   }
 
   doctor(): Promise<readonly DoctorCheck[]> {
@@ -203,6 +225,7 @@ export class LocalAgent implements AgentPort {
         unhealthy: services.filter(({ status }) => status === 'unhealthy').length,
       },
       partition,
+      sync: syncAgreement(protocol, clock.now()),
       conflicts: protocol.table.ledger.conflictsCount,
       quarantined: [...protocol.table.ledger.proofs.keys()].sort(compareText),
       components: this.components(),

@@ -8,6 +8,7 @@ import { AgentKey } from '../identity/agent-key.ts';
 import { nextEpoch } from '../identity/epoch.ts';
 import { SignedProbeCodec } from '../identity/probe-codec.ts';
 import { SignedRecordCodec } from '../identity/record-codec.ts';
+import { treeHash } from '../identity/tree-hash.ts';
 import { Driver, type Observer } from '../runtime/driver.ts';
 import { RecentEvents } from '../runtime/event-log.ts';
 import type { NetworkHandlers, Verdict } from '../runtime/ports.ts';
@@ -110,6 +111,7 @@ export class SimAgent {
         seal: draft => this.#codec.seal(draft),
         sealClaim: draft => this.#probeCodec.sealClaim(draft),
         random: seededRandom(this.#options.seed, `${this.id} life ${this.#lives}`),
+        hash: treeHash,
       },
     );
     const events = new RecentEvents({ epoch, keptMaxCount: 100 });

@@ -8,11 +8,16 @@ export function disagreements(agents: readonly SimAgent[]): readonly string[] {
   const [first, ...others] = agents.filter(agent => agent.isUp);
   if (first === undefined) return ['nobody is up'];
   const found: string[] = [];
-  const fingerprint = first.protocol.table.ledger.fingerprint;
+  const held = digests(first);
+  const { root } = first.protocol.tree.root(0);
   const listed = listing(first);
   for (const agent of others) {
-    const { ledger } = agent.protocol.table;
-    if (ledger.fingerprint !== fingerprint) found.push(`${agent.id} and ${first.id} hold different records`);
+    const isSameRoot = agent.protocol.tree.root(0).root === root;
+    if (isSameRoot !== (digests(agent) === held))
+      found.push(
+        `the roots of ${agent.id} and ${first.id} are ${isSameRoot ? 'equal' : 'different'} by mistake`,
+      );
+    if (!isSameRoot) found.push(`${agent.id} and ${first.id} hold different records`);
     else if (listing(agent) !== listed)
       found.push(`${agent.id} and ${first.id} hold the same but list differently`);
   }
@@ -60,6 +65,13 @@ export function lostWrites(agents: readonly SimAgent[]): readonly string[] {
       .filter(id => table.ledger.recordBy(agent.peer, id)?.body.type !== 'entry')
       .map(id => `${agent.id} hosts ${id} but holds no entry of its own about it`);
   });
+}
+
+/** What the root must stand for: every record, whatever it arrived after. */
+function digests(agent: SimAgent): string {
+  return Array.from(agent.protocol.table.ledger.records(), ({ digest }) => digest)
+    .sort()
+    .join();
 }
 
 function listing(agent: SimAgent): string {

@@ -34,6 +34,7 @@ export const logEvents = {
   equivocation_proved: 'error',
   agent_removed: 'info',
   taken_out_but_alive: 'warn',
+  sync_lied: 'warn',
   partition_suspected: 'warn',
   partition_healed: 'info',
   isolated: 'warn',

@@ -30,7 +30,11 @@ export function observer({ log, metrics, health }: ObserverComponents): Observer
         case 'event':
           if (effect.event.event === 'conflict') metrics.conflicts.add({ kind: effect.event.data.kind });
           return;
+        case 'sync-ended':
+          metrics.syncs.add({ outcome: effect.end.outcome });
+          return metrics.syncBytes.add({}, effect.end.bytes);
         case 'log':
+          if (effect.event === 'sync_lied') metrics.syncLies.add({ kind: String(effect.fields.lie) });
           if (effect.event === 'backend_unhealthy') health.turns.add({ to: 'unhealthy' });
           if (effect.event === 'backend_healthy') health.turns.add({ to: 'healthy' });
       }

@@ -7,13 +7,7 @@
 import protobuf from 'protobufjs';
 import type { VerifiedRecord } from '../core/record/record.ts';
 import type { VerifiedClaim } from '../core/swim/claim.ts';
-import {
-  digestsPerFrameMaxCount,
-  type ShortDigest,
-  type SyncMessage,
-  shortDigestLength,
-} from '../core/sync/message.ts';
-import { unreachable } from '../errors.ts';
+import type { SyncMessage } from '../core/sync/message.ts';
 import {
   frameMaxBytes,
   type GossipMessage,
@@ -22,11 +16,11 @@ import {
   type UnverifiedRecord,
 } from '../runtime/ports.ts';
 import { decodeMessage } from './bounded-reader.ts';
-import { isCount } from './bounds.ts';
 import { decodeClaim } from './claim.ts';
 import type { SignedParts } from './envelope.ts';
 import { decodeSigned } from './record.ts';
 import { equivocationType, fieldTag, gossipType, recordsType, syncFrameType } from './schema.ts';
+import { decodeExchange, type ExchangeFields, encodeExchange } from './sync.ts';
 
 /** The smallest record there can be takes 122 bytes of a message, so no message within its size holds more. */
 const recordsMaxCount = 600;
@@ -36,9 +30,6 @@ const fieldsMaxCount = recordsMaxCount * 4;
 
 /** All that are told to whom one connects to, and what is said of it. */
 const claimsMaxCount = 264;
-
-const fingerprintBytes = 32;
-const shortDigestBytes = shortDigestLength / 2;
 
 type Pair<Record> = readonly [Record, Record];
 
@@ -131,35 +122,17 @@ function frameFields(
   message: Exclude<SyncMessage<VerifiedRecord, VerifiedClaim>, { type: 'records' }>,
 ): object {
   switch (message.type) {
-    case 'summary': {
-      const { fingerprint, count } = message;
-      if (!isCount(count)) throw new RangeError(`a count of ${count}`);
-      return { summary: { fingerprint: bytesOf(fingerprint, fingerprintBytes), count } };
-    }
-    case 'have': {
-      const { digests, last, answer } = message;
-      return { have: { digests: joinDigests(digests), last, answer } };
-    }
-    case 'want':
-      return { want: { digests: joinDigests(message.digests) } };
     case 'claims':
       return { claims: { claims: message.claims.map(({ wire }) => wire) } };
     case 'look':
       return { look: {} };
     default:
-      return unreachable(message);
+      return encodeExchange(message);
   }
 }
 
-/** As protobufjs returns it; bytes that were not sent are an empty array, not an empty buffer. */
-interface DigestsFields {
-  readonly digests: Buffer | readonly never[];
-}
-interface FrameFields {
-  readonly message?: 'summary' | 'have' | 'want' | 'records' | 'claims' | 'look';
-  readonly summary: { readonly fingerprint: Buffer | readonly never[]; readonly count: unknown };
-  readonly have: DigestsFields & { readonly last: boolean; readonly answer: boolean };
-  readonly want: DigestsFields;
+interface FrameFields extends ExchangeFields {
+  readonly message?: 'records' | 'claims' | 'look' | keyof ExchangeFields;
   readonly records: { readonly records: readonly SignedParts[]; readonly last: boolean };
   readonly claims: { readonly claims: readonly Uint8Array[] };
 }
@@ -167,24 +140,8 @@ interface FrameFields {
 export function decodeFrame(bytes: Uint8Array): SyncMessage<UnverifiedRecord, UnverifiedClaim> | undefined {
   if (bytes.length > frameMaxBytes) return undefined;
   const frame = decodeMessage<FrameFields>(syncFrameType, bytes, fieldsMaxCount);
-  switch (frame?.message) {
-    case 'summary': {
-      const { fingerprint, count } = frame.summary;
-      if (!Buffer.isBuffer(fingerprint) || fingerprint.length !== fingerprintBytes) return undefined;
-      return {
-        type: 'summary',
-        fingerprint: fingerprint.toString('hex'),
-        count: typeof count === 'number' ? count : 0,
-      };
-    }
-    case 'have': {
-      const digests = splitDigests(frame.have.digests);
-      return digests && { type: 'have', digests, last: frame.have.last, answer: frame.have.answer };
-    }
-    case 'want': {
-      const digests = splitDigests(frame.want.digests);
-      return digests && { type: 'want', digests };
-    }
+  if (frame === undefined) return undefined;
+  switch (frame.message) {
     case 'records': {
       if (frame.records.records.length > recordsMaxCount) return undefined;
       const records = recordsOf(frame.records.records);
@@ -197,33 +154,11 @@ export function decodeFrame(bytes: Uint8Array): SyncMessage<UnverifiedRecord, Un
     }
     case 'look':
       return { type: 'look' };
-    case undefined: // Malformed, or a message of a later version.
+    case undefined: // A message of a later version.
       return undefined;
+    default:
+      return decodeExchange(frame.message, frame);
   }
-}
-
-function joinDigests(digests: readonly ShortDigest[]): Buffer {
-  if (digests.length > digestsPerFrameMaxCount) {
-    throw new RangeError(`${digests.length} digests in one frame`);
-  }
-  return Buffer.concat(digests.map(digest => bytesOf(digest, shortDigestBytes)));
-}
-
-function splitDigests(bytes: DigestsFields['digests']): readonly ShortDigest[] | undefined {
-  if (!Buffer.isBuffer(bytes)) return [];
-  const count = bytes.length / shortDigestBytes;
-  if (!Number.isInteger(count) || count > digestsPerFrameMaxCount) return undefined;
-  return Array.from({ length: count }, (_, i) =>
-    bytes.toString('hex', i * shortDigestBytes, (i + 1) * shortDigestBytes),
-  );
-}
-
-function bytesOf(hex: string, bytesCount: number): Buffer {
-  const bytes = Buffer.from(hex, 'hex');
-  if (bytes.length !== bytesCount || hex.length !== bytesCount * 2) {
-    throw new RangeError(`${JSON.stringify(hex)} is not a digest of ${bytesCount} bytes`);
-  }
-  return bytes;
 }
 
 function finish(writer: Writer, maxBytes: number): Uint8Array {

@@ -6,6 +6,7 @@ import {
   type ProbeBody,
   type ProbeMessage,
 } from '../core/swim/message.ts';
+import { type TreeRoot, treeHashLength } from '../core/sync/tree.ts';
 import { unreachable } from '../errors.ts';
 import type { UnverifiedClaim, UnverifiedProbe } from '../runtime/ports.ts';
 import { decodeMessage } from './bounded-reader.ts';
@@ -20,11 +21,11 @@ const envelopeBytes = 3 + 2 + signatureBytes;
 const paddingTag = fieldTag(probeType, 'padding');
 
 /**
- * Questions are padded to this size, so that no answer is larger: an ack with one claim takes at most 375
- * bytes, a relay with the ack of the helped at most 420.
+ * Questions are padded to this size, so that no answer is larger: an ack with one claim takes at most 418
+ * bytes, a relay with the ack of the helped at most 451.
  */
-export const pingMinBytes = 384;
-export const pingRequestMinBytes = 448;
+export const pingMinBytes = 420;
+export const pingRequestMinBytes = 480;
 
 interface OriginMessage {
   readonly peer: Uint8Array;
@@ -49,6 +50,11 @@ interface ProbeFields {
   readonly nack: { readonly nonce: unknown };
   readonly relay: { readonly ack: Uint8Array };
   readonly claims: readonly Uint8Array[];
+  readonly table: {
+    readonly since: number;
+    readonly root: Buffer | readonly never[];
+    readonly entries: number;
+  } | null;
 }
 
 export interface DatagramParts {
@@ -63,7 +69,7 @@ export function clusterTag(cluster: string): number {
 
 /** The bytes that are signed. */
 export function encodeProbe(tag: number, message: ProbeMessage): Uint8Array {
-  const { from, to, epoch, counter, incarnation, wallMs, body, claims } = message;
+  const { from, to, epoch, counter, incarnation, wallMs, body, claims, table } = message;
   const content = probeType
     .encode({
       cluster: tag,
@@ -75,6 +81,7 @@ export function encodeProbe(tag: number, message: ProbeMessage): Uint8Array {
       wallMs,
       ...bodyFields(body),
       claims: claims.map(({ wire }) => wire),
+      ...(table === undefined ? {} : { table: { ...table, root: Buffer.from(table.root, 'hex') } }),
     } as never)
     .finish();
   return padded(content, questionMinBytes(body));
@@ -109,6 +116,8 @@ export function decodeProbe(bytes: Uint8Array): (UnverifiedProbe & { readonly ta
   if (body === undefined || claims.includes(undefined)) return undefined;
   // Who asks for more than it sends wants the answer to go to somebody else.
   if (bytes.length < questionMinBytes(body)) return undefined;
+  const table = tableOf(fields.table);
+  if (fields.table !== null && table === undefined) return undefined;
   return {
     tag: fields.cluster,
     from: peerIdOf(fields.from),
@@ -120,7 +129,14 @@ export function decodeProbe(bytes: Uint8Array): (UnverifiedProbe & { readonly ta
     body,
     claims: claims as UnverifiedClaim[],
     wire: bytes,
+    ...(table === undefined ? {} : { table }),
   };
+}
+
+function tableOf(fields: ProbeFields['table']): TreeRoot | undefined {
+  if (fields === null || !Buffer.isBuffer(fields.root) || fields.root.length !== treeHashLength / 2)
+    return undefined;
+  return { since: fields.since, root: fields.root.toString('hex'), entries: fields.entries };
 }
 
 function bodyFields(body: ProbeBody): object {

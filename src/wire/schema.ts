@@ -5,6 +5,7 @@ import { type CheckFailure, checkFailures } from '../core/backends/outcome.ts';
 import { type NodeType, nodeTypes } from '../core/record/node.ts';
 import { type Authority, authorities, type DepartureReason } from '../core/record/record.ts';
 import { type ClaimKind, claimKinds } from '../core/swim/claim.ts';
+import type { Close } from '../core/sync/message.ts';
 import { packageRoot } from '../package-root.ts';
 
 const source = readFileSync(new URL('proto/firsthand.proto', packageRoot), 'utf8');
@@ -54,6 +55,7 @@ function names<Name extends string>(enumName: string, all: readonly Name[], pref
 export const authorityNames: Names<Authority> = names('Authority', authorities);
 export const nodeTypeNames: Names<NodeType> = names('NodeType', nodeTypes);
 export const claimNames: Names<ClaimKind> = names('ClaimKind', claimKinds, 'CLAIM_');
+export const closeNames: Names<Close> = names('CloseReason', ['same', 'busy', 'took', 'end']);
 export const healthReasonNames: Names<CheckFailure> = names('HealthReason', checkFailures);
 export const departureNames: Names<DepartureReason> = names('DepartureReason', [
   'left',

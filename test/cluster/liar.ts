@@ -12,6 +12,7 @@ import { claimsPerDatagramMaxCount, type ProbeMessage } from '../../src/core/swi
 import { AgentKey } from '../../src/identity/agent-key.ts';
 import { SignedProbeCodec } from '../../src/identity/probe-codec.ts';
 import { SignedRecordCodec } from '../../src/identity/record-codec.ts';
+import { treeHash } from '../../src/identity/tree-hash.ts';
 import { Libp2pNetwork } from '../../src/net/network.ts';
 import { ProbeSocket } from '../../src/net/probe-socket.ts';
 import { Driver } from '../../src/runtime/driver.ts';
@@ -49,6 +50,7 @@ export class Liar {
         seal: draft => codec.seal(draft),
         sealClaim: draft => this.#codec.sealClaim(draft),
         random: systemRandom,
+        hash: treeHash,
       },
     );
     this.#network = new Libp2pNetwork(

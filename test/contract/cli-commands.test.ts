@@ -15,6 +15,7 @@ import {
   status,
   subject,
   suspected,
+  sync,
 } from './cli-documents.ts';
 
 const registered = { status: 'registered', message: 'ok', peers };
@@ -28,6 +29,7 @@ const everything: Readonly<Record<string, Answer>> = {
   'GET /clock': { json: clock },
   'GET /mesh': { json: mesh },
   'GET /detector': { json: detector },
+  'GET /sync': { json: sync },
   'GET /doctor': { json: wellExamination },
   'GET /records': { json: records },
   'GET /records/backend-1': { json: subject },
@@ -466,6 +468,7 @@ describe('cli commands against an agent', () => {
     ['inspect clock', clock],
     ['inspect mesh', mesh],
     ['inspect detector', detector],
+    ['inspect sync', sync],
     ['doctor', wellExamination],
     ['remove web-3', removed],
     ['register --id backend-1 --address h:1 --metrics-port 9100', registered],
@@ -475,7 +478,7 @@ describe('cli commands against an agent', () => {
 
   it('tries --json with every command that asks the agent', async () => {
     // These have tests of their own: streams, the end of the agent, and what needs no agent.
-    const others = ['start', 'watch', 'leave', 'config', 'help', 'inspect'];
+    const others = ['start', 'watch', 'leave', 'config', 'help', 'inspect', 'diff'];
     const names = async (line: string) =>
       [...(await run(line)).stdout.matchAll(/^ {2}([a-z]+) .*$/gm)].map(match => match[1] ?? '');
     const listed = (await names('--help')).filter(name => !others.includes(name));

@@ -9,6 +9,7 @@ import type {
   RecordsBody,
   StatusBody,
   SubjectBody,
+  SyncBody,
 } from '../../src/cli/bodies.ts';
 
 export const alice = `12D3KooW${'a'.repeat(38)}Alice1`;
@@ -68,6 +69,7 @@ export const status: StatusBody = {
   ],
   services: { total: 3, hosted: 1, suspect: 0, unhealthy: 0 },
   partition: whole,
+  sync: { root: '9f3a'.repeat(8), agree: 2, of: 2, since_ms: 1_200, differ: [] },
   conflicts: 0,
   quarantined: [],
   components: [{ name: 'store', ok: true, detail: 'writes are durable' }],
@@ -245,5 +247,38 @@ export const examination: DoctorBody = {
       fix: 'mdns_interfaces: [eth0]',
     },
     { name: 'open_files', ok: false, detail: 'at most 256 may be open', fix: 'ulimit -n 65536' },
+  ],
+};
+
+export const sync: SyncBody = {
+  root: '9f3a'.repeat(8),
+  entries: 42,
+  since: 2_938_000,
+  since_ms: 1_200,
+  exchanges: 1,
+  agreement: { root: '9f3a'.repeat(8), agree: 2, of: 4, since_ms: 1_200, differ: ['web-3'] },
+  peers: [
+    {
+      id: 'web-2',
+      peer: bob,
+      liveness: 'alive',
+      state: 'agrees',
+      since_ms: 1_200,
+      root: '9f3a'.repeat(8),
+      entries: 42,
+      heard_ms: 300,
+      last: {
+        outcome: 'walked',
+        ago_ms: 5_000,
+        took_ms: 12.4,
+        received: 3,
+        sent: 1,
+        rounds: 3,
+        bytes: 2_200,
+      },
+      bytes: 4_000,
+      lies: 0,
+    },
+    { id: 'web-4', peer: alice, liveness: 'alive', state: 'unheard', bytes: 0, lies: 2 },
   ],
 };

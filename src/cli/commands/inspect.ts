@@ -1,12 +1,13 @@
 /** `firsthand inspect`: what lies behind the answers. */
 import type { Command } from 'commander';
 import { compareText } from '../../core/record/record.ts';
-import type { ClockBody, DetectorBody, MeshBody, RecordsBody, SubjectBody } from '../bodies.ts';
+import type { ClockBody, DetectorBody, MeshBody, RecordsBody, SubjectBody, SyncBody } from '../bodies.ts';
 import { clientFor } from '../client.ts';
 import { type Context, printJson } from '../context.ts';
 import { detectorScreen } from '../detector-screen.ts';
 import { localTime, safe, shortPeer } from '../display.ts';
 import { explainSubject } from '../record-explanation.ts';
+import { syncScreen } from '../sync-screen.ts';
 import { renderTable, stateColour } from '../table.ts';
 
 /** Subjects fetched in one request. */
@@ -30,6 +31,10 @@ export function define(command: Command, context: Context): void {
     .command('mesh')
     .description('connections, and whom the agent tries to reach')
     .action(() => inspectMesh(context));
+  command
+    .command('sync')
+    .description('the root of the table, and which agents hold the same')
+    .action(() => inspectSync(context));
   command
     .command('detector')
     .description('how every agent answers, who accuses whom, and how hosted backends pass their checks')
@@ -136,6 +141,14 @@ async function inspectMesh(context: Context): Promise<void> {
   const mesh = await client.request<MeshBody>({ path: '/mesh' });
   if (context.globals().json) await printJson(io, mesh);
   else await io.out(meshScreen(mesh, io.colour));
+}
+
+async function inspectSync(context: Context): Promise<void> {
+  const { io } = context;
+  const client = await clientFor(io, context.globals());
+  const sync = await client.request<SyncBody>({ path: '/sync' });
+  if (context.globals().json) await printJson(io, sync);
+  else await io.out(syncScreen(sync, io.colour));
 }
 
 async function inspectDetector(context: Context): Promise<void> {

@@ -5,6 +5,7 @@ import type { StatusBody } from '../bodies.ts';
 import { clientFor } from '../client.ts';
 import { type Context, printJson } from '../context.ts';
 import { count, duration, safe, shortPeer } from '../display.ts';
+import { agreementLine } from '../sync-screen.ts';
 import { paint, renderTable, stateColour } from '../table.ts';
 
 export function define(command: Command, context: Context): void {
@@ -26,6 +27,7 @@ function statusScreen(status: StatusBody, colour: boolean): string {
     ],
     ['phase', `${status.phase}, up ${duration(status.uptime_s)}, epoch ${identity.epoch}`],
     ['agents', `${status.agents_reachable} of ${status.agents_known} reachable`],
+    ['tables', agreementLine(status.sync)],
     [
       'services',
       `${services.total} listed, ${services.hosted} hosted here, ${services.suspect} suspect, ${services.unhealthy} unhealthy`,

@@ -6,9 +6,8 @@
  * far ahead of the local clock have to wait (see `parking.ts`, which decides what waits and why).
  */
 
-import { Fingerprint } from './fingerprint.ts';
 import type { FloorEntry } from './floor.ts';
-import { type Bucket, bucketOf, healthBucketsCount, isHealthSubject } from './health.ts';
+import { type Bucket, bucketOf, healthBucketsCount, isHealthSubject, type SubjectHash } from './health.ts';
 import { compareHybrid } from './hybrid-time.ts';
 import type { NodeId } from './node.ts';
 import {
@@ -66,6 +65,13 @@ export type Admission =
   | { readonly type: 'quarantined' }
   | { readonly type: 'full' };
 
+/** Hears of every subject whose records have changed, in the same turn; none are left when it is forgotten. */
+export type SubjectListener = (
+  subject: NodeId,
+  hash: SubjectHash,
+  records: readonly VerifiedRecord[],
+) => void;
+
 interface Subject {
   /** Replaced, never changed: readers may keep it, and it is no longer than it has to be. */
   records: readonly VerifiedRecord[];
@@ -82,15 +88,19 @@ export class Ledger {
   readonly #clock = new Map<PeerId, Dot>();
   readonly #recent = new Map<string, VerifiedRecord>();
   readonly #proofs = new Map<PeerId, EquivocationProof>();
-  readonly #fingerprint = new Fingerprint();
+  readonly #onSubject: SubjectListener;
   /** Of authors that were taken out: nothing of this epoch or an earlier one is taken in. */
   readonly #closedEpochs = new Map<PeerId, number>();
   #recordsCount = 0;
   #receivedCount = 0;
   #conflictsCount = 0;
 
-  constructor(limits: Partial<LedgerLimits> = {}) {
+  constructor(
+    limits: Partial<LedgerLimits> = {},
+    components: { readonly onSubject?: SubjectListener | undefined } = {},
+  ) {
     this.#limits = { ...defaultLedgerLimits, ...limits };
+    this.#onSubject = components.onSubject ?? (() => {});
   }
 
   get subjectsCount(): number {
@@ -109,11 +119,6 @@ export class Ledger {
   /** Subjects whose concurrent records disagree. */
   get conflictsCount(): number {
     return this.#conflictsCount;
-  }
-
-  /** The same for everybody who holds the same records. */
-  get fingerprint(): Digest {
-    return this.#fingerprint.value;
   }
 
   /** The latest dot seen of every author, over all subjects. */
@@ -226,8 +231,9 @@ export class Ledger {
     for (const subject of [...this.subjectsOf(proof.author)]) {
       before.set(subject, this.resolution(subject));
       const record = this.recordBy(proof.author, subject);
-      if (record !== undefined) this.#remove(record);
-      this.#resolveAgain(subject);
+      if (record === undefined) continue;
+      this.#remove(record);
+      this.#settle(record);
     }
     return before;
   }
@@ -249,6 +255,7 @@ export class Ledger {
       ...records.flatMap(record => record.context.filter(entry => this.#hasSpoken(entry))),
     ]);
     for (const record of records) this.#remove(record);
+    if (records[0] !== undefined) this.#settle(records[0]);
     this.setFloor(subject, floor);
     return floor;
   }
@@ -269,7 +276,7 @@ export class Ledger {
       if (record === undefined || record.epoch > epoch) continue;
       before.set(subject, this.resolution(subject));
       this.#remove(record);
-      this.#resolveAgain(subject);
+      this.#settle(record);
       removed.push(record);
     }
     return { removed, before };
@@ -310,14 +317,12 @@ export class Ledger {
     if (held === undefined) addTo(this.#subjectsOf, record.author, record.subject);
     this.#recordsCount += held === undefined ? 1 : 0;
     this.#receivedCount += 1;
-    this.#fingerprint.toggle(record.digest);
-    if (held !== undefined) this.#fingerprint.toggle(held.digest);
     this.#advanceClock(record.author, record);
     this.#remember(record);
 
     const evicted = overflow(subject.records);
     for (const loser of evicted) this.#remove(loser);
-    this.#resolveAgain(record.subject);
+    this.#settle(record);
     return { type: 'admitted', before, after: this.resolution(record.subject), evicted };
   }
 
@@ -326,12 +331,17 @@ export class Ledger {
     if (!subject?.records.includes(record)) return;
     subject.records = subject.records.filter(other => other !== record);
     this.#recordsCount -= 1;
-    this.#fingerprint.toggle(record.digest);
     deleteFrom(this.#subjectsOf, record.author, record.subject);
     if (subject.records.length > 0) return;
     deleteFrom(this.#subjectsIn, bucketOf(record.subjectHash), record.subject);
     if (subject.resolution?.conflict) this.#conflictsCount -= 1;
     this.#subjects.delete(record.subject);
+  }
+
+  /** After the records about a subject, of which this is or was one, have changed. */
+  #settle({ subject, subjectHash }: VerifiedRecord): void {
+    this.#resolveAgain(subject);
+    this.#onSubject(subject, subjectHash, this.recordsOf(subject));
   }
 
   #resolveAgain(id: NodeId): void {

@@ -9,7 +9,7 @@ import type { LivenessState } from '../view.ts';
 import { changeBetween, event, healthEvents, livenessEvents, unlistedView } from './change-events.ts';
 import { bucketOf, healthChanges, healthEntriesOf, isHealthSubject } from './health.ts';
 import { compareHybrid, type HybridTime } from './hybrid-time.ts';
-import { type Admission, Ledger, type LedgerLimits } from './ledger.ts';
+import { type Admission, Ledger, type LedgerLimits, type SubjectListener } from './ledger.ts';
 import type { NodeId } from './node.ts';
 import { Parking, type ParkingLimits, type ParkingReason } from './parking.ts';
 import type { EquivocationProof, PeerId, VerifiedRecord } from './record.ts';
@@ -56,12 +56,16 @@ export class Table {
 
   constructor(
     settings: Partial<TableSettings>,
-    components: { readonly self: PeerId; readonly livenessOf: (author: PeerId) => LivenessState },
+    components: {
+      readonly self: PeerId;
+      readonly livenessOf: (author: PeerId) => LivenessState;
+      readonly onSubject?: SubjectListener;
+    },
   ) {
     this.#settings = { ...defaultTableSettings, ...settings };
     this.#self = components.self;
     this.#livenessOf = components.livenessOf;
-    this.ledger = new Ledger(settings);
+    this.ledger = new Ledger(settings, { onSubject: components.onSubject });
     this.parking = new Parking(settings);
     this.listing = new Listing({ ledger: this.ledger, livenessOf: components.livenessOf });
   }

@@ -20,6 +20,7 @@ import { RateLimit } from '../gossip/rate-limit.ts';
 import { type Random, shuffled } from '../random.ts';
 import type { NodeId } from '../record/node.ts';
 import { compareText, type PeerId } from '../record/record.ts';
+import type { TreeRoot } from '../sync/tree.ts';
 import type { Now } from '../time.ts';
 import type { LivenessState } from '../view.ts';
 import { type ClaimDraft, compareLives, isAccusation, type Life, type VerifiedClaim } from './claim.ts';
@@ -53,6 +54,12 @@ export interface DetectorComponents {
   readonly isLinked: (peer: PeerId) => boolean;
   /** Whether a removal that covers this one is known already. */
   readonly isRemoved: (peer: PeerId, epoch: number) => boolean;
+  /**
+   * What this agent holds, for pings and acks; those of an agent without one say nothing of it.
+   *
+   * @param since - The first epoch that the peer compares, when it has told.
+   */
+  readonly tableRoot?: (now: Now, since: number | undefined) => TreeRoot;
 }
 
 export interface MemberChange {
@@ -100,7 +107,7 @@ const silentLinkIntervals = 5;
 /** Farewells sent directly; more than that many agents hear of it from the others. */
 const farewellsMaxCount = 64;
 /** Conservative: what an ack without claims takes. */
-const ackBaseBytes = 210;
+const ackBaseBytes = 242;
 
 export class Detector {
   readonly #options: DetectorOptions;
@@ -345,6 +352,11 @@ export class Detector {
     return this.#flush();
   }
 
+  /** A member contradicted itself, or promised what it did not hold: its word counts for less. */
+  lied(peer: PeerId, now: Now): void {
+    this.#members.get(peer)?.reach.lied(now.monoMs);
+  }
+
   /** Looks at a member soon, from a socket of its own, whatever the round says. */
   check(peer: PeerId, now: Now): SwimStep {
     const member = this.#members.get(peer);
@@ -455,7 +467,7 @@ export class Detector {
       // A newcomer whose record is still on its way: an answer, but nothing is kept of it.
       if (probe.body.type === 'ping') {
         const { nonce } = probe.body;
-        this.#mailer.answerStranger(probe.from, probe.address, { type: 'ack', nonce }, now);
+        this.#mailer.answerStranger(probe, { type: 'ack', nonce }, now);
       }
       this.#hearAll(probe.claims, probe.from, now);
       return this.#flush();
@@ -514,6 +526,7 @@ export class Detector {
       address: probe.address,
       budgetBytes: origin === undefined ? probe.wire.length - ackBaseBytes : 0,
       first: member.ownClaim === undefined ? [] : [member.ownClaim],
+      tableSince: probe.table?.since,
     });
   }
 

@@ -6,11 +6,12 @@
 import type { Effect } from '../effects.ts';
 import { type Random, shuffled } from '../random.ts';
 import type { PeerId } from '../record/record.ts';
+import type { TreeRoot } from '../sync/tree.ts';
 import type { Now } from '../time.ts';
 import type { ClaimDraft, Life, VerifiedClaim } from './claim.ts';
 import { Dissemination } from './dissemination.ts';
 import type { Tracked } from './member.ts';
-import { datagramBaseBytes, datagramMaxBytes, type ProbeBody } from './message.ts';
+import { datagramBaseBytes, datagramMaxBytes, type ProbeBody, type ReceivedProbe } from './message.ts';
 import type { SwimSettings } from './settings.ts';
 import { retransmitLimit } from './timing.ts';
 
@@ -21,6 +22,12 @@ export interface MailerComponents {
   readonly alive: () => readonly Tracked[];
   /** This agent and everybody who should be there. */
   readonly participantsCount: () => number;
+  /**
+   * What this agent holds, for pings and acks; those of an agent without one say nothing of it.
+   *
+   * @param since - The first epoch that the peer compares, when it has told.
+   */
+  readonly tableRoot?: (now: Now, since: number | undefined) => TreeRoot;
   readonly emit: (effect: Effect) => void;
 }
 
@@ -33,6 +40,8 @@ export interface Letter {
   readonly address?: string;
   /** From a socket of its own, which hears when the host refuses. */
   readonly asks?: boolean;
+  /** The first epoch that the receiver compares, when it has told. */
+  readonly tableSince?: number | undefined;
 }
 
 export class Mailer {
@@ -102,12 +111,12 @@ export class Mailer {
     const budgetBytes = letter.budgetBytes ?? datagramMaxBytes - datagramBaseBytes;
     const claims = this.#news.take(budgetBytes, limit, letter.first);
     if (body.type === 'news' && claims.length === 0) return;
-    this.#send(member.peer, letter.address ?? member.address, body, claims, letter.asks === true, now);
+    this.#send(member.peer, { address: member.address, ...letter }, body, claims, now);
   }
 
   /** To somebody of whom nothing is known but that he asks. */
-  answerStranger(peer: PeerId, address: string, body: ProbeBody, now: Now): void {
-    this.#send(peer, address, body, [], false, now);
+  answerStranger({ from, address, table }: ReceivedProbe, body: ProbeBody, now: Now): void {
+    this.#send(from, { address, tableSince: table?.since }, body, [], now);
   }
 
   #push(now: Now): void {
@@ -127,14 +136,27 @@ export class Mailer {
 
   #send(
     to: PeerId,
-    address: string,
+    { address, asks = false, tableSince }: Letter & { readonly address: string },
     body: ProbeBody,
     claims: readonly VerifiedClaim[],
-    asks: boolean,
     now: Now,
   ): void {
     this.#counter += 1;
-    const heading = { from: this.#self, to, ...this.#life, counter: this.#counter, wallMs: now.wallMs };
-    this.#parts.emit({ type: 'datagram', address, asks, message: { ...heading, body, claims } });
+    const { tableRoot, emit } = this.#parts;
+    const table = saysWhatWeHold(body) ? tableRoot?.(now, tableSince) : undefined;
+    const heading = {
+      from: this.#self,
+      to,
+      ...this.#life,
+      counter: this.#counter,
+      wallMs: now.wallMs,
+      ...(table === undefined ? {} : { table }),
+    };
+    emit({ type: 'datagram', address, asks, message: { ...heading, body, claims } });
   }
+}
+
+/** An ack for somebody else has to fit into a relay. */
+function saysWhatWeHold(body: ProbeBody): boolean {
+  return body.type === 'ping' || (body.type === 'ack' && body.origin === undefined);
 }

@@ -1,5 +1,6 @@
 /** What two failure detectors send each other, one datagram each. */
 import type { PeerId } from '../record/record.ts';
+import type { TreeRoot } from '../sync/tree.ts';
 import type { Life, VerifiedClaim } from './claim.ts';
 
 /** Ties an answer to its question; below 2^48, drawn at random. */
@@ -30,6 +31,8 @@ interface Heading extends Life {
   readonly counter: number;
   /** The sender's wall clock. */
   readonly wallMs: number;
+  /** What the sender holds; in pings and acks. */
+  readonly table?: TreeRoot | undefined;
 }
 
 /** On its way out; the codec signs it. */

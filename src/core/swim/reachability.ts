@@ -29,6 +29,7 @@ export const credibilityMin = 0.3;
 const accusedManyCount = 3;
 const accusedWindowMs = 60_000;
 const falseAccusationFactor = 0.75; // Guess: five of them, and nobody listens.
+const lieFactor = 0.5; // Guess: after two nobody listens.
 /** Regained per hour without one. Guess. */
 const regainedPerMs = 0.5 / 3_600_000;
 
@@ -79,6 +80,13 @@ export class Reachability {
     }
     if (this.#accused.size < accusedManyCount) return;
     this.#credibility = this.credibility(monoMs) * falseAccusationFactor;
+    this.#credibilityAtMonoMs = monoMs;
+    this.#isDirty = true;
+  }
+
+  /** It was caught with a lie that no mistake explains. */
+  lied(monoMs: number): void {
+    this.#credibility = this.credibility(monoMs) * lieFactor;
     this.#credibilityAtMonoMs = monoMs;
     this.#isDirty = true;
   }

@@ -75,6 +75,20 @@ export function registerAgentMetrics(registry: MetricRegistry, agent: AgentPort)
     const { peers } = agent.mesh();
     for (const state of meshStates) gauge.set(peers.filter(peer => peer.state === state).length, { state });
   });
+  registry.gauge('firsthand_table_records', 'Records that the root covers', [], gauge =>
+    gauge.set(agent.sync().entries),
+  );
+  registry.gauge(
+    'firsthand_table_agents',
+    'Reachable other agents by whether they hold the same table; unheard: not since it changed here',
+    ['state'],
+    gauge => {
+      const { agree, of, differ } = agent.status().sync;
+      gauge.set(agree - 1, { state: 'agrees' });
+      gauge.set(differ.length, { state: 'differs' });
+      gauge.set(of - agree - differ.length, { state: 'unheard' });
+    },
+  );
   registry.totals('firsthand_foreign_peers_refused_total', 'Agents of other clusters refused', [], report =>
     report(agent.mesh().foreignRefused),
   );

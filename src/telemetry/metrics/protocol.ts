@@ -20,6 +20,17 @@ export function registerProtocolMetrics(registry: MetricRegistry) {
       'outcome',
     ]),
     storeOperations: registry.counter('firsthand_store_operations_total', 'Rows written to the store'),
+    syncs: registry.counter(
+      'firsthand_sync_exchanges_total',
+      'Exchanges of records with a peer that are over, by how they ended',
+      ['outcome'],
+    ),
+    syncBytes: registry.counter('firsthand_sync_bytes_total', 'Sent and received in exchanges, about'),
+    syncLies: registry.counter(
+      'firsthand_sync_lies_total',
+      'Peers caught contradicting themselves in an exchange, by how',
+      ['kind'],
+    ),
     conflicts: registry.counter('firsthand_conflicts_total', 'Conflicts seen, each once', ['kind']),
   };
 }

@@ -8,6 +8,10 @@ import type {
   PartitionView,
   RecordView,
   SubjectView,
+  SyncAgreement,
+  SyncView,
+  TreePart,
+  TreeRow,
 } from '../../../src/core/view.ts';
 import { FirsthandError } from '../../../src/errors.ts';
 import type {
@@ -102,6 +106,7 @@ export class FakeAgent implements AgentPort {
   /** How often `doctor` ran. */
   examinationsCount = 0;
   readonly removed: NodeId[] = [];
+  agreement: SyncAgreement = { root: 'ab'.repeat(16), agree: 2, of: 2, sinceMs: 1_200, differ: [] };
   /** Thrown by the next `register`. */
   failure: unknown;
   /** `register` and `doctor` wait for it: a slow disk, a slow network. */
@@ -266,8 +271,52 @@ export class FakeAgent implements AgentPort {
     };
   }
 
+  sync(): SyncView {
+    return {
+      root: 'ab'.repeat(16),
+      entries: 3,
+      since: 2_938_000,
+      sinceMs: 1_200,
+      exchanges: 0,
+      agreement: this.agreement,
+      peers: [
+        {
+          id: 'agent-2',
+          peer: otherPeer,
+          liveness: 'alive',
+          state: 'agrees',
+          sinceMs: 900,
+          root: 'ab'.repeat(16),
+          entries: 3,
+          heardMs: 400,
+          last: {
+            outcome: 'walked',
+            agoMs: 900,
+            tookMs: 12.5,
+            received: 1,
+            sent: 2,
+            rounds: 3,
+            bytes: 1_400,
+          },
+          bytes: 1_600,
+          lies: 0,
+        },
+      ],
+    };
+  }
+
+  treeParts(): readonly TreePart[] {
+    return [{ prefix: 'ab', hash: 'cd'.repeat(16) }];
+  }
+
+  treeRows(_since: number, prefix: string): readonly TreeRow[] {
+    const digest = `${prefix}`.repeat(32);
+    return [{ subject: 'backend-1', author: selfPeer, epoch: 1, sequence: 2, digest, kind: 'entry' }];
+  }
+
   status(): StatusView {
     return {
+      sync: this.agreement,
       identity: this.identity,
       phase: this.phase,
       uptimeS: 12.5,

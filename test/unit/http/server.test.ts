@@ -513,7 +513,7 @@ describe('http/server: access', () => {
 describe('http/server: paths', () => {
   it('answers an unknown path with 404 in the shape of every error', async () => {
     const { app } = fixture();
-    for (const url of ['/nowhere', '/peers/', '/PEERS', '/sync', '/outbox', '/registration']) {
+    for (const url of ['/nowhere', '/peers/', '/PEERS', '/sync/', '/outbox', '/registration']) {
       const response = await app.inject({ url });
       const expected = url === '/registration' ? 405 : 404;
       assert.equal(errorOf(response).status, expected, url);
@@ -558,4 +558,34 @@ describe('http/server: paths', () => {
     for (const given of ['', 'a b', '<script>', 'x'.repeat(129)]) assert.notEqual(await idOf(given), given);
     assert.notEqual(await idOf(''), await idOf(''));
   });
+});
+
+describe('http/server: sync', () => {
+  it('answers with the own root and that of every peer', async () => {
+    const { app } = fixture();
+
+    const body = (await app.inject({ url: '/sync' })).json();
+
+    assert.equal(body.agreement.agree, 2);
+    assert.deepInclude(body.peers[0], { id: 'agent-2', state: 'agrees', heard_ms: 400, lies: 0 });
+  });
+
+  it('answers with the parts of the table, and with the records of one', async () => {
+    const { app } = fixture();
+
+    const parts = (await app.inject({ url: '/sync/tree' })).json();
+    const part = (await app.inject({ url: '/sync/tree?since=7&prefix=ab' })).json();
+
+    assert.deepEqual(parts, { since: 2_938_000, parts: [{ prefix: 'ab', hash: 'cd'.repeat(16) }] });
+    assert.deepInclude(part.records[0], { subject: 'backend-1', digest: 'ab'.repeat(32) });
+    assert.equal(part.since, 7);
+  });
+
+  for (const query of ['prefix=a', 'prefix=AB', 'prefix=abc', 'since=0', 'since=x']) {
+    it(`refuses /sync/tree?${query}`, async () => {
+      const { app } = fixture();
+
+      assert.equal((await app.inject({ url: `/sync/tree?${query}` })).statusCode, 400);
+    });
+  }
 });

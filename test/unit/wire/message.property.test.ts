@@ -6,29 +6,11 @@ import type { SyncMessage } from '../../../src/core/sync/message.ts';
 import type { UnverifiedClaim, UnverifiedRecord } from '../../../src/runtime/ports.ts';
 import { decodeEnvelope } from '../../../src/wire/record.ts';
 import { arbitraryClaim, claimDraftOf } from './sample-claims.ts';
-import {
-  arbitraryDraft,
-  arbitraryFingerprint,
-  arbitraryShortDigests,
-  codec,
-  draftOf,
-} from './sample-records.ts';
+import { arbitraryDraft, codec, draftOf } from './sample-records.ts';
 
 const arbitraryRecord = arbitraryDraft.map(draft => codec.seal(draft));
 
 const arbitraryMessage: fc.Arbitrary<SyncMessage<VerifiedRecord, VerifiedClaim>> = fc.oneof(
-  fc.record({
-    type: fc.constant('summary' as const),
-    fingerprint: arbitraryFingerprint,
-    count: fc.maxSafeNat(),
-  }),
-  fc.record({
-    type: fc.constant('have' as const),
-    digests: arbitraryShortDigests,
-    last: fc.boolean(),
-    answer: fc.boolean(),
-  }),
-  fc.record({ type: fc.constant('want' as const), digests: arbitraryShortDigests }),
   fc.record({
     type: fc.constant('records' as const),
     records: fc.array(arbitraryRecord, { maxLength: 5 }),

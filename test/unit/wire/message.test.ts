@@ -1,10 +1,8 @@
 import protobuf from 'protobufjs';
 import { assert, describe, it } from 'vitest';
-import { digestsPerFrameMaxCount } from '../../../src/core/sync/message.ts';
 import { SignedRecordCodec } from '../../../src/identity/record-codec.ts';
 import { frameMaxBytes, gossipMaxBytes } from '../../../src/runtime/ports.ts';
 import { decodeFrame, decodeGossip, encodeFrame, encodeGossip } from '../../../src/wire/message.ts';
-import { syncFrameType } from '../../../src/wire/schema.ts';
 import { codec, draft, keyNumber } from './sample-records.ts';
 
 const record = codec.seal(draft);
@@ -72,7 +70,7 @@ describe('wire/message', () => {
     assert.isDefined(decodeGossip(filled(gossipMaxBytes)));
     assert.equal(decodeGossip(filled(gossipMaxBytes + 1)), undefined);
     const padded = (bytes: number) => {
-      const frame = encodeFrame({ type: 'want', digests: [] });
+      const frame = encodeFrame({ type: 'want', refs: [] });
       return Buffer.concat([frame, filled(bytes - frame.length)]);
     };
     assert.isDefined(decodeFrame(padded(frameMaxBytes)));
@@ -95,40 +93,11 @@ describe('wire/message', () => {
     assert.equal(decodeFrame(filled(20)), undefined);
   });
 
-  it('refuses digests that are not whole, and more than a frame may name', () => {
-    const have = (bytes: number) =>
-      syncFrameType.encode({ have: { digests: Buffer.alloc(bytes) } } as never).finish();
-
-    assert.isDefined(decodeFrame(have(digestsPerFrameMaxCount * 8)));
-    assert.equal(decodeFrame(have(digestsPerFrameMaxCount * 8 + 8)), undefined);
-    assert.equal(decodeFrame(have(12)), undefined);
-  });
-
-  it('refuses a fingerprint that has not 32 bytes, and a count above 2^53 - 1', () => {
-    const summary = (fingerprint: Buffer, count: number) =>
-      syncFrameType.encode({ summary: { fingerprint, count } } as never).finish();
-
-    assert.isDefined(decodeFrame(summary(Buffer.alloc(32), Number.MAX_SAFE_INTEGER)));
-    assert.equal(decodeFrame(summary(Buffer.alloc(31), 1)), undefined);
-    assert.equal(decodeFrame(summary(Buffer.alloc(0), 1)), undefined);
-    assert.equal(decodeFrame(summary(Buffer.alloc(32), 2 ** 53)), undefined);
-  });
-
   it('does not encode what others would refuse', () => {
     const many = Array(500).fill(record);
 
     assert.throws(() => encodeGossip(many, []), RangeError);
     assert.throws(() => encodeFrame({ type: 'records', records: many, last: true }), RangeError);
-    assert.throws(() => encodeFrame({ type: 'want', digests: ['ab'] }), RangeError);
-    assert.throws(() => encodeFrame({ type: 'want', digests: ['zz'.repeat(8)] }), RangeError);
-    assert.throws(
-      () => encodeFrame({ type: 'want', digests: Array(4_001).fill('00'.repeat(8)) }),
-      RangeError,
-    );
-    assert.throws(
-      () => encodeFrame({ type: 'summary', fingerprint: '00'.repeat(32), count: -1 }),
-      RangeError,
-    );
   });
 
   it('fits as many of the smallest records into a frame as bytes allow', () => {

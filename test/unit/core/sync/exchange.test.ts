@@ -1,70 +1,26 @@
 import { assert, describe, it } from 'vitest';
-import { Ledger } from '../../../../src/core/record/ledger.ts';
-import type { VerifiedRecord } from '../../../../src/core/record/record.ts';
-import type { VerifiedClaim } from '../../../../src/core/swim/claim.ts';
-import { SyncExchange, type SyncSettings } from '../../../../src/core/sync/exchange.ts';
-import { digestsPerFrameMaxCount, type SyncMessage, shortDigest } from '../../../../src/core/sync/message.ts';
-import { record } from '../../../record-builder.ts';
+import { refsPerFrameMaxCount } from '../../../../src/core/sync/message.ts';
+import { frameMaxBytes } from '../../../../src/runtime/ports.ts';
+import { at, departure, record, startWallMs } from '../../../record-builder.ts';
+import { bytesOf, dayMs, type Message, records, Side, talk } from './side.ts';
 
-type Message = SyncMessage<VerifiedRecord, VerifiedClaim>;
+const shared = records('shared', 5);
 
-class Side {
-  readonly name: string;
-  readonly ledger = new Ledger();
-  readonly exchange: SyncExchange;
-  isInStep = false;
-
-  constructor(name: string, records: readonly VerifiedRecord[] = [], settings: Partial<SyncSettings> = {}) {
-    this.name = name;
-    for (const each of records) this.ledger.admit(each);
-    this.exchange = new SyncExchange(settings, { self: name, ledger: this.ledger });
-  }
-
-  hear(from: string, message: Message, monoMs = 0): readonly Message[] {
-    if (message.type === 'claims' || message.type === 'look') assert.fail('no part of an exchange');
-    if (message.type === 'records') {
-      for (const each of message.records) {
-        if (this.exchange.takeAsked(from, each.digest)) this.ledger.admit(each);
-      }
-    }
-    const { send, inStep } =
-      message.type === 'records'
-        ? this.exchange.arrived(from, message.last, monoMs)
-        : this.exchange.receive(from, message, monoMs);
-    this.isInStep ||= inStep;
-    return send;
-  }
-}
-
-/** Delivers in order, both ways, until nobody has anything more to say; answers with what was said. */
-function talk(a: Side, b: Side, opening: readonly Message[]): readonly string[] {
-  const said: string[] = [];
-  const queue = opening.map(message => ({ to: b, from: a, message }));
-  for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
-    said.push(`${next.from.name} ${next.message.type}`);
-    assert.isBelow(said.length, 5_000, 'they never stop');
-    for (const message of next.to.hear(next.from.name, next.message)) {
-      queue.push({ to: next.from, from: next.to, message });
-    }
-  }
-  return said;
-}
-
-function records(author: string, count: number, wireBytes = 0): VerifiedRecord[] {
-  return Array.from({ length: count }, (_, i) => ({
-    ...record({ author, subject: `${author}-${i}`, sequence: i + 1 }),
-    wire: new Uint8Array(wireBytes),
-  }));
+function typesOf(said: ReturnType<typeof talk>): readonly string[] {
+  return said.map(
+    ({ from, message }) => `${from} ${message.type === 'close' ? message.reason : message.type}`,
+  );
 }
 
 describe('core/sync/exchange', () => {
-  const shared = records('shared', 5);
-
-  it('ends with one summary where the tables are equal', () => {
+  it('ends with one frame each where the tables are equal', () => {
     const [a, b] = [new Side('a', shared), new Side('b', [...shared].reverse())];
 
-    assert.deepEqual(talk(a, b, [a.exchange.begin()]), ['a summary']);
-    assert.isTrue(b.isInStep);
+    const said = talk(a, b);
+
+    assert.deepEqual(typesOf(said), ['a open', 'b same']);
+    assert.isTrue(a.isInStep && b.isInStep);
+    assert.isBelow(bytesOf(said), 250);
   });
 
   for (const [first, second] of [
@@ -75,160 +31,391 @@ describe('core/sync/exchange', () => {
       const one = new Side(first, [...shared, ...records(first, 7)]);
       const other = new Side(second, [...shared, ...records(second, 3)]);
 
-      const said = talk(one, other, [one.exchange.begin()]);
+      talk(one, other);
 
-      assert.equal(one.ledger.fingerprint, other.ledger.fingerprint);
+      assert.equal(one.root, other.root);
       assert.equal(one.ledger.recordsCount, 15);
       assert.isTrue(one.isInStep && other.isInStep);
-      assert.isTrue(said.includes('a have'), 'the smaller id lists');
       assert.deepEqual([one.exchange.sessionsCount, other.exchange.sessionsCount], [0, 0]);
     });
   }
 
-  it('fills an empty table', () => {
-    const [a, b] = [new Side('a'), new Side('b', shared)];
+  it('fills an empty table, whoever begins', () => {
+    for (const isEmptyFirst of [true, false]) {
+      const [empty, full] = [new Side('a'), new Side('b', records('many', 3_000))];
 
-    talk(a, b, [a.exchange.begin()]);
+      const said = isEmptyFirst ? talk(empty, full) : talk(full, empty);
 
-    assert.equal(a.ledger.fingerprint, b.ledger.fingerprint);
+      assert.equal(empty.root, full.root);
+      assert.isTrue(empty.isInStep);
+      assert.isBelow(Math.max(...said.map(({ bytes }) => bytes)), frameMaxBytes);
+    }
   });
 
-  it('lists and asks in several frames where one is not enough', () => {
-    const count = digestsPerFrameMaxCount + 1;
-    const [a, b] = [new Side('a', records('many', count)), new Side('b', records('few', 2))];
+  it('offers in several frames, each only when the one before has been taken', () => {
+    const [a, b] = [
+      new Side('a', records('many', refsPerFrameMaxCount + 1)),
+      new Side('b', records('few', 1)),
+    ];
 
-    const said = talk(b, a, [b.exchange.begin()]);
+    const said = typesOf(talk(a, b)).filter(each => each === 'a offer' || each === 'b took');
 
-    assert.equal(b.ledger.recordsCount, count + 2);
-    assert.equal(a.ledger.fingerprint, b.ledger.fingerprint);
-    assert.lengthOf(
-      said.filter(each => each === 'b want'),
-      Math.ceil(count / 150),
-    );
+    assert.deepEqual(said, ['a offer', 'b took', 'a offer', 'b took']);
+    assert.equal(a.root, b.root);
   });
+
+  for (const [differingCount, maxBytes] of [
+    [1, 3 * 1_024],
+    [10, 12 * 1_024],
+    [100, 70 * 1_024],
+  ] as const) {
+    it(`takes at most ${maxBytes} bytes and four rounds to bring ${differingCount} of 5,000 records`, () => {
+      const base = records('base', 5_000);
+      const news = records('news', differingCount);
+      const half = Math.ceil(differingCount / 2);
+      const [a, b] = [
+        new Side('a', [...base, ...news.slice(half)]),
+        new Side('b', [...base, ...news.slice(0, half)]),
+      ];
+
+      const said = talk(a, b);
+
+      assert.equal(a.root, b.root);
+      assert.isBelow(bytesOf(said), maxBytes);
+      assert.isAtMost(a.ends[0]?.rounds ?? 99, 4);
+    });
+  }
 
   it('brings everything once also when both begin at the same time', () => {
     const [a, b] = [new Side('a', records('x', 700)), new Side('b', records('y', 500))];
-
-    const both = a.exchange.begin();
     const queue: [Side, Side, Message][] = [
-      [a, b, both],
-      [b, a, b.exchange.begin()],
+      ...a.begin('b').map(message => [a, b, message] as [Side, Side, Message]),
+      ...b.begin('a').map(message => [b, a, message] as [Side, Side, Message]),
     ];
     const brought: string[] = [];
+
     for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
       const [from, to, message] = next;
       if (message.type === 'records') brought.push(...message.records.map(each => each.digest));
       queue.push(...to.hear(from.name, message).map(answer => [to, from, answer] as [Side, Side, Message]));
     }
 
-    assert.equal(a.ledger.recordsCount, 1_200);
-    assert.equal(a.ledger.fingerprint, b.ledger.fingerprint);
-    assert.lengthOf(brought, new Set(brought).size, 'nothing twice');
-    assert.isTrue(a.isInStep && b.isInStep);
+    assert.equal(a.root, b.root);
+    assert.lengthOf(brought, 1_200);
+    assert.equal(new Set(brought).size, 1_200);
   });
 
-  it('keeps each frame of records within bytes, and marks the last', () => {
-    const large = records('large', 40, 4_000);
-    const side = new Side('a', large);
+  it('goes on where it stalled: what has come is not asked for again', () => {
+    const [a, b] = [new Side('a'), new Side('b', records('many', 1_000))];
+    let framesLeft = 3;
+    talk(a, b, a.begin('b'), (_from, message) => {
+      if (message.type !== 'records') return message;
+      framesLeft -= 1;
+      return framesLeft >= 0 ? message : undefined;
+    });
+    const arrived = a.ledger.recordsCount;
+    for (const side of [a, b]) {
+      side.monoMs = 6_000;
+      side.exchange.tick(side.monoMs);
+    }
 
-    const frames = side.hear('b', { type: 'want', digests: large.map(each => shortDigest(each.digest)) });
+    const said = talk(a, b);
 
-    const sizes = frames.map(frame =>
-      frame.type === 'records' ? frame.records.reduce((sum, each) => sum + each.wire.length, 0) : 0,
-    );
-    assert.isAtMost(Math.max(...sizes), 56 * 1_024);
+    assert.isAbove(arrived, 0);
+    assert.equal(a.root, b.root);
+    const brought = said.flatMap(({ message }) => (message.type === 'records' ? message.records : []));
+    assert.lengthOf(brought, 1_000 - arrived);
+  });
+
+  it('drops an exchange without progress, and one that takes too long', () => {
+    const a = new Side('a', shared);
+    a.begin('b');
+
+    assert.isEmpty(a.exchange.tick(4_999));
     assert.deepEqual(
-      frames.map(frame => frame.type === 'records' && frame.last),
-      [false, false, true],
+      a.exchange.tick(5_001).map(({ ended }) => ended.outcome),
+      ['stalled'],
     );
-    assert.equal(
-      sizes.reduce((sum, size) => sum + size),
-      160_000,
+    assert.equal(a.exchange.sessionsCount, 0);
+  });
+
+  it('has four exchanges open for others, and no time for a fifth', () => {
+    const server = new Side('server', shared);
+    const answers = [1, 2, 3, 4, 5].map(i => {
+      const [open] = new Side(`peer-${i}`).begin('server');
+      return server.hear(`peer-${i}`, open as Message);
+    });
+
+    assert.deepEqual(
+      answers.map(([message]) => message?.type),
+      ['branches', 'branches', 'branches', 'branches', 'close'],
     );
   });
 
-  it('serves a bounded number at once, each once, and nothing it does not have', () => {
-    const many = records('many', 30);
-    const side = new Side('a', many, { wantMaxCount: 10 });
-    const digests = many.map(each => shortDigest(each.digest));
+  it('opens at most four of its own at once', () => {
+    const a = new Side('a', shared);
 
-    const [frame] = side.hear('b', { type: 'want', digests });
-    const [twice] = side.hear('b', { type: 'want', digests: [digests[0] ?? '', digests[0] ?? ''] });
-    const [nothing] = side.hear('b', { type: 'want', digests: ['ff'.repeat(8)] });
-
-    assert.equal(frame?.type === 'records' && frame.records.length, 10);
-    assert.equal(twice?.type === 'records' && twice.records.length, 1);
-    assert.deepEqual(nothing, { type: 'records', records: [], last: true });
+    assert.lengthOf(
+      [1, 2, 3, 4, 5].flatMap(i => a.begin(`peer-${i}`)),
+      4,
+    );
   });
 
-  it('expects what it asked for, once, and nothing else', () => {
-    const [mine, theirs] = [new Side('b'), records('x', 2)];
-    const [first, second] = theirs as [VerifiedRecord, VerifiedRecord];
-    mine.hear('a', { type: 'have', digests: [shortDigest(first.digest)], last: true, answer: true });
+  it('answers nobody who has not opened an exchange', () => {
+    const server = new Side('server', shared);
+    const refs = server.tree.refs(0, '');
 
-    assert.isFalse(mine.exchange.takeAsked('a', second.digest), 'never listed');
-    assert.isFalse(mine.exchange.takeAsked('c', first.digest), 'asked of another');
-    assert.isTrue(mine.exchange.takeAsked('a', first.digest));
-    assert.isFalse(mine.exchange.takeAsked('a', first.digest), 'taken');
+    assert.deepEqual(server.hear('b', { type: 'want', refs }), [{ type: 'close', reason: 'busy' }]);
+    assert.deepEqual(server.hear('b', { type: 'walk', branches: [] }), [{ type: 'close', reason: 'busy' }]);
+    assert.isEmpty(server.hear('b', { type: 'offer', refs }));
   });
 
-  it('goes on although an answer lacks what is no longer there', () => {
-    const side = new Side('b', [], { wantMaxCount: 1 });
-    const digests = ['aa'.repeat(8), 'bb'.repeat(8)];
-    side.hear('a', { type: 'have', digests, last: true, answer: false });
+  it('takes a record once, and only from whom it asked', () => {
+    const [a, b] = [new Side('a'), new Side('b', shared)];
+    const wanted: string[] = [];
+    talk(a, b, a.begin('b'), (_from, message) => {
+      if (message.type !== 'records') return message;
+      wanted.push(...message.records.map(({ digest }) => digest));
+      return undefined;
+    });
+    const [digest = ''] = wanted;
 
-    const next = side.hear('a', { type: 'records', records: [], last: true });
-
-    assert.deepEqual(next, [{ type: 'want', digests: ['bb'.repeat(8)] }]);
-    side.hear('a', { type: 'records', records: [], last: true });
-    assert.equal(side.exchange.sessionsCount, 0);
-    assert.isTrue(side.isInStep);
+    assert.isFalse(a.exchange.takeAsked('c', digest));
+    assert.isTrue(a.exchange.takeAsked('b', digest));
+    assert.isFalse(a.exchange.takeAsked('b', digest));
   });
 
-  it('drops an exchange that stalls', () => {
-    const side = new Side('b', [], { stallMs: 1_000 });
-    side.hear('a', { type: 'have', digests: ['aa'.repeat(8)], last: false, answer: true }, 0);
-
-    side.exchange.tick(1_000);
-    assert.equal(side.exchange.sessionsCount, 1);
-    side.exchange.tick(1_001);
-
-    assert.equal(side.exchange.sessionsCount, 0);
-    assert.deepEqual(side.hear('a', { type: 'records', records: [], last: true }), []);
-  });
-
-  it('forgets a peer that is gone', () => {
-    const side = new Side('b');
-    side.hear('a', { type: 'have', digests: [], last: false, answer: true });
-
-    side.exchange.peerGone('a');
-
-    assert.equal(side.exchange.sessionsCount, 0);
-  });
-
-  it('takes a bounded list from a peer', () => {
-    const side = new Side('b', [], { listedMaxCount: 3, wantMaxCount: 100 });
-    const digests = Array.from({ length: 10 }, (_, i) => i.toString(16).padStart(16, '0'));
-    side.hear('a', { type: 'have', digests, last: false, answer: false });
-
-    const [want] = side.hear('a', { type: 'have', digests: ['ee'.repeat(8)], last: true, answer: false });
-
-    assert.deepEqual(want, { type: 'want', digests: digests.slice(0, 3) });
-  });
-
-  it('asks a bounded number of times of a peer that lists and lists and brings nothing', () => {
-    const side = new Side('b');
-
-    const wants = Array.from({ length: 50 }, (_, i) =>
-      side.hear('a', {
-        type: 'have',
-        digests: [i.toString(16).padStart(16, '0')],
-        last: true,
-        answer: false,
+  it('does not compare departures that one of the two may have forgotten', () => {
+    const old = {
+      ...record({
+        subject: 'old',
+        body: departure('left'),
+        time: { wallMs: startWallMs - dayMs, counter: 0 },
       }),
-    ).flat();
+      wire: new Uint8Array(9),
+    };
+    const recent = {
+      ...record({
+        subject: 'recent',
+        sequence: 2,
+        body: departure('left'),
+        time: { wallMs: startWallMs - dayMs / 2, counter: 0 },
+      }),
+      wire: new Uint8Array(9),
+    };
+    const [a, b] = [new Side('a', [...shared, old]), new Side('b', shared)];
+    const [c, d] = [new Side('c', [...shared, recent]), new Side('d', shared)];
 
-    assert.lengthOf(wants, 4);
+    assert.deepEqual(typesOf(talk(a, b)), ['a open', 'b same']);
+    talk(c, d);
+    assert.equal(c.root, d.root);
+  });
+
+  it('answers a flood of questions with two hundred a second', () => {
+    const server = new Side('server', shared);
+    const [open] = new Side('b').begin('server');
+    server.hear('b', open as Message);
+    const walk: Message = { type: 'walk', branches: [{ epoch: 0, prefix: '' }] };
+
+    const answered = Array.from({ length: 1_000 }, () => server.hear('b', walk)).filter(
+      ({ length }) => length > 0,
+    );
+
+    assert.lengthOf(answered, 399);
+  });
+});
+
+let rootsCount = 0;
+
+function nextRoot(): string {
+  rootsCount += 1;
+  return rootsCount.toString(16).padStart(32, '0');
+}
+
+/** Each twists what an honest peer says in one way. */
+const lies: Readonly<
+  Record<string, { readonly twist: (message: Message) => Message; readonly lie: string | undefined }>
+> = {
+  'a root that its parts do not hash to': {
+    twist: m => (m.type === 'branches' ? { ...m, root: 'f'.repeat(32) } : m),
+    lie: 'root',
+  },
+  'a branch that does not hash to what was said of it': {
+    twist: m =>
+      m.type === 'branches'
+        ? {
+            ...m,
+            nodes: m.nodes.map((node, i) =>
+              i === 1 ? { ...node, children: ['a'.repeat(32), ...node.children.slice(1)] } : node,
+            ),
+          }
+        : m,
+    lie: 'branch',
+  },
+  'a leaf that does not hash to what was said of it': {
+    twist: m =>
+      m.type === 'branches'
+        ? {
+            ...m,
+            leaves: m.leaves.map(leaf => ({ ...leaf, digests: [...leaf.digests, 'f'.repeat(32)].sort() })),
+          }
+        : m,
+    lie: 'leaf',
+  },
+  'the same branch twice': {
+    twist: m => (m.type === 'branches' ? { ...m, nodes: [...m.nodes, ...m.nodes] } : m),
+    lie: 'unasked',
+  },
+  'a branch that nobody asked for': {
+    twist: m =>
+      m.type === 'branches'
+        ? {
+            ...m,
+            nodes: [
+              ...m.nodes,
+              { epoch: 77, prefix: 'ab', children: Array<string>(16).fill('b'.repeat(32)) },
+            ],
+          }
+        : m,
+    lie: 'unasked',
+  },
+  'parts of a leaf that go back': {
+    twist: m =>
+      m.type === 'branches'
+        ? {
+            ...m,
+            leaves: m.leaves.map(leaf => ({
+              ...leaf,
+              digests: [...leaf.digests, '0'.repeat(32)],
+              last: false,
+            })),
+          }
+        : m,
+    lie: 'leaf',
+  },
+  'nothing at all': {
+    twist: m => (m.type === 'branches' && m.tops === undefined ? { ...m, nodes: [], leaves: [] } : m),
+    lie: undefined,
+  },
+  'always another root': {
+    twist: m => (m.type === 'branches' && m.tops === undefined ? { ...m, root: nextRoot() } : m),
+    lie: undefined,
+  },
+  'leaves without end': {
+    twist: m =>
+      m.type === 'branches'
+        ? {
+            ...m,
+            leaves: m.leaves.map(leaf => {
+              // Always a little further on, and never the last.
+              const next = (BigInt(`0x${leaf.after || '0'}`) + 1n).toString(16).padStart(32, '0');
+              return { ...leaf, digests: [next], last: false };
+            }),
+          }
+        : m,
+    lie: 'withheld',
+  },
+};
+
+describe('core/sync/exchange with a liar', () => {
+  for (const [title, { twist, lie }] of Object.entries(lies)) {
+    it(`bears ${title}${lie === undefined ? '' : `, and notices the lie (${lie})`}`, () => {
+      const [honest, liar] = [
+        new Side('a', shared, { listedMaxCount: 500 }),
+        new Side('b', records('many', 300)),
+      ];
+      const before = honest.ledger.recordsCount;
+
+      const said = talk(honest, liar, honest.begin('b'), (from, message) =>
+        from === 'b' ? twist(message) : message,
+      );
+
+      assert.deepEqual(honest.lies, lie === undefined ? [] : [lie as never]);
+      assert.isBelow(bytesOf(said), 1_024 * 1_024);
+      assert.isAtLeast(honest.ledger.recordsCount, before);
+      honest.monoMs = 61_000;
+      honest.exchange.tick(honest.monoMs);
+      assert.equal(honest.exchange.sessionsCount, 0);
+    });
+  }
+
+  it('forgives a record that is gone when it is asked for, and not twice', () => {
+    const [honest, liar] = [new Side('a', shared), new Side('b', records('many', 3))];
+    const keepBack = (_from: string, message: Message): Message =>
+      message.type === 'records' ? { ...message, records: message.records.slice(1) } : message;
+
+    talk(honest, liar, honest.begin('b'), keepBack);
+    const once = [...honest.lies];
+    talk(honest, liar, honest.begin('b'), keepBack);
+
+    assert.isEmpty(once);
+    assert.deepEqual(honest.lies, ['withheld']);
+  });
+
+  it('walks no further than a peer may list', () => {
+    const [honest, liar] = [new Side('a', [], { listedMaxCount: 200 }), new Side('b', records('many', 300))];
+    let digestsCount = 0;
+    const endless = (message: Message): Message => {
+      if (message.type === 'records') return { ...message, records: [] };
+      if (message.type !== 'branches') return message;
+      const leaves = message.leaves.map(leaf => {
+        digestsCount += 1;
+        return { ...leaf, digests: [digestsCount.toString(16).padStart(32, 'a')], last: false };
+      });
+      return {
+        ...message,
+        leaves: leaves.map(leaf =>
+          (leaf.digests[0] as string) > leaf.after ? leaf : { ...leaf, digests: ['f'.repeat(32)] },
+        ),
+      };
+    };
+
+    const said = talk(honest, liar, honest.begin('b'), (from, message) =>
+      from === 'b' ? endless(message) : message,
+    );
+
+    assert.isBelow(said.length, 50);
+    assert.isBelow(bytesOf(said), 100 * 1_024);
+  });
+
+  it('does not take a table that changes meanwhile for a lie', () => {
+    const [a, b] = [new Side('a'), new Side('b', records('many', 500))];
+    let more = 0;
+
+    talk(a, b, a.begin('b'), (from, message) => {
+      if (from === 'a' && message.type === 'walk') {
+        more += 1;
+        const [news] = records(`news-${more}`, 1);
+        if (news !== undefined) b.ledger.admit(news);
+      }
+      return message;
+    });
+
+    assert.isAbove(more, 0);
+    assert.isEmpty(a.lies);
+    assert.isAtLeast(a.ledger.recordsCount, 500);
+  });
+
+  it('keeps what a peer offers within the limit of an exchange', () => {
+    const server = new Side('server', shared, { listedMaxCount: 10 });
+    const liar = new Side('b', records('made-up', 100));
+    const [open] = liar.begin('server');
+    server.hear('b', open as Message);
+
+    const asked = server.hear('b', { type: 'offer', refs: liar.tree.refs(0, '') });
+
+    assert.equal(
+      asked.reduce((sum, message) => sum + (message.type === 'want' ? message.refs.length : 0), 0),
+      10,
+    );
+    assert.isEmpty(server.hear('b', { type: 'offer', refs: liar.tree.refs(0, '') }), 'one offer at a time');
+  });
+
+  it('says since which epoch it compares', () => {
+    const a = new Side('a', shared);
+
+    const [open] = a.begin('b');
+
+    assert.deepInclude(open as object, { type: 'open', since: a.exchange.since(at(0)), entries: 5 });
   });
 });

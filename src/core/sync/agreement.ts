@@ -1,0 +1,188 @@
+/**
+ * Who holds the same table as we do, as the roots in probes and acks tell.
+ *
+ * Between two probes of one peer gossip goes on, so a root that is not ours proves little: it may be what we held a
+ * moment ago, or will hold in a moment. Only a root that was ours neither shortly before nor within `mismatchMs`
+ * after we heard it is a difference, and worth a walk. Where walks do not help (the peer holds what we refuse), they
+ * become rare.
+ */
+import type { PeerId } from '../record/record.ts';
+import type { ExchangeEnd } from './exchange.ts';
+import type { RecordTree, TreeHash, TreeRoot } from './tree.ts';
+
+export const mismatchMs = 2_000;
+const walkEveryMs = 10_000;
+const walkRarelyMs = 300_000;
+const shunMs = 60_000;
+const shunMaxMs = 3_600_000;
+
+export interface Standing {
+  readonly peer: PeerId;
+  readonly heard: TreeRoot | undefined;
+  readonly heardMonoMs: number | undefined;
+  /** `unheard`: we have not heard from it since our table changed, or never. */
+  readonly state: 'agrees' | 'differs' | 'unheard';
+  readonly sinceMonoMs: number;
+  readonly lastEnd: ExchangeEnd | undefined;
+  readonly lastEndMonoMs: number | undefined;
+  readonly bytes: number;
+  readonly lies: number;
+}
+
+interface Row extends Standing {
+  heard: TreeRoot | undefined;
+  heardMonoMs: number | undefined;
+  state: Standing['state'];
+  sinceMonoMs: number;
+  lastEnd: ExchangeEnd | undefined;
+  lastEndMonoMs: number | undefined;
+  bytes: number;
+  lies: number;
+  /** Since when it shows what we neither hold nor held. */
+  differsSinceMonoMs: number | undefined;
+  /** Both roots when the last walk had ended: walking again over the same is in vain. */
+  walkedOver: string;
+  vainCount: number;
+  nextWalkMonoMs: number;
+  shunnedUntilMonoMs: number;
+}
+
+/** Peers remembered; more than the largest cluster has. */
+const rowsMaxCount = 4_096;
+
+export class Agreement {
+  readonly #tree: RecordTree;
+  readonly #rows = new Map<PeerId, Row>();
+  /** Roots that were ours until not long ago, with when they ceased to be. */
+  readonly #former = new Map<TreeHash, number>();
+  #own: TreeRoot | undefined;
+  #ownSinceMonoMs = 0;
+
+  constructor(components: { readonly tree: RecordTree }) {
+    this.#tree = components.tree;
+  }
+
+  /** Since when our root is what it is. */
+  get ownSinceMonoMs(): number {
+    return this.#ownSinceMonoMs;
+  }
+
+  standings(): readonly Standing[] {
+    return [...this.#rows.values()];
+  }
+
+  /** Compares again with a table that may have changed. @param since - The first epoch that we compare. */
+  look(since: number, monoMs: number): void {
+    const own = this.#tree.root(since);
+    if (own.root !== this.#own?.root) {
+      if (this.#own !== undefined) this.#former.set(this.#own.root, monoMs);
+      this.#own = own;
+      this.#ownSinceMonoMs = monoMs;
+      for (const [root, untilMonoMs] of this.#former) {
+        if (monoMs - untilMonoMs > mismatchMs || this.#former.size > 1_024) this.#former.delete(root);
+      }
+    }
+    for (const row of this.#rows.values()) this.#judge(row, since, monoMs);
+  }
+
+  /** What a peer says that it holds. */
+  heard(peer: PeerId, root: TreeRoot, since: number, monoMs: number): void {
+    this.look(since, monoMs);
+    const row = this.#row(peer, monoMs);
+    // It compares less than we do when its first epoch is later, which is fine; but never what we have forgotten.
+    if (root.since < since) return;
+    row.heard = root;
+    row.heardMonoMs = monoMs;
+    const ceasedMonoMs = this.#former.get(root.root);
+    const wasOurs = ceasedMonoMs !== undefined && monoMs - ceasedMonoMs <= mismatchMs;
+    if (wasOurs) row.differsSinceMonoMs = undefined;
+    else row.differsSinceMonoMs ??= monoMs;
+    this.#judge(row, since, monoMs);
+  }
+
+  /** Peers with which a walk is due. */
+  due(monoMs: number): readonly PeerId[] {
+    return [...this.#rows.values()]
+      .filter(
+        ({ differsSinceMonoMs, nextWalkMonoMs, shunnedUntilMonoMs }) =>
+          differsSinceMonoMs !== undefined &&
+          monoMs - differsSinceMonoMs >= mismatchMs &&
+          monoMs >= Math.max(nextWalkMonoMs, shunnedUntilMonoMs),
+      )
+      .map(({ peer }) => peer);
+  }
+
+  /** One that lied is left alone for a while. */
+  isShunned(peer: PeerId, monoMs: number): boolean {
+    return monoMs < (this.#rows.get(peer)?.shunnedUntilMonoMs ?? 0);
+  }
+
+  ended(peer: PeerId, end: ExchangeEnd, since: number, monoMs: number): void {
+    const row = this.#row(peer, monoMs);
+    row.lastEnd = end;
+    row.lastEndMonoMs = monoMs;
+    row.bytes += end.bytes;
+    if (end.outcome === 'lied') {
+      row.lies += 1;
+      row.shunnedUntilMonoMs = monoMs + Math.min(shunMaxMs, shunMs * 2 ** Math.min(row.lies - 1, 20));
+    }
+    const own = this.#tree.root(since);
+    const over = `${own.root} ${end.peerRoot ?? ''}`;
+    row.vainCount = end.outcome === 'walked' && over === row.walkedOver ? row.vainCount + 1 : 0;
+    row.walkedOver = over;
+    const pauseMs = Math.min(walkRarelyMs, walkEveryMs * 2 ** Math.min(row.vainCount, 20));
+    row.nextWalkMonoMs = monoMs + pauseMs;
+    if (end.peerRoot === undefined || (end.outcome !== 'same' && end.outcome !== 'walked')) return;
+    // What it showed before it took what we offered says nothing any more, unless it is just what we have now.
+    row.differsSinceMonoMs = undefined;
+    if (end.peerRoot === own.root) {
+      row.heard = own;
+      row.heardMonoMs = monoMs;
+    }
+    this.#judge(row, since, monoMs);
+  }
+
+  /** Forgets those who are no members any more. */
+  keep(isMember: (peer: PeerId) => boolean): void {
+    for (const peer of this.#rows.keys()) if (!isMember(peer)) this.#rows.delete(peer);
+  }
+
+  #judge(row: Row, since: number, monoMs: number): void {
+    const { heard } = row;
+    const isEqual =
+      heard !== undefined && heard.since >= since && this.#tree.root(heard.since).root === heard.root;
+    if (isEqual) row.differsSinceMonoMs = undefined;
+    const isDifferent = row.differsSinceMonoMs !== undefined && monoMs - row.differsSinceMonoMs >= mismatchMs;
+    const state = isEqual ? 'agrees' : isDifferent ? 'differs' : 'unheard';
+    if (state === row.state) return;
+    row.state = state;
+    row.sinceMonoMs = monoMs;
+  }
+
+  #row(peer: PeerId, monoMs: number): Row {
+    let row = this.#rows.get(peer);
+    if (row !== undefined) return row;
+    row = {
+      peer,
+      heard: undefined,
+      heardMonoMs: undefined,
+      state: 'unheard',
+      sinceMonoMs: monoMs,
+      lastEnd: undefined,
+      lastEndMonoMs: undefined,
+      bytes: 0,
+      lies: 0,
+      differsSinceMonoMs: undefined,
+      walkedOver: '',
+      vainCount: 0,
+      nextWalkMonoMs: 0,
+      shunnedUntilMonoMs: 0,
+    };
+    for (const oldest of this.#rows.keys()) {
+      if (this.#rows.size < rowsMaxCount) break;
+      this.#rows.delete(oldest);
+    }
+    this.#rows.set(peer, row);
+    return row;
+  }
+}

@@ -1,0 +1,220 @@
+/**
+ * One hash for a whole table, and one for every part of it: equal roots mean equal tables.
+ *
+ * A 16-ary Merkle radix tree of three levels over SHA-256(subject): 4,096 leaves, each over the digests of all
+ * records about the subjects below it. There is one such tree for every expiry epoch (see `expiry.ts`), and the
+ * root covers those that are compared. A change makes four hashes void; they are computed again when somebody asks,
+ * so ten thousand changes in a row cost one computation. Place and hash come from digests alone, so neither the
+ * order of arrival nor the names that somebody chose decide where the work is.
+ *
+ * Rejected: the exclusive or of all digests, which tells that two tables differ but not where, and which a liar can
+ * make collide; and range reconciliation, which takes as many bytes and has no hash that commits to a table.
+ */
+import type { SubjectHash } from '../record/health.ts';
+import type { NodeId } from '../record/node.ts';
+import type { VerifiedRecord } from '../record/record.ts';
+import { standing } from './expiry.ts';
+
+/** 16 bytes, as 32 hexadecimal digits; empty where there is nothing below. */
+export type TreeHash = string;
+
+/** The first 16 bytes of SHA-256 over the concatenated parts. Parts hold no lengths: callers frame them. */
+export type HashParts = (parts: readonly string[]) => TreeHash;
+
+/** Up to `treeDepth` hexadecimal digits, the first ones of the hash of a subject. */
+export type Prefix = string;
+
+export const treeDepth = 3;
+export const treeHashLength = 32;
+
+/** Tells a record from all others: four digits of its subject's hash, of which three lead to its leaf, and 16 bytes of its digest. */
+export type RecordRef = string;
+
+export const recordRefLength = 36;
+const leafDigitsCount = recordRefLength - treeHashLength;
+
+export interface TreeRoot {
+  /** First expiry epoch that the hash covers; what does not expire it always covers. */
+  readonly since: number;
+  readonly root: TreeHash;
+  /** Records below. */
+  readonly entries: number;
+}
+
+export interface Top {
+  readonly epoch: number;
+  readonly hash: TreeHash;
+}
+
+export const nibbles = [...'0123456789abcdef'] as const;
+
+interface Shelved {
+  readonly subject: NodeId;
+  readonly epoch: number;
+  readonly records: readonly VerifiedRecord[];
+}
+
+interface Subtree {
+  /** Those that are not void, by prefix. */
+  readonly hashes: Map<Prefix, TreeHash>;
+  subjectsCount: number;
+  recordsCount: number;
+}
+
+export class RecordTree {
+  readonly #hash: HashParts;
+  /** Subjects by leaf, all epochs together. */
+  readonly #shelves = new Map<Prefix, Shelved[]>();
+  readonly #subtrees = new Map<number, Subtree>();
+  /** Roots by first epoch, until something changes. */
+  readonly #roots = new Map<number, TreeRoot>();
+
+  constructor(components: { readonly hash: HashParts }) {
+    this.#hash = components.hash;
+  }
+
+  /** All records about a subject from now on; none takes it out. */
+  put(
+    subjectHash: SubjectHash,
+    subject: NodeId,
+    records: readonly VerifiedRecord[],
+    epoch: number = standing,
+  ): void {
+    const leaf = subjectHash.slice(0, treeDepth);
+    const shelf = this.#shelves.get(leaf) ?? [];
+    const held = shelf.findIndex(each => each.subject === subject);
+    const before = shelf[held];
+    if (before !== undefined) this.#count(before, -1, leaf);
+    const after: Shelved | undefined = records.length > 0 ? { subject, epoch, records } : undefined;
+    if (after !== undefined) this.#count(after, 1, leaf);
+    shelf.splice(held < 0 ? shelf.length : held, held < 0 ? 0 : 1, ...(after === undefined ? [] : [after]));
+    if (shelf.length === 0) this.#shelves.delete(leaf);
+    else this.#shelves.set(leaf, shelf);
+    this.#roots.clear();
+  }
+
+  root(since: number): TreeRoot {
+    let root = this.#roots.get(since);
+    if (root !== undefined) return root;
+    let entries = 0;
+    for (const [epoch, { recordsCount }] of this.#subtrees) {
+      if (epoch === standing || epoch >= since) entries += recordsCount;
+    }
+    root = { since, root: rootOf(this.#hash, this.tops(since)), entries };
+    // Whoever compares names its own first epoch; honest ones name two or three.
+    if (this.#roots.size >= 8) this.#roots.clear();
+    this.#roots.set(since, root);
+    return root;
+  }
+
+  /** What the root is made of, by epoch. */
+  tops(since: number): readonly Top[] {
+    return [...this.#subtrees.keys()]
+      .filter(epoch => epoch === standing || epoch >= since)
+      .sort((a, b) => a - b)
+      .map(epoch => ({ epoch, hash: this.node(epoch, '') }));
+  }
+
+  /** Empty when nothing is below. */
+  node(epoch: number, prefix: Prefix): TreeHash {
+    const subtree = this.#subtrees.get(epoch);
+    if (subtree === undefined) return '';
+    const kept = subtree.hashes.get(prefix);
+    if (kept !== undefined) return kept;
+    const hash =
+      prefix.length === treeDepth
+        ? leafHashOf(this.#hash, this.leaf(epoch, prefix))
+        : nodeHashOf(this.#hash, this.children(epoch, prefix));
+    subtree.hashes.set(prefix, hash);
+    return hash;
+  }
+
+  /** The sixteen below, empty ones included. */
+  children(epoch: number, prefix: Prefix): readonly TreeHash[] {
+    return nibbles.map(nibble => this.node(epoch, prefix + nibble));
+  }
+
+  /** What a leaf commits to: 16 bytes of each digest, sorted. */
+  leaf(epoch: number, prefix: Prefix): readonly TreeHash[] {
+    const digests: TreeHash[] = [];
+    for (const shelved of this.#shelves.get(prefix) ?? []) {
+      if (shelved.epoch !== epoch) continue;
+      for (const { digest } of shelved.records) digests.push(digest.slice(0, treeHashLength));
+    }
+    return digests.sort();
+  }
+
+  /** All records below. */
+  refs(epoch: number, prefix: Prefix): readonly RecordRef[] {
+    if (this.node(epoch, prefix) === '') return [];
+    if (prefix.length === treeDepth) return this.leaf(epoch, prefix).map(digest => recordRef(prefix, digest));
+    return nibbles.flatMap(nibble => this.refs(epoch, prefix + nibble));
+  }
+
+  /** One hash over what is below a prefix in all epochs that are compared; empty when nothing is. */
+  part(since: number, prefix: Prefix): TreeHash {
+    const tops = this.tops(since)
+      .map(({ epoch }) => ({ epoch, hash: this.node(epoch, prefix) }))
+      .filter(({ hash }) => hash !== '');
+    return tops.length === 0 ? '' : rootOf(this.#hash, tops);
+  }
+
+  recordsBelow(since: number, prefix: Prefix): readonly VerifiedRecord[] {
+    const found: VerifiedRecord[] = [];
+    for (const [leaf, shelf] of this.#shelves) {
+      if (!leaf.startsWith(prefix)) continue;
+      for (const { epoch, records } of shelf)
+        if (epoch === standing || epoch >= since) found.push(...records);
+    }
+    return found;
+  }
+
+  /** Whatever epoch it is in. */
+  find(ref: RecordRef): VerifiedRecord | undefined {
+    const digest = digestOf(ref);
+    for (const { records } of this.#shelves.get(ref.slice(0, treeDepth)) ?? []) {
+      const found = records.find(record => record.digest.startsWith(digest));
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  }
+
+  #count({ epoch, records }: Shelved, sign: 1 | -1, leaf: Prefix): void {
+    let subtree = this.#subtrees.get(epoch);
+    if (subtree === undefined) {
+      subtree = { hashes: new Map(), subjectsCount: 0, recordsCount: 0 };
+      this.#subtrees.set(epoch, subtree);
+    }
+    subtree.subjectsCount += sign;
+    subtree.recordsCount += sign * records.length;
+    if (subtree.subjectsCount === 0) this.#subtrees.delete(epoch);
+    for (let length = 0; length <= treeDepth; length++) subtree.hashes.delete(leaf.slice(0, length));
+  }
+}
+
+export function recordRef(leaf: Prefix, digest: string): RecordRef {
+  return leaf.padEnd(leafDigitsCount, '0') + digest.slice(0, treeHashLength);
+}
+
+/** The part of a digest that a reference holds. */
+export function digestOf(ref: RecordRef): TreeHash {
+  return ref.slice(leafDigitsCount);
+}
+
+/** @param tops - Sorted by epoch, none empty. */
+export function rootOf(hash: HashParts, tops: readonly Top[]): TreeHash {
+  return hash(['root', ...tops.map(top => `${top.epoch.toString(16).padStart(14, '0')}${top.hash}`)]);
+}
+
+export function nodeHashOf(hash: HashParts, children: readonly TreeHash[]): TreeHash {
+  const parts = ['node'];
+  for (let i = 0; i < children.length; i++) {
+    if (children[i] !== '') parts.push(nibbles[i] as string, children[i] as TreeHash);
+  }
+  return parts.length === 1 ? '' : hash(parts);
+}
+
+/** @param digests - Sorted. */
+export function leafHashOf(hash: HashParts, digests: readonly TreeHash[]): TreeHash {
+  return digests.length === 0 ? '' : hash(['leaf', ...digests]);
+}
