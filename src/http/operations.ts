@@ -55,7 +55,7 @@ const errorNames: Readonly<Record<number, string>> = {
   431: 'The headers are too large',
   500: 'A bug in Firsthand',
   503: 'Not now: starting, stopping, or without the majority that was required; see Retry-After',
-  507: 'The table is full',
+  507: 'The table, the outbox or the disk is full',
 };
 
 const flag = Type.Enum(['true', 'false', '1', '0']);
