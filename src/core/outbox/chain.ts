@@ -69,7 +69,7 @@ export function damageOf(
 }
 
 /** Whether the heads that are left are all there were, each as it was last written. */
-export function isSealed(seal: Seal | undefined, heads: Iterable<QueueHead>): boolean {
+export function isSealed(seal: Seal | undefined, heads: Iterable<Seal>): boolean {
   let { count, sum } = emptySeal;
   for (const head of heads) {
     count += head.count;

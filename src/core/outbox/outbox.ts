@@ -123,7 +123,12 @@ export class Outbox {
       else queue.push(delivery);
     }
     const heads = new Map(stored.heads.map(head => [head.receiver, head]));
-    const isWhole = isSealed(stored.seal, stored.heads);
+    // A queue whose head alone is gone still adds up, so that the others are not taken for damaged with it.
+    const headless = stored.deliveries.filter(({ receiver }) => !heads.has(receiver));
+    const isWhole = isSealed(stored.seal, [
+      ...stored.heads,
+      ...headless.map(delivery => ({ count: 1, sum: this.#components.linkOf(delivery) })),
+    ]);
     const operations: StoreOperation[] = [];
     const effects: Effect[] = [];
     for (const [receiver, unsorted] of byReceiver) {
@@ -358,7 +363,7 @@ export class Outbox {
       ];
     }
     this.#counts.failed += 1;
-    lane.health.failed(latencyMs, outcome.detail, outcome.retryAfterMs ?? 0, now.monoMs);
+    lane.health.failed(outcome.detail, outcome.retryAfterMs ?? 0, now.monoMs);
     // So that the pauses go on where they stood after a restart.
     return lane.queue.count === 0 ? [] : [this.#persist(lane, [])];
   }

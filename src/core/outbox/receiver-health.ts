@@ -87,8 +87,7 @@ export class ReceiverHealth {
     this.#nextTryMonoMs = monoMs;
   }
 
-  failed(latencyMs: number, error: string, retryAfterMs: number, monoMs: number): void {
-    this.#measure(latencyMs);
+  failed(error: string, retryAfterMs: number, monoMs: number): void {
     this.#failures += 1;
     this.#lastError = error;
     const askedMs = Math.min(retryAfterMs, this.#settings.retryAfterMaxMs);
