@@ -1,5 +1,12 @@
 /** The JSON that an agent answers with, as this side sees it. */
-import type { AgentEvent, DetectorView, ListedStatus, RecordView, SubjectView } from '../core/view.ts';
+import type {
+  AgentEvent,
+  DetectorView,
+  ListedStatus,
+  OutboxView,
+  RecordView,
+  SubjectView,
+} from '../core/view.ts';
 import type { ClockView, DoctorCheck, MeshView, StatusView } from '../runtime/agent-port.ts';
 
 /** On the wire the agent's views have their own keys in snake_case, nothing else changes. */
@@ -42,6 +49,7 @@ export type StatusBody = SnakeCased<StatusView>;
 export type ClockBody = SnakeCased<ClockView>;
 export type MeshBody = SnakeCased<MeshView>;
 export type DetectorBody = SnakeCased<DetectorView>;
+export type OutboxBody = SnakeCased<OutboxView>;
 export type PartitionBody = DetectorBody['partition'];
 
 export interface DoctorBody {

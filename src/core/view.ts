@@ -274,7 +274,8 @@ export interface OutboxView {
   readonly bytesMax: number;
   readonly counts: OutboxCounts;
   readonly receivers: readonly OutboxRow[];
-  /** Newest first. */
+  readonly deadLettersCount: number;
+  /** The latest of them, newest first. */
   readonly deadLetters: readonly DeadLetter[];
   /** Receivers whose queue was found damaged at start. */
   readonly damaged: readonly Receiver[];

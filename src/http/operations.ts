@@ -2,6 +2,7 @@
 import { type TSchema, Type } from 'typebox';
 import { nodeTypes } from '../core/record/node.ts';
 import { detectorSchema, doctorSchema } from './detector-schemas.ts';
+import { outboxSchema } from './outbox-schemas.ts';
 import * as schemas from './schemas.ts';
 
 export interface OperationSchema {
@@ -232,6 +233,11 @@ export const operations = {
     tags: ['inspect'],
     summary: 'How every agent answers, who accuses whom, and how hosted backends pass their checks',
     response: { 200: json('The failure detector', detectorSchema), ...errors(401, 429, 503) },
+  },
+  outbox: {
+    tags: ['inspect'],
+    summary: 'Deliveries that one receiver must confirm: a row per receiver, and what did not arrive',
+    response: { 200: json('The outbox', outboxSchema), ...errors(401, 429, 503) },
   },
   doctor: {
     tags: ['inspect'],

@@ -69,6 +69,12 @@ export function viewRoutes(agent: AgentPort): readonly Route[] {
       handle: (_request, reply) => reply.send(snakeKeys(agent.detector())),
     },
     {
+      operation: 'outbox',
+      method: 'GET',
+      paths: ['/outbox'],
+      handle: (_request, reply) => reply.send(snakeKeys(agent.outbox())),
+    },
+    {
       operation: 'doctor',
       method: 'GET',
       paths: ['/doctor'],

@@ -11,6 +11,7 @@ import type {
   DetectorView,
   LivenessState,
   NodeView,
+  OutboxView,
   PartitionView,
   SubjectView,
 } from '../core/view.ts';
@@ -169,6 +170,7 @@ export interface AgentPort {
   /** Which part of the cluster this agent speaks for; cheap enough for every answer. */
   partition(): PartitionView;
   detector(): DetectorView;
+  outbox(): OutboxView;
   /** Looks for what is wrong; takes a few seconds. */
   doctor(): Promise<readonly DoctorCheck[]>;
   subject(id: NodeId): SubjectView | undefined;

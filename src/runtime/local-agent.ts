@@ -3,7 +3,7 @@ import type { Protocol } from '../core/protocol.ts';
 import { isHealthSubject } from '../core/record/health.ts';
 import type { NodeId } from '../core/record/node.ts';
 import { compareText, type PeerId, type VerifiedRecord } from '../core/record/record.ts';
-import type { DetectorView, PartitionView, RecordView, SubjectView } from '../core/view.ts';
+import type { DetectorView, OutboxView, PartitionView, RecordView, SubjectView } from '../core/view.ts';
 import { FirsthandError } from '../errors.ts';
 import type {
   AgentIdentity,
@@ -99,6 +99,10 @@ export class LocalAgent implements AgentPort {
   detector(): DetectorView {
     const { protocol, clock } = this.#components;
     return detectorView(this.#components.profile, protocol, clock.now());
+  }
+
+  outbox(): OutboxView {
+    return this.#components.protocol.outbox.views(this.#components.clock.now());
   }
 
   doctor(): Promise<readonly DoctorCheck[]> {
@@ -221,7 +225,9 @@ export class LocalAgent implements AgentPort {
         ok: protocol.storeIsWell,
         detail: protocol.storeIsWell
           ? 'writes succeed'
-          : 'the database refuses writes; they are tried again every second',
+          : protocol.storeProblem === 'STORE_FULL'
+            ? 'the disk is full; writes are tried again every second'
+            : 'the database refuses writes; they are tried again every second',
       },
       {
         name: 'network',
@@ -303,6 +309,11 @@ export class LocalAgent implements AgentPort {
     else if (suspect.length > 0) findings.push(`not reachable at the moment: ${named(suspect)}`);
     if (dead.length > 0) {
       findings.push(`dead: ${named(dead)}; 'firsthand remove ID' takes out for good who does not come back`);
+    }
+    const stuck = this.outbox().receivers.filter(({ state }) => state === 'stuck');
+    for (const { receiver, depth, lastError } of stuck) {
+      const why = lastError === undefined ? '' : `: ${lastError}`;
+      findings.push(`${receiver} takes none of ${depth} deliveries${why}`);
     }
     const unhealthy = this.listing.nodes().filter(({ status }) => status === 'unhealthy');
     if (unhealthy.length > 0)

@@ -21,6 +21,9 @@ export interface OutboxCounts {
   readonly turnedAway: number;
 }
 
+/** Shown of the dead letters. */
+const lettersMaxCount = 100;
+
 export interface OutboxTotals {
   readonly count: number;
   readonly bytes: number;
@@ -39,7 +42,8 @@ export function outboxView(totals: OutboxTotals, lanes: Iterable<Lane>, now: Now
     bytesMax: settings.bytesMax,
     counts,
     receivers: [...lanes].map(lane => row(lane, now)).sort((a, b) => compareText(a.receiver, b.receiver)),
-    deadLetters,
+    deadLettersCount: deadLetters.length,
+    deadLetters: deadLetters.slice(0, lettersMaxCount),
     damaged: [...damaged].sort(compareText),
   };
 }
