@@ -49,6 +49,14 @@ interface Waiting {
   readonly reject: (error: FirsthandError) => void;
 }
 
+/**
+ * Opening again writes what is in the log to a table. At most two buffers of it are in there, and they have to
+ * fit into the ballast: with the engine's own four megabytes a full disk stayed closed.
+ */
+function writeBuffer(ballastBytes: number) {
+  return ballastBytes === 0 ? {} : { writeBufferSize: Math.min(4_194_304, Math.floor((3 * ballastBytes) / 8)) };
+}
+
 const rowsPerReadCount = 1_000;
 const readAheadBytes = 256 * 1_024;
 
@@ -78,6 +86,7 @@ export class LevelStore implements Store {
     const database: Database = new Level(storeLocation(options.directory), {
       valueEncoding: 'buffer',
       compression: false,
+      ...writeBuffer(options.ballastBytes ?? 0),
     }) as Database;
     try {
       await database.open();
