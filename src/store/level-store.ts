@@ -54,7 +54,9 @@ interface Waiting {
  * fit into the ballast: with the engine's own four megabytes a full disk stayed closed.
  */
 function writeBuffer(ballastBytes: number) {
-  return ballastBytes === 0 ? {} : { writeBufferSize: Math.min(4_194_304, Math.floor((3 * ballastBytes) / 8)) };
+  return ballastBytes === 0
+    ? {}
+    : { writeBufferSize: Math.min(4_194_304, Math.floor((3 * ballastBytes) / 8)) };
 }
 
 const rowsPerReadCount = 1_000;
