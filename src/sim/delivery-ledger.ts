@@ -1,5 +1,5 @@
 /** The plain truth about deliveries, kept beside the outboxes, and what must hold between the two. */
-import type { Receiver } from '../core/outbox/delivery.ts';
+import type { DeadLetter, Receiver } from '../core/outbox/delivery.ts';
 import type { SimAgent } from './agent.ts';
 import type { PostOffice } from './post.ts';
 
@@ -45,6 +45,12 @@ export class Ledger {
       if (count > entriesMaxCount) this.#found.add(`${agent.id} keeps ${count} deliveries`);
       if (damagedReceivers.size > 0) this.#found.add(`${agent.id} found a queue damaged`);
     }
+  }
+
+  /** No receiver here refuses anything for good, and no disk is damaged: whatever is dead has expired. */
+  buried(letters: readonly DeadLetter[]): void {
+    for (const { digest, reason } of letters)
+      if (reason !== 'expired') this.#found.add(`${digest} is dead: ${reason}`);
   }
 
   /** @param dead - Digests of the dead letters. */

@@ -173,7 +173,9 @@ class OutboxSimulation {
   /** Read from the disks, where they must be. */
   async #dead(): Promise<ReadonlySet<string>> {
     const states = await Promise.all(this.#agents.map(({ disk }) => disk.open().load()));
-    return new Set(states.flatMap(({ outbox }) => outbox.deadLetters.map(({ digest }) => digest)));
+    const letters = states.flatMap(({ outbox }) => outbox.deadLetters);
+    this.#ledger.buried(letters);
+    return new Set(letters.map(({ digest }) => digest));
   }
 
   async #do(name: string, action: () => void | Promise<void>): Promise<void> {
