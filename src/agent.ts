@@ -17,11 +17,13 @@ import { SignedProbeCodec } from './identity/probe-codec.ts';
 import { SignedRecordCodec } from './identity/record-codec.ts';
 import { treeHash } from './identity/tree-hash.ts';
 import type { AgentPort } from './runtime/agent-port.ts';
+import { Deliverers } from './runtime/deliverers.ts';
 import { Doctor } from './runtime/doctor.ts';
 import { Driver } from './runtime/driver.ts';
 import { RecentEvents } from './runtime/event-log.ts';
 import { LocalAgent } from './runtime/local-agent.ts';
 import { LoopDelay } from './runtime/loop-delay.ts';
+import { linkOf } from './runtime/outbox-link.ts';
 import type { HealthChecker, Network } from './runtime/ports.ts';
 import { systemClock, systemRandom } from './runtime/system.ts';
 import type { Log } from './telemetry/log.ts';
@@ -94,7 +96,10 @@ async function assemble(
 
   const { LevelStore } = await import('./store/level-store.ts');
   const directory = settings.identity.dataDir;
-  const store = await LevelStore.open({ directory, durability: settings.store.durability }, { log });
+  const store = await LevelStore.open(
+    { directory, durability: settings.store.durability, ballastBytes: settings.store.ballastBytes },
+    { log },
+  );
   stops.push(() => store.close());
   const key = await openKeyFile({ directory });
   const stored = await store.load();
@@ -113,6 +118,7 @@ async function assemble(
     {
       seal: draft => codec.seal(draft),
       sealClaim: draft => probeCodec.sealClaim(draft),
+      linkOf,
       random: systemRandom,
       hash: treeHash,
     },
@@ -137,6 +143,8 @@ async function assemble(
   const probes = new ProbeSocket({ metrics: netMetrics });
   const checker = healthChecker(settings, metrics);
   stops.push(() => checker.stop());
+  const deliverers = new Deliverers({ clock: systemClock });
+  stops.push(() => deliverers.stop());
   const driver = new Driver(
     { cluster, seeds: settings.net.seeds, intake: intakeSettings(settings) },
     {
@@ -147,6 +155,7 @@ async function assemble(
       probes,
       store,
       checker,
+      deliverer: deliverers,
       clock: systemClock,
       events,
       observer: observer({
@@ -305,7 +314,7 @@ function healthChecker({ health }: Settings, metrics: MetricRegistry): HealthChe
 }
 
 function protocolSettings(settings: Settings): Partial<ProtocolSettings> {
-  const { peering, membership, records, gossip, health } = settings;
+  const { peering, membership, records, gossip, store, health } = settings;
   return {
     peering: {
       fullMeshMaxCount: peering.fullMeshMaxCount,
@@ -329,6 +338,11 @@ function protocolSettings(settings: Settings): Partial<ProtocolSettings> {
       failureThreshold: health.failureThreshold,
       recoveryThreshold: health.recoveryThreshold,
       inFlightMaxCount: health.healthChecksMaxCount,
+    },
+    outbox: {
+      entriesMaxCount: store.outboxMaxCount,
+      bytesMax: store.outboxMaxBytes,
+      ageMaxMs: store.outboxMaxAgeMs,
     },
     joinTimeoutMs: gossip.joinTimeoutMs,
     retentionMs: {

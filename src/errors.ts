@@ -54,6 +54,7 @@ const catalogue = {
     text: 'the key of this agent is proved to have signed contradictory records; start it with a new data directory',
   },
   REGISTRY_FULL: { done: 'no', retry: true, text: 'this agent hosts as many entries as it may' },
+  OUTBOX_FULL: { done: 'no', retry: true, text: 'as many deliveries wait to be taken as may' },
   NOT_READY: { done: 'no', retry: true, text: 'the agent is starting or stopping' },
   INTERNAL: { done: 'unknown', retry: false, text: 'a bug in Firsthand; the log has the details' },
 
@@ -67,6 +68,7 @@ const catalogue = {
   STORE_LOCKED: { done: 'no', retry: false, text: 'another process holds the data directory' },
   STORE_CORRUPT: { done: 'no', retry: false, text: 'the database is damaged' },
   STORE_TOO_NEW: { done: 'no', retry: false, text: 'the database was written by a later version' },
+  STORE_FULL: { done: 'unknown', retry: true, text: 'the disk of the data directory is full' },
   STORE_FAILED: { done: 'unknown', retry: true, text: 'the database refused a write' },
 
   // The CLI as a client.

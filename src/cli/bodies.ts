@@ -3,6 +3,7 @@ import type {
   AgentEvent,
   DetectorView,
   ListedStatus,
+  OutboxView,
   RecordView,
   SubjectView,
   SyncView,
@@ -54,6 +55,7 @@ export type DetectorBody = SnakeCased<DetectorView>;
 export type SyncBody = SnakeCased<SyncView>;
 export type SyncAgreementBody = SyncBody['agreement'];
 export type TreeRowBody = SnakeCased<TreeRow>;
+export type OutboxBody = SnakeCased<OutboxView>;
 export type PartitionBody = DetectorBody['partition'];
 
 export interface TreeBody {

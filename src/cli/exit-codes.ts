@@ -43,6 +43,7 @@ const byErrorCode: Readonly<Record<ErrorCode, ExitCode>> = {
   RATE_LIMITED: failure,
   QUARANTINED: failure,
   REGISTRY_FULL: failure,
+  OUTBOX_FULL: failure,
   NOT_READY: failure,
   INTERNAL: failure,
 
@@ -55,6 +56,7 @@ const byErrorCode: Readonly<Record<ErrorCode, ExitCode>> = {
   STORE_LOCKED: failure,
   STORE_CORRUPT: failure,
   STORE_TOO_NEW: failure,
+  STORE_FULL: failure,
   STORE_FAILED: failure,
 
   AGENT_UNREACHABLE: unreachable,

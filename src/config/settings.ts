@@ -8,6 +8,7 @@
  */
 import { defaultCheckSettings } from '../core/backends/checks.ts';
 import { defaultHostingSettings } from '../core/hosting/hosting.ts';
+import { defaultOutboxSettings } from '../core/outbox/settings.ts';
 import { defaultPeeringSettings } from '../core/peering/peering.ts';
 import { defaultGossipSettings, defaultProtocolSettings } from '../core/protocol.ts';
 import { defaultLedgerLimits } from '../core/record/ledger.ts';
@@ -359,6 +360,30 @@ export const schema = {
       default: 'process',
       help: 'What an acknowledged write survives: `process` the death of the process, `power` also that of the machine (one disk flush a write).',
       basis: 'measured',
+    }),
+    ballastBytes: setting({
+      kind: integer({ min: 0, max: 1_073_741_824, unit: 'bytes' }),
+      default: 1_048_576,
+      help: 'Room that is kept on the disk for cleaning up when it is full; 0 is none.',
+      basis: 'guess',
+    }),
+    outboxMaxCount: setting({
+      kind: integer({ min: 10, max: 1_000_000 }),
+      default: defaultOutboxSettings.entriesMaxCount,
+      help: 'Deliveries that wait for their receivers; a tenth is reserved for critical ones.',
+      basis: 'derived',
+    }),
+    outboxMaxBytes: setting({
+      kind: integer({ min: 65_536, max: 4_294_967_296, unit: 'bytes' }),
+      default: defaultOutboxSettings.bytesMax,
+      help: 'The same for their size together.',
+      basis: 'guess',
+    }),
+    outboxMaxAgeMs: setting({
+      kind: integer({ min: second, max: 30 * 24 * hour, unit: 'ms' }),
+      default: defaultOutboxSettings.ageMaxMs,
+      help: 'How long a delivery may wait; then it is a dead letter.',
+      basis: 'derived',
     }),
   },
 

@@ -6,6 +6,14 @@
  */
 import type { ErrorCode, ErrorDetails } from '../errors.ts';
 import type { CheckOutcome } from './backends/outcome.ts';
+import type { QueueHead, Seal } from './outbox/chain.ts';
+import type {
+  DeadLetter,
+  DeliveryOutcome,
+  DeliveryRequest,
+  Receiver,
+  StoredDelivery,
+} from './outbox/delivery.ts';
 import type { Dial } from './peering/peering.ts';
 import type { FloorEntry } from './record/floor.ts';
 import type { NodeFields, NodeId } from './record/node.ts';
@@ -51,7 +59,9 @@ export type Input =
   | { readonly type: 'depart'; readonly ticket: Ticket; readonly forGood: boolean }
   /** An operator takes an agent out that is gone. */
   | { readonly type: 'remove'; readonly ticket: Ticket; readonly id: NodeId }
-  | { readonly type: 'store-health'; readonly ok: boolean }
+  /** Something that one receiver must confirm; answered once it is durable. */
+  | { readonly type: 'enqueue'; readonly ticket: Ticket; readonly request: DeliveryRequest }
+  | { readonly type: 'store-health'; readonly ok: boolean; readonly problem?: StoreProblem }
   | {
       readonly type: 'records-received';
       readonly from: PeerId;
@@ -94,7 +104,19 @@ export type Input =
       readonly source: 'mdns' | 'dht' | 'store';
     }
   /** The answer to the `check` with this key. */
-  | { readonly type: 'checked'; readonly key: string; readonly outcome: CheckOutcome };
+  | { readonly type: 'checked'; readonly key: string; readonly outcome: CheckOutcome }
+  /** How the `deliver` with this number ended. */
+  | {
+      readonly type: 'delivered';
+      readonly id: number;
+      readonly outcome: DeliveryOutcome;
+      readonly latencyMs: number;
+    }
+  /** What was enqueued for a receiver, up to this one, is durable. */
+  | { readonly type: 'outbox-written'; readonly receiver: Receiver; readonly sequence: number };
+
+/** Why the store takes nothing: there is no room, or anything else. */
+export type StoreProblem = 'STORE_FULL' | 'STORE_FAILED';
 
 /** Why something that arrived was not taken in. */
 export type Refusal =
@@ -137,6 +159,13 @@ export type StoreOperation =
   | { readonly type: 'delete-reachability'; readonly peer: PeerId }
   | { readonly type: 'put-removal'; readonly claim: VerifiedClaim }
   | { readonly type: 'delete-removal'; readonly peer: PeerId }
+  | { readonly type: 'put-delivery'; readonly delivery: StoredDelivery }
+  | { readonly type: 'delete-delivery'; readonly receiver: Receiver; readonly sequence: number }
+  | { readonly type: 'put-queue'; readonly head: QueueHead }
+  | { readonly type: 'delete-queue'; readonly receiver: Receiver }
+  | { readonly type: 'put-outbox-seal'; readonly seal: Seal }
+  | { readonly type: 'put-dead-letter'; readonly letter: DeadLetter }
+  | { readonly type: 'delete-dead-letter'; readonly number: number }
   | { readonly type: 'put-meta'; readonly name: MetaName; readonly value: number };
 
 export type Reply =
@@ -173,6 +202,17 @@ export type Effect =
    * it begins with `backend:` for a hosted backend, with `peer:` for another agent.
    */
   | { readonly type: 'check'; readonly key: string; readonly host: string; readonly port: number }
+  /** Hand this to its receiver; answered by one `delivered` with the same number. */
+  | {
+      readonly type: 'deliver';
+      readonly receiver: Receiver;
+      readonly id: number;
+      readonly kind: string;
+      readonly payload: Uint8Array;
+      readonly digest: string;
+    }
+  /** Follows a write: comes back as `outbox-written`. */
+  | { readonly type: 'written'; readonly receiver: Receiver; readonly sequence: number }
   | {
       readonly type: 'wake';
       readonly afterMs: number;
@@ -204,4 +244,8 @@ export type CoreLogEvent =
   | 'sync_lied'
   | 'partition_suspected'
   | 'partition_healed'
-  | 'isolated';
+  | 'isolated'
+  | 'outbox_queue_damaged'
+  | 'outbox_receiver_stuck'
+  | 'outbox_receiver_recovered'
+  | 'outbox_undelivered';

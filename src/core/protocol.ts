@@ -7,12 +7,24 @@
 import { unreachable } from '../errors.ts';
 import { BackendHealth } from './backends/backend-health.ts';
 import type { CheckSettings } from './backends/checks.ts';
-import type { CoreLogEvent, Effect, Input, Refusal, StoreOperation, Ticket, Wake } from './effects.ts';
+import type {
+  CoreLogEvent,
+  Effect,
+  Input,
+  Refusal,
+  StoreOperation,
+  StoreProblem,
+  Ticket,
+  Wake,
+} from './effects.ts';
 import { RateLimit } from './gossip/rate-limit.ts';
 import { Hosting, type HostingSettings } from './hosting/hosting.ts';
 import { Links } from './membership/links.ts';
 import { PartitionWatch } from './membership/partition.ts';
 import { Retirement } from './membership/retirement.ts';
+import type { DeliveryRequest, LinkOf } from './outbox/delivery.ts';
+import { emptyStoredOutbox, Outbox, type StoredOutbox } from './outbox/outbox.ts';
+import type { OutboxSettings } from './outbox/settings.ts';
 import { Peering, type PeeringSettings } from './peering/peering.ts';
 import { type Random, randomIndex } from './random.ts';
 import { Author, type Seal } from './record/author.ts';
@@ -71,6 +83,7 @@ export interface ProtocolSettings {
   readonly sync: Partial<SyncSettings>;
   readonly gossip: Partial<GossipSettings>;
   readonly checks: Partial<CheckSettings>;
+  readonly outbox: Partial<OutboxSettings>;
   /** How long a starting agent looks for a peer to learn from before it calls itself ready, ms. */
   readonly joinTimeoutMs: number;
   /** How long an agent that is dead or has left is remembered, ms, by its type. Bootstrap agents are never forgotten. */
@@ -85,6 +98,7 @@ export const defaultProtocolSettings: ProtocolSettings = {
   sync: {},
   gossip: {},
   checks: {},
+  outbox: {},
   joinTimeoutMs: 3_000, // Guess: a few dials that time out; alone is a normal state.
   retentionMs: { proxy: 24 * 3_600_000, backend: 24 * 3_600_000, governator: 24 * 3_600_000 }, // Serf tries for 24 h.
 };
@@ -109,6 +123,7 @@ export interface Restored {
   readonly proofs: readonly { readonly first: VerifiedRecord; readonly second: VerifiedRecord }[];
   readonly reachability: ReadonlyMap<PeerId, StoredReachability>;
   readonly removals: readonly VerifiedClaim[];
+  readonly outbox?: StoredOutbox;
   readonly aliveAtMs: number | undefined;
 }
 
@@ -140,6 +155,7 @@ export class Protocol {
   readonly agreement: Agreement;
   readonly hosting: Hosting;
   readonly backends: BackendHealth;
+  readonly outbox: Outbox;
   readonly author: Author;
   readonly #options: ProtocolOptions;
   readonly #settings: ProtocolSettings;
@@ -152,7 +168,7 @@ export class Protocol {
   /** What our own entry says, once the agent has started. */
   #own: { readonly node: NodeFields; readonly agent: AgentContact } | undefined;
   #phase: 'starting' | 'ready' | 'stopping' = 'starting';
-  #storeIsWell = true;
+  #storeProblem: StoreProblem | undefined;
   #hasListeners = false;
   readonly #due = new Map<string, number>();
   #startedMonoMs = 0;
@@ -166,6 +182,8 @@ export class Protocol {
     components: {
       readonly seal: Seal;
       readonly sealClaim: (draft: ClaimDraft) => VerifiedClaim;
+      /** Links the deliveries of the outbox. */
+      readonly linkOf: LinkOf;
       readonly random: Random;
       readonly hash: HashParts;
     },
@@ -213,6 +231,11 @@ export class Protocol {
       say: (record, now) => this.hosting.say(record, now, []),
       renew: (id, now) => this.hosting.renew(id, now),
     });
+    this.outbox = new Outbox(this.#settings.outbox, {
+      random: components.random,
+      linkOf: components.linkOf,
+      storeProblem: () => this.#storeProblem,
+    });
     this.peering = new Peering(this.#settings.peering, {
       self,
       random: components.random,
@@ -248,7 +271,12 @@ export class Protocol {
   }
 
   get storeIsWell(): boolean {
-    return this.#storeIsWell;
+    return this.#storeProblem === undefined;
+  }
+
+  /** Why the store takes nothing at the moment. */
+  get storeProblem(): StoreProblem | undefined {
+    return this.#storeProblem;
   }
 
   /** The agent that goes by this key, as its own record says. */
@@ -302,6 +330,7 @@ export class Protocol {
     this.retirement.restore(restored.removals);
     this.detector.restore(restored.reachability);
     this.#resumeAfter(restored);
+    const outbox = this.outbox.restore(restored.outbox ?? emptyStoredOutbox, now);
 
     const retentionMs = this.#settings.table.tombstoneRetentionMs ?? 24 * 3_600_000;
     const awayMs = restored.aliveAtMs === undefined ? 0 : now.wallMs - restored.aliveAtMs;
@@ -309,7 +338,7 @@ export class Protocol {
       const operations = restored.records.map(
         ({ subject, author }) => ({ type: 'delete-record', subject, author }) as const,
       );
-      return [{ type: 'persist', operations, then: [] }];
+      return [...outbox, { type: 'persist', operations, then: [] }];
     }
     for (const record of restored.records) {
       if (isOfAgent(record) && record.author !== this.author.peer) this.#meet(record, now);
@@ -318,7 +347,7 @@ export class Protocol {
     this.table.restore(restored.records);
     for (const record of restored.records)
       if (record.author === this.author.peer) this.hosting.adopt(record, now);
-    return [];
+    return outbox;
   }
 
   /** Where the stored epoch was lost and the clock went back, our own records still tell how far we had come. */
@@ -341,8 +370,10 @@ export class Protocol {
         return this.#unlessClosed(input.ticket) ?? this.hosting.deregister(input.ticket, input.id, now);
       case 'depart':
         return this.#depart(input.ticket, input.forGood, now);
+      case 'enqueue':
+        return this.#enqueue(input.ticket, input.request, now);
       case 'store-health':
-        this.#storeIsWell = input.ok;
+        this.#storeProblem = input.ok ? undefined : (input.problem ?? 'STORE_FAILED');
         return [];
       case 'records-received':
         return this.#receive(input, now);
@@ -388,6 +419,10 @@ export class Protocol {
         return this.#dialDue(now);
       case 'checked':
         return [...this.backends.checked(input, now), ...this.#noted(this.detector.checked(input, now), now)];
+      case 'delivered':
+        return this.outbox.settled(input.id, input.outcome, input.latencyMs, now);
+      case 'outbox-written':
+        return this.outbox.written(input.receiver, input.sequence, now);
       case 'tick':
         return this.#tick(now);
       case 'join-overdue':
@@ -509,11 +544,22 @@ export class Protocol {
     ];
   }
 
+  #enqueue(ticket: Ticket, request: DeliveryRequest, now: Now): readonly Effect[] {
+    const done: Effect = { type: 'reply', ticket, reply: { ok: true, changed: true } };
+    const enqueued = this.outbox.enqueue(request, now, [done]);
+    if (enqueued.ok) return enqueued.effects;
+    const { code, text } = enqueued.refusal;
+    return [{ type: 'reply', ticket, reply: { ok: false, code, details: { text } } }];
+  }
+
   #unlessClosed(ticket: Ticket): readonly Effect[] | undefined {
     if (this.#phase !== 'ready') return [refuse(ticket, 'NOT_READY', `the agent is ${this.#phase}`)];
-    return this.#storeIsWell
-      ? undefined
-      : [refuse(ticket, 'STORE_FAILED', 'the database refuses writes at the moment')];
+    if (this.#storeProblem === undefined) return undefined;
+    const text =
+      this.#storeProblem === 'STORE_FULL'
+        ? 'the disk of the data directory is full'
+        : 'the database refuses writes at the moment';
+    return [refuse(ticket, this.#storeProblem, text)];
   }
 
   #receive(input: Extract<Input, { readonly type: 'records-received' }>, now: Now): readonly Effect[] {
@@ -663,6 +709,7 @@ export class Protocol {
     const claims = this.retirement.latest();
     return [
       ...this.#noted(this.detector.linkUp(peer, now), now),
+      ...this.outbox.seen(`peer:${peer}`, now),
       ...(claims.length === 0
         ? []
         : [{ type: 'send', to: peer, message: { type: 'claims', claims } } as const]),
@@ -821,6 +868,7 @@ export class Protocol {
     const effects: Effect[] = [
       { type: 'wake', afterMs: this.detector.nextTickMs(), input: { type: 'tick' }, afterPoll: true },
     ];
+    effects.push(...this.outbox.tick(now));
     if (this.#phase === 'stopping') return effects;
     effects.push(...this.#noted(this.detector.tick(now), now), ...this.#dialDue(now));
     if (this.#phase === 'ready') effects.push(...this.backends.tick(now, tickMaxMs));
@@ -959,7 +1007,7 @@ function wake(afterMs: number, input: Wake): Effect {
   return { type: 'wake', afterMs, input };
 }
 
-function refuse(ticket: Ticket, code: 'NOT_READY' | 'STORE_FAILED', text: string): Effect {
+function refuse(ticket: Ticket, code: 'NOT_READY' | StoreProblem, text: string): Effect {
   return { type: 'reply', ticket, reply: { ok: false, code, details: { text } } };
 }
 

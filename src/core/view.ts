@@ -5,6 +5,9 @@
  */
 
 import type { CheckFailure } from './backends/outcome.ts';
+import type { DeadLetter, Receiver } from './outbox/delivery.ts';
+import type { OutboxCounts } from './outbox/outbox-view.ts';
+import type { BreakerState } from './outbox/receiver-health.ts';
 import type { HybridTime } from './record/hybrid-time.ts';
 import type { NodeFields, NodeId } from './record/node.ts';
 import type { Authority, ContextEntry, Digest, PeerId } from './record/record.ts';
@@ -306,4 +309,44 @@ export interface TreeRow {
   readonly sequence: number;
   readonly digest: Digest;
   readonly kind: RecordView['kind'];
+}
+
+// --- outbox --------------------------------------------------------------------------------------
+
+/** What one receiver still has to get. */
+export interface OutboxRow {
+  readonly receiver: Receiver;
+  /** `stuck`: it has failed to take the oldest for long, which was reported. */
+  readonly state: 'idle' | 'waiting' | 'delivering' | 'stuck';
+  readonly depth: number;
+  /** The same by priority. */
+  readonly critical: number;
+  readonly normal: number;
+  readonly bulk: number;
+  readonly bytes: number;
+  readonly oldestMs?: number;
+  /** Since the agent started, as are `attempts`. */
+  readonly delivered: number;
+  readonly attempts: number;
+  readonly failuresInRow: number;
+  /** Absent while nothing waits or an attempt is under way. */
+  readonly nextTryInMs?: number;
+  readonly breaker: BreakerState;
+  /** Average time to an answer. */
+  readonly responseMs?: number;
+  readonly lastError?: string;
+}
+
+export interface OutboxView {
+  readonly entries: number;
+  readonly entriesMax: number;
+  readonly bytes: number;
+  readonly bytesMax: number;
+  readonly counts: OutboxCounts;
+  readonly receivers: readonly OutboxRow[];
+  readonly deadLettersCount: number;
+  /** The latest of them, newest first. */
+  readonly deadLetters: readonly DeadLetter[];
+  /** Receivers whose queue was found damaged at start. */
+  readonly damaged: readonly Receiver[];
 }

@@ -2,6 +2,7 @@
 import { type TSchema, Type } from 'typebox';
 import { nodeTypes } from '../core/record/node.ts';
 import { detectorSchema, doctorSchema } from './detector-schemas.ts';
+import { outboxSchema } from './outbox-schemas.ts';
 import * as schemas from './schemas.ts';
 import { syncSchema, treeSchema } from './sync-schemas.ts';
 
@@ -56,7 +57,7 @@ const errorNames: Readonly<Record<number, string>> = {
   431: 'The headers are too large',
   500: 'A bug in Firsthand',
   503: 'Not now: starting, stopping, or without the majority that was required; see Retry-After',
-  507: 'The table is full',
+  507: 'The table, the outbox or the disk is full',
 };
 
 const flag = Type.Enum(['true', 'false', '1', '0']);
@@ -253,6 +254,11 @@ export const operations = {
       prefix: Type.Optional(Type.String({ pattern: '^[0-9a-f]{2}$', description: 'Of one part' })),
     }),
     response: { 200: json('`parts`, or with `prefix` `records`', treeSchema), ...errors(400, 401, 429, 503) },
+  },
+  outbox: {
+    tags: ['inspect'],
+    summary: 'Deliveries that one receiver must confirm: a row per receiver, and what did not arrive',
+    response: { 200: json('The outbox', outboxSchema), ...errors(401, 429, 503) },
   },
   doctor: {
     tags: ['inspect'],

@@ -6,6 +6,7 @@ import type { AgentPort } from '../runtime/agent-port.ts';
 import type { Log } from '../telemetry/log.ts';
 import { registerAgentMetrics } from '../telemetry/metrics/agent.ts';
 import { HttpMetrics } from '../telemetry/metrics/http.ts';
+import { registerOutboxMetrics } from '../telemetry/metrics/outbox.ts';
 import { registerProcessMetrics } from '../telemetry/metrics/process.ts';
 import type { MetricRegistry } from '../telemetry/registry.ts';
 import { Vitals } from '../telemetry/vitals.ts';
@@ -70,6 +71,7 @@ export class HttpServer {
     this.#metrics = new HttpMetrics(metrics);
     registerProcessMetrics(metrics, this.#vitals);
     registerAgentMetrics(metrics, agent);
+    registerOutboxMetrics(metrics, agent);
     this.#events = new EventHub(options, { agent, metrics: this.#metrics });
     this.#peers = new PeerList(agent.listing);
     this.#routes = [

@@ -26,6 +26,8 @@ const statuses = {
   STILL_ALIVE: 409,
   RATE_LIMITED: 429,
   REGISTRY_FULL: 507,
+  OUTBOX_FULL: 507,
+  STORE_FULL: 507,
   NOT_READY: 503,
   NO_MAJORITY: 503,
   // The disk refuses; the same registration may be sent again later, or to another agent.

@@ -89,6 +89,12 @@ export function viewRoutes(agent: AgentPort): readonly Route[] {
       },
     },
     {
+      operation: 'outbox',
+      method: 'GET',
+      paths: ['/outbox'],
+      handle: (_request, reply) => reply.send(snakeKeys(agent.outbox())),
+    },
+    {
       operation: 'doctor',
       method: 'GET',
       paths: ['/doctor'],

@@ -11,6 +11,7 @@ import type {
   DetectorView,
   LivenessState,
   NodeView,
+  OutboxView,
   PartitionView,
   SubjectView,
   SyncAgreement,
@@ -180,6 +181,7 @@ export interface AgentPort {
   treeParts(since: number): readonly TreePart[];
   /** The records in one part; `prefix` is two hexadecimal digits. */
   treeRows(since: number, prefix: string): readonly TreeRow[];
+  outbox(): OutboxView;
   /** Looks for what is wrong; takes a few seconds. */
   doctor(): Promise<readonly DoctorCheck[]>;
   subject(id: NodeId): SubjectView | undefined;

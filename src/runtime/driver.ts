@@ -6,6 +6,7 @@
  * while another is being handled (an effect's synchronous consequence) waits for its turn.
  */
 import type { CoreLogEvent, Effect, Input, Refusal, Reply, Ticket } from '../core/effects.ts';
+import type { DeliveryRequest } from '../core/outbox/delivery.ts';
 import type { Protocol } from '../core/protocol.ts';
 import type { NodeFields, NodeId } from '../core/record/node.ts';
 import type { AgentContact, PeerId } from '../core/record/record.ts';
@@ -15,6 +16,7 @@ import type { RecentEvents } from './event-log.ts';
 import { Intake, type IntakeSettings, type Rejection } from './intake.ts';
 import type {
   Clock,
+  Deliverer,
   HealthChecker,
   Network,
   NetworkHandlers,
@@ -49,6 +51,7 @@ export interface DriverComponents {
   readonly probes: ProbePort;
   readonly store: Store;
   readonly checker: HealthChecker;
+  readonly deliverer: Deliverer;
   readonly clock: Clock;
   readonly events: RecentEvents;
   readonly observer: Observer;
@@ -166,6 +169,7 @@ export class Driver {
       proofs,
       reachability: stored.reachability,
       removals: stored.removals.map(wire => probeCodec.trustClaim(wire)).filter(isKnown),
+      outbox: stored.outbox,
       aliveAtMs: stored.meta['alive-at-ms'],
     };
     this.#run(protocol.restore(restored, clock.now()));
@@ -194,6 +198,11 @@ export class Driver {
   /** Takes an agent that is gone out of the cluster. @throws FirsthandError UNKNOWN_NODE, STILL_ALIVE */
   async remove(id: NodeId): Promise<void> {
     await this.#ask(ticket => ({ type: 'remove', ticket, id }));
+  }
+
+  /** Resolves once it is durable, long before it has arrived. @throws FirsthandError OUTBOX_FULL, STORE_FULL, STORE_FAILED */
+  async enqueue(request: DeliveryRequest): Promise<void> {
+    await this.#ask(ticket => ({ type: 'enqueue', ticket, request }));
   }
 
   /** Announces departure; resolves once that is written and handed to the network. */
@@ -250,7 +259,8 @@ export class Driver {
   }
 
   #carryOut(effect: Effect): void {
-    const { network, probes, codec, probeCodec, checker, clock, events, observer } = this.#components;
+    const { network, probes, codec, probeCodec, checker, deliverer, clock, events, observer } =
+      this.#components;
     switch (effect.type) {
       case 'persist':
         return this.#writes.add(effect.operations, effect.then);
@@ -279,6 +289,15 @@ export class Driver {
         const { key } = effect;
         return checker.check(effect, outcome => this.feed({ type: 'checked', key, outcome }));
       }
+      case 'deliver': {
+        const { id } = effect;
+        const sinceMonoMs = clock.now().monoMs;
+        return deliverer.deliver(effect, outcome =>
+          this.feed({ type: 'delivered', id, outcome, latencyMs: clock.now().monoMs - sinceMonoMs }),
+        );
+      }
+      case 'written':
+        return this.feed({ type: 'outbox-written', receiver: effect.receiver, sequence: effect.sequence });
       case 'wake':
         return this.#wake(effect.afterMs, effect.input, effect.afterPoll === true);
       case 'reply':
@@ -326,11 +345,13 @@ export class Driver {
 
   #storeFailed(error: unknown, refused: readonly Effect[]): void {
     this.#components.observer.log('store_write_failed', { error });
+    const isFull = error instanceof FirsthandError && error.code === 'STORE_FULL';
+    const problem = isFull ? 'STORE_FULL' : 'STORE_FAILED';
     for (const effect of refused) {
       if (effect.type !== 'reply') continue;
-      const { text } = errorKind('STORE_FAILED');
-      this.#answer(effect.ticket, { ok: false, code: 'STORE_FAILED', details: { text } });
+      const { text } = errorKind(problem);
+      this.#answer(effect.ticket, { ok: false, code: problem, details: { text } });
     }
-    this.feed({ type: 'store-health', ok: false });
+    this.feed({ type: 'store-health', ok: false, problem });
   }
 }

@@ -5,6 +5,7 @@ import type { NodeId } from '../core/record/node.ts';
 import { compareText, type PeerId, type VerifiedRecord } from '../core/record/record.ts';
 import type {
   DetectorView,
+  OutboxView,
   PartitionView,
   RecordView,
   SubjectView,
@@ -121,6 +122,10 @@ export class LocalAgent implements AgentPort {
 
   treeRows(since: number, prefix: string): readonly TreeRow[] {
     return treeRows(this.#components.protocol, since, prefix);
+  }
+
+  outbox(): OutboxView {
+    return this.#components.protocol.outbox.views(this.#components.clock.now());
   }
 
   doctor(): Promise<readonly DoctorCheck[]> {
@@ -244,7 +249,9 @@ export class LocalAgent implements AgentPort {
         ok: protocol.storeIsWell,
         detail: protocol.storeIsWell
           ? 'writes succeed'
-          : 'the database refuses writes; they are tried again every second',
+          : protocol.storeProblem === 'STORE_FULL'
+            ? 'the disk is full; writes are tried again every second'
+            : 'the database refuses writes; they are tried again every second',
       },
       {
         name: 'network',
@@ -326,6 +333,11 @@ export class LocalAgent implements AgentPort {
     else if (suspect.length > 0) findings.push(`not reachable at the moment: ${named(suspect)}`);
     if (dead.length > 0) {
       findings.push(`dead: ${named(dead)}; 'firsthand remove ID' takes out for good who does not come back`);
+    }
+    const stuck = this.outbox().receivers.filter(({ state }) => state === 'stuck');
+    for (const { receiver, depth, lastError } of stuck) {
+      const why = lastError === undefined ? '' : `: ${lastError}`;
+      findings.push(`${receiver} takes none of ${depth} deliveries${why}`);
     }
     const unhealthy = this.listing.nodes().filter(({ status }) => status === 'unhealthy');
     if (unhealthy.length > 0)

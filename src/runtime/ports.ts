@@ -4,6 +4,8 @@
  */
 import type { CheckOutcome } from '../core/backends/outcome.ts';
 import type { MetaName, StoredContact, StoreOperation } from '../core/effects.ts';
+import type { DeliveryOutcome, Receiver } from '../core/outbox/delivery.ts';
+import type { StoredOutbox } from '../core/outbox/outbox.ts';
 import type { FloorEntry } from '../core/record/floor.ts';
 import type { SubjectHash } from '../core/record/health.ts';
 import type { NodeId } from '../core/record/node.ts';
@@ -147,6 +149,7 @@ export interface StoredState {
   readonly reachability: ReadonlyMap<PeerId, StoredReachability>;
   /** Signed claims. */
   readonly removals: readonly Uint8Array[];
+  readonly outbox: StoredOutbox;
   readonly meta: Readonly<Partial<Record<MetaName, number>>>;
   /** Rows whose checksum did not fit: left out, removed, and to be reported. */
   readonly damagedRows: number;
@@ -154,7 +157,7 @@ export interface StoredState {
 
 export interface Store {
   load(): Promise<StoredState>;
-  /** All or nothing, in order; once it resolves the change survives `kill -9`. @throws FirsthandError STORE_FAILED */
+  /** All or nothing, in order; once it resolves the change survives `kill -9`. @throws FirsthandError STORE_FULL, STORE_FAILED */
   write(operations: readonly StoreOperation[]): Promise<void>;
   /** Safe to call twice. */
   close(): Promise<void>;
@@ -171,6 +174,27 @@ export interface HealthChecker {
     target: { readonly host: string; readonly port: number },
     onChecked: (outcome: CheckOutcome) => void,
   ): void;
+  /** Ends what is under way at once. Safe to call twice. */
+  stop(): Promise<void>;
+}
+
+// --- outbox --------------------------------------------------------------------------------------
+
+export interface DeliveryTarget {
+  readonly receiver: Receiver;
+  /** Of this attempt. */
+  readonly id: number;
+  readonly kind: string;
+  readonly payload: Uint8Array;
+  readonly digest: string;
+}
+
+export interface Deliverer {
+  /**
+   * One attempt. Ends with exactly one `onDelivered` within a limit of time (below `answerTimeoutMs` of the
+   * outbox), later than this call, and with none once the deliverer was stopped.
+   */
+  deliver(target: DeliveryTarget, onDelivered: (outcome: DeliveryOutcome) => void): void;
   /** Ends what is under way at once. Safe to call twice. */
   stop(): Promise<void>;
 }

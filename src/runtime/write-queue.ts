@@ -2,8 +2,10 @@
  * Group commit: everything that asks for durability while a write is under way goes into the next
  * one, so that a thousand registrations cost a few writes and none is answered before its own.
  *
- * When the store refuses, what was to be written is kept and tried again every second, the latest
- * value of each row only, so that memory stays bounded by the size of the table.
+ * When the store refuses, or does not come back, what was to be written is kept, the latest value of each row
+ * only, so that memory stays bounded by the size of the tables; what was to follow is bounded in number: the
+ * callers among it are refused, and the rest is what peers also learn by sync. A refused write is tried again
+ * every second.
  */
 import type { Effect, StoreOperation } from '../core/effects.ts';
 import type { Clock, Store } from './ports.ts';
@@ -18,23 +20,33 @@ export interface WriteQueueHandlers {
 
 const retryAfterMs = 1_000;
 const compactMinCount = 1_000;
+/** Rows that wait for a write that takes long: more than a burst of registrations has. */
+const backlogMinCount = 20_000;
 
 export class WriteQueue {
   readonly #store: Store;
   readonly #clock: Clock;
   readonly #handlers: WriteQueueHandlers;
+  /** Effects that wait for their write: ten times a full registry. */
+  readonly #followersMaxCount: number;
   #operations: StoreOperation[] = [];
   #then: Effect[] = [];
   #isBusy = false;
   #isFailing = false;
+  #isOverloaded = false;
   #isStopped = false;
   /** Rows that waited after the last compaction. */
   #compactCount = 0;
   #cancelRetry: () => void = () => {};
   #idleWaiters: (() => void)[] = [];
 
-  constructor(handlers: WriteQueueHandlers, components: { readonly store: Store; readonly clock: Clock }) {
+  constructor(
+    handlers: WriteQueueHandlers,
+    components: { readonly store: Store; readonly clock: Clock },
+    options: { readonly followersMaxCount: number } = { followersMaxCount: 100_000 },
+  ) {
     this.#handlers = handlers;
+    this.#followersMaxCount = options.followersMaxCount;
     this.#store = components.store;
     this.#clock = components.clock;
   }
@@ -43,8 +55,9 @@ export class WriteQueue {
     if (operations.length === 0 && then.length === 0) return;
     for (const operation of operations) this.#operations.push(operation);
     for (const effect of then) this.#then.push(effect);
-    if (this.#isFailing) this.#compact();
-    else if (!this.#isBusy) this.#begin();
+    if (this.#isFailing || this.#operations.length > backlogMinCount) this.#compact();
+    if (this.#then.length > this.#followersMaxCount) this.#shed();
+    if (!this.#isFailing && !this.#isBusy) this.#begin();
   }
 
   /** Resolves when nothing waits to be written, or the store is failing. */
@@ -66,6 +79,18 @@ export class WriteQueue {
     this.#compactCount = this.#operations.length;
   }
 
+  /** Too much waits for one write: callers are refused from now on, until it is done. */
+  #shed(): void {
+    const isReply = (effect: Effect) => effect.type === 'reply';
+    const refused = this.#then.filter(isReply);
+    this.#then = latestFollowers(
+      this.#then.filter(effect => !isReply(effect)),
+      this.#followersMaxCount / 2,
+    );
+    this.#isOverloaded = true;
+    this.#handlers.onFailed(new Error('the database does not come back from a write'), refused);
+  }
+
   #begin(): void {
     this.#isBusy = true;
     // Lets the rest of this turn, and what already waits in the sockets, join the same write.
@@ -84,8 +109,9 @@ export class WriteQueue {
   }
 
   #wrote(then: readonly Effect[]): void {
-    if (this.#isFailing) {
+    if (this.#isFailing || this.#isOverloaded) {
       this.#isFailing = false;
+      this.#isOverloaded = false;
       this.#handlers.onRecovered();
     }
     this.#isBusy = false;
@@ -124,6 +150,14 @@ function latestOfEach(operations: readonly StoreOperation[]): StoreOperation[] {
   return [...byRow.values()];
 }
 
+/** The latest of what tells that a queue is written says it for all before it. */
+function latestFollowers(effects: readonly Effect[], maxCount: number): Effect[] {
+  const written = new Map<string, Effect>();
+  for (const effect of effects) if (effect.type === 'written') written.set(effect.receiver, effect);
+  const others = effects.filter(({ type }) => type !== 'written');
+  return [...others.slice(-maxCount), ...written.values()];
+}
+
 function rowOf(operation: StoreOperation): string {
   switch (operation.type) {
     case 'put-record':
@@ -149,6 +183,20 @@ function rowOf(operation: StoreOperation): string {
       return `removal ${operation.claim.subject}`;
     case 'delete-removal':
       return `removal ${operation.peer}`;
+    case 'put-delivery':
+      return `delivery ${operation.delivery.sequence} ${operation.delivery.receiver}`;
+    case 'delete-delivery':
+      return `delivery ${operation.sequence} ${operation.receiver}`;
+    case 'put-queue':
+      return `queue ${operation.head.receiver}`;
+    case 'delete-queue':
+      return `queue ${operation.receiver}`;
+    case 'put-outbox-seal':
+      return 'outbox';
+    case 'put-dead-letter':
+      return `dead ${operation.letter.number}`;
+    case 'delete-dead-letter':
+      return `dead ${operation.number}`;
     case 'put-meta':
       return `meta ${operation.name}`;
   }

@@ -1,5 +1,6 @@
 /** One simulated agent: the production core and driver on a virtual clock, network and disk. */
 import type { Input } from '../core/effects.ts';
+import type { DeliveryRequest } from '../core/outbox/delivery.ts';
 import { Protocol, type ProtocolSettings } from '../core/protocol.ts';
 import { capabilitiesOf, type NodeFields, type NodeId } from '../core/record/node.ts';
 import type { PeerId } from '../core/record/record.ts';
@@ -11,11 +12,13 @@ import { SignedRecordCodec } from '../identity/record-codec.ts';
 import { treeHash } from '../identity/tree-hash.ts';
 import { Driver, type Observer } from '../runtime/driver.ts';
 import { RecentEvents } from '../runtime/event-log.ts';
+import { linkOf } from '../runtime/outbox-link.ts';
 import type { NetworkHandlers, Verdict } from '../runtime/ports.ts';
 import { seededRandom } from '../runtime/seeded-random.ts';
 import type { Clinic } from './clinic.ts';
 import { SimDisk } from './disk.ts';
 import { addressOf, type SimNetworkHub } from './network.ts';
+import { PostOffice } from './post.ts';
 import { VirtualClock } from './scheduler.ts';
 
 export const cluster = 'simulation';
@@ -41,6 +44,8 @@ export interface SimAgentComponents {
   readonly hub: SimNetworkHub;
   readonly clinic: Clinic;
   readonly trace: Trace;
+  /** Whoever confirms deliveries; nobody when it is not given. */
+  readonly post?: PostOffice;
 }
 
 interface Process {
@@ -56,6 +61,7 @@ export class SimAgent {
   readonly #hub: SimNetworkHub;
   readonly #clinic: Clinic;
   readonly #trace: Trace;
+  readonly #post: PostOffice;
   readonly #key: AgentKey;
   readonly #codec: SignedRecordCodec;
   readonly #probeCodec: SignedProbeCodec;
@@ -69,6 +75,8 @@ export class SimAgent {
     this.#hub = components.hub;
     this.#clinic = components.clinic;
     this.#trace = components.trace;
+    this.#post =
+      components.post ?? new PostOffice({ receivers: [] }, { random: seededRandom(options.seed, 'post') });
     this.#key = simulatedKey(options.seed, options.index);
     this.peer = this.#key.peerId;
     this.#codec = new SignedRecordCodec({ cluster }, { key: this.#key });
@@ -110,6 +118,7 @@ export class SimAgent {
       {
         seal: draft => this.#codec.seal(draft),
         sealClaim: draft => this.#probeCodec.sealClaim(draft),
+        linkOf,
         random: seededRandom(this.#options.seed, `${this.id} life ${this.#lives}`),
         hash: treeHash,
       },
@@ -130,6 +139,7 @@ export class SimAgent {
         probes,
         store,
         checker: this.#clinic.checker(clock),
+        deliverer: this.#post.deliverer(clock),
         clock,
         events,
         observer: this.#observer(),
@@ -164,6 +174,21 @@ export class SimAgent {
     this.#process?.driver.deregister(id).catch(() => {
       // As above.
     });
+  }
+
+  /** Something that a receiver must confirm. @returns Whether it was accepted; never when the process ends first. */
+  enqueue(request: DeliveryRequest): Promise<boolean> {
+    return (
+      this.#process?.driver.enqueue(request).then(
+        () => true,
+        () => false,
+      ) ?? Promise.resolve(false)
+    );
+  }
+
+  /** What the store of a next process would find. */
+  get disk(): SimDisk {
+    return this.#disk;
   }
 
   /** The process is gone between two instructions; what was not written is lost. */

@@ -1,4 +1,5 @@
 /** A disk that takes its time, so that a crash can come between a write and its completion. */
+import { FirsthandError } from '../errors.ts';
 import type { Store, StoredState, StoreOperation } from '../runtime/ports.ts';
 import { MemoryStore } from '../store/memory-store.ts';
 import type { Scheduler } from './scheduler.ts';
@@ -9,6 +10,8 @@ export class SimDisk {
   readonly #content = new MemoryStore();
   readonly #scheduler: Scheduler;
   #life = 0;
+  /** Takes no writes while it is. */
+  isFull = false;
 
   constructor(components: { readonly scheduler: Scheduler }) {
     this.#scheduler = components.scheduler;
@@ -24,7 +27,8 @@ export class SimDisk {
         new Promise<void>((resolve, reject) => {
           this.#scheduler.after(writeMs, () => {
             if (life !== this.#life) return;
-            this.#content.write(operations).then(resolve, reject);
+            if (this.isFull) reject(new FirsthandError('STORE_FULL'));
+            else this.#content.write(operations).then(resolve, reject);
             this.#scheduler.settled();
           });
         }),

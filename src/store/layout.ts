@@ -10,19 +10,35 @@
  *     e!<author>              proof of equivocation: 2 bytes length of the first envelope, both envelopes
  *     s!<peer>                JSON: [history, credibility], how well a peer was reachable
  *     x!<peer>                the signed claim that an agent was taken out
+ *     q!<sequence>!<receiver> a delivery: 2 bytes length of its facts, JSON of these, 32 bytes link, payload
+ *     q!head!<receiver>       what proves that its queue is whole
+ *     q!seal                  what proves that all queues are there
+ *     d!<number>              JSON: a delivery that did not arrive
  *     m!<name>                JSON: a number that outlives a restart
  *
- * A `!` is in no node id and no peer id. Keys are ASCII. Each value is a CRC-32 (4 bytes, big-endian) over
+ * A `!` is in no node id and no peer id; receivers come last, for theirs. Keys are ASCII. Each value is a CRC-32 (4 bytes, big-endian) over
  * key and payload, then the payload: LevelDB does not notice every flipped byte, and with the key in
  * the sum a row cannot stand under another's name. A row whose sum does not fit is left out, removed
  * and counted; what it said comes back from the peers.
  */
 import { crc32 } from 'node:zlib';
+import type { QueueHead, Seal } from '../core/outbox/chain.ts';
+import type { DeadLetter, StoredDelivery } from '../core/outbox/delivery.ts';
 import type { FloorEntry } from '../core/record/floor.ts';
 import type { NodeId } from '../core/record/node.ts';
 import type { Dot, PeerId } from '../core/record/record.ts';
 import type { StoredReachability } from '../core/swim/reachability.ts';
 import type { MetaName, StoredContact, StoredState, StoreOperation } from '../runtime/ports.ts';
+import {
+  deadLetterBytes,
+  deadLetterOf,
+  deliveryBytes,
+  deliveryOf,
+  headBytes,
+  headOf,
+  sealBytes,
+  sealOf,
+} from './outbox-rows.ts';
 
 export const schemaVersion = 1;
 export const schemaKey = 'schema';
@@ -79,6 +95,22 @@ export function rowOf(operation: StoreOperation): Row {
       return put(`x!${operation.claim.subject}`, operation.claim.wire);
     case 'delete-removal':
       return { key: `x!${operation.peer}` };
+    case 'put-delivery': {
+      const { sequence, receiver } = operation.delivery;
+      return put(deliveryKey(sequence, receiver), deliveryBytes(operation.delivery));
+    }
+    case 'delete-delivery':
+      return { key: deliveryKey(operation.sequence, operation.receiver) };
+    case 'put-queue':
+      return put(`q!head!${operation.head.receiver}`, headBytes(operation.head));
+    case 'delete-queue':
+      return { key: `q!head!${operation.receiver}` };
+    case 'put-outbox-seal':
+      return put('q!seal', sealBytes(operation.seal));
+    case 'put-dead-letter':
+      return put(`d!${padded(operation.letter.number)}`, deadLetterBytes(operation.letter));
+    case 'delete-dead-letter':
+      return { key: `d!${padded(operation.number)}` };
     case 'put-meta':
       return putJson(`m!${operation.name}`, operation.value);
   }
@@ -98,6 +130,15 @@ type FloorRow = readonly (readonly [PeerId, number, number])[];
 type ClockRow = readonly [number, number];
 type ContactRow = readonly [number, ...string[]];
 type ReachabilityRow = readonly [string, number];
+
+/** Padded, so that what was written first stands first. */
+function padded(number: number): string {
+  return String(number).padStart(12, '0');
+}
+
+function deliveryKey(sequence: number, receiver: string): string {
+  return `q!${padded(sequence)}!${receiver}`;
+}
 
 function put(key: string, payload: Uint8Array): Row {
   const value = Buffer.allocUnsafe(checksumBytes + payload.length);
@@ -131,6 +172,10 @@ export class StateBuilder {
   readonly #proofs: { readonly first: Uint8Array; readonly second: Uint8Array }[] = [];
   readonly #reachability = new Map<PeerId, StoredReachability>();
   readonly #removals: Uint8Array[] = [];
+  readonly #deliveries: StoredDelivery[] = [];
+  readonly #heads: QueueHead[] = [];
+  readonly #deadLetters: DeadLetter[] = [];
+  #seal: Seal | undefined;
   readonly #meta: Partial<Record<MetaName, number>> = {};
 
   /** False when the row is damaged: it was left out. */
@@ -168,11 +213,28 @@ export class StateBuilder {
       case 'x!':
         this.#removals.push(payload);
         return true;
+      case 'q!':
+        this.#addOutboxRow(name, payload);
+        return true;
+      case 'd!':
+        this.#deadLetters.push(deadLetterOf(payload));
+        return true;
       case 'm!':
         this.#meta[name as MetaName] = parse<number>(payload);
         return true;
       default:
         return key === schemaKey;
+    }
+  }
+
+  #addOutboxRow(name: string, payload: Buffer): void {
+    if (name === 'seal') {
+      this.#seal = sealOf(payload);
+    } else if (name.startsWith('head!')) {
+      this.#heads.push(headOf(name.slice('head!'.length), payload));
+    } else {
+      const end = name.indexOf('!');
+      this.#deliveries.push(deliveryOf(Number(name.slice(0, end)), name.slice(end + 1), payload));
     }
   }
 
@@ -185,6 +247,12 @@ export class StateBuilder {
       proofs: this.#proofs,
       reachability: this.#reachability,
       removals: this.#removals,
+      outbox: {
+        heads: this.#heads,
+        deliveries: this.#deliveries,
+        deadLetters: this.#deadLetters,
+        seal: this.#seal,
+      },
       meta: this.#meta,
       damagedRows,
     };

@@ -3,13 +3,15 @@
  *
  * Writes are taken one batch at a time, so that they become durable in the order in which they were
  * asked for; whatever is asked for while a batch is under way goes into the next one together. After a
- * failed write (a full disk, mostly) LevelDB's handle refuses everything until it was closed and opened
- * again, so that is done before the next write.
+ * failed write LevelDB's handle refuses everything until it was closed and opened again, so that is done
+ * before the next write. On a full disk the ballast makes room for that and for compaction; from then on only
+ * deletions are taken, until there is room for the ballast again.
  */
 import { Level } from 'level';
 import { FirsthandError } from '../errors.ts';
 import type { Store, StoredState, StoreOperation } from '../runtime/ports.ts';
 import type { Log } from '../telemetry/log.ts';
+import { Ballast } from './ballast.ts';
 import {
   type Row,
   rowOf,
@@ -30,14 +32,31 @@ export interface LevelStoreOptions {
    * to the disk at each batch.
    */
   readonly durability?: 'process' | 'power';
+  /** See ballast.ts; none when it is not given. */
+  readonly ballastBytes?: number;
 }
 
-type Database = Level<string, Buffer>;
+type Database = Level<string, Buffer> & Compactable;
+
+/** Part of the engine, not of what all engines have in common. */
+interface Compactable {
+  compactRange(start: string, end: string): Promise<void>;
+}
 
 interface Waiting {
   readonly rows: readonly Row[];
   readonly resolve: () => void;
   readonly reject: (error: FirsthandError) => void;
+}
+
+/**
+ * Opening again writes what is in the log to a table. At most two buffers of it are in there, and they have to
+ * fit into the ballast: with the engine's own four megabytes a full disk stayed closed.
+ */
+function writeBuffer(ballastBytes: number) {
+  return ballastBytes === 0
+    ? {}
+    : { writeBufferSize: Math.min(4_194_304, Math.floor((3 * ballastBytes) / 8)) };
 }
 
 const rowsPerReadCount = 1_000;
@@ -50,7 +69,12 @@ export class LevelStore implements Store {
   readonly #log: Log;
   #waiting: Waiting[] = [];
   #flushing: Promise<void> | undefined;
+  readonly #ballast: Ballast;
   #failed = false;
+  /** From a write that found the disk full until there is room for the ballast again. */
+  #isFull = false;
+  /** Reopened and compacted since then: once is enough. */
+  #isCleanedUp = false;
   #closing: Promise<void> | undefined;
   #damagedAtOpen = 0;
 
@@ -64,7 +88,8 @@ export class LevelStore implements Store {
     const database: Database = new Level(storeLocation(options.directory), {
       valueEncoding: 'buffer',
       compression: false,
-    });
+      ...writeBuffer(options.ballastBytes ?? 0),
+    }) as Database;
     try {
       await database.open();
     } catch (error) {
@@ -77,6 +102,7 @@ export class LevelStore implements Store {
       await database.close();
       throw error;
     }
+    await store.#ballast.make();
     components.log('store_opened', { directory: options.directory });
     return store;
   }
@@ -86,6 +112,7 @@ export class LevelStore implements Store {
     this.#sync = options.durability === 'power';
     this.#database = database;
     this.#log = log;
+    this.#ballast = new Ballast({ directory: options.directory, bytes: options.ballastBytes ?? 0 });
   }
 
   async load(): Promise<StoredState> {
@@ -152,20 +179,38 @@ export class LevelStore implements Store {
   async #commit(rows: readonly Row[]): Promise<void> {
     const reopening = this.#failed;
     try {
-      if (reopening) {
-        await this.#database.close();
-        await this.#database.open();
-      }
+      if (reopening) await this.#reopen(rows);
       await this.#database.batch(rows.map(batchOperation), { sync: this.#sync });
     } catch (error) {
+      if (isFullDisk(error) && !(error instanceof FullDiskError)) {
+        this.#isFull = true;
+        this.#isCleanedUp = false;
+        await this.#ballast.release();
+      }
       // Once per outage: while it lasts every write fails, and says so to whoever asked for it.
       if (!this.#failed) this.#log('store_write_failed', { directory: this.#directory, error });
       this.#failed = true;
       throw error;
     }
-    if (!reopening) return;
+    if (!reopening || this.#isFull) return;
     this.#failed = false;
     this.#log('store_recovered', { directory: this.#directory });
+  }
+
+  /** @throws When there is still no room for these rows. */
+  async #reopen(rows: readonly Row[]): Promise<void> {
+    if (!this.#isFull || this.#database.status !== 'open' || !this.#isCleanedUp) {
+      await this.#database.close();
+      await this.#database.open();
+    }
+    if (!this.#isFull) return;
+    if (!this.#isCleanedUp) {
+      // What was deleted or overwritten is still in the files, and may be all the room that is needed.
+      await this.#database.compactRange('', '~');
+      this.#isCleanedUp = true;
+    }
+    if (await this.#ballast.make()) this.#isFull = false;
+    else if (rows.some(({ value }) => value !== undefined)) throw new FullDiskError();
   }
 
   async #remove(keys: readonly Buffer[]): Promise<void> {
@@ -201,8 +246,22 @@ export class LevelStore implements Store {
 
   #failure(cause: unknown): FirsthandError {
     const text = `the database in ${this.#directory} refused a write: ${(cause as Error).message}`;
-    return new FirsthandError('STORE_FAILED', { text, directory: this.#directory }, cause);
+    const code = isFullDisk(cause) ? 'STORE_FULL' : 'STORE_FAILED';
+    return new FirsthandError(code, { text, directory: this.#directory }, cause);
   }
+}
+
+class FullDiskError extends Error {
+  constructor() {
+    super('No space left on device; waiting for room');
+    this.name = 'FullDiskError';
+  }
+}
+
+/** LevelDB passes on what the system says, without its code. */
+export function isFullDisk(error: unknown): boolean {
+  const text = `${(error as Error).message} ${((error as Error).cause as Error | undefined)?.message ?? ''}`;
+  return /No space left|quota exceeded/i.test(text);
 }
 
 function batchOperation({ key, value }: Row) {

@@ -3,6 +3,8 @@
  *
  * What was written outlives `close`: handing the same object to the next agent is that agent's restart.
  */
+import { emptySeal, type QueueHead, type Seal } from '../core/outbox/chain.ts';
+import type { DeadLetter, Receiver, StoredDelivery } from '../core/outbox/delivery.ts';
 import type { FloorEntry } from '../core/record/floor.ts';
 import type { NodeId } from '../core/record/node.ts';
 import type { Dot, PeerId, VerifiedRecord } from '../core/record/record.ts';
@@ -24,6 +26,10 @@ export class MemoryStore implements Store {
   readonly #proofs = new Map<PeerId, Proof>();
   readonly #reachability = new Map<PeerId, StoredReachability>();
   readonly #removals = new Map<PeerId, Uint8Array>();
+  readonly #deliveries = new Map<string, StoredDelivery>();
+  readonly #queues = new Map<Receiver, QueueHead>();
+  readonly #deadLetters = new Map<number, DeadLetter>();
+  #seal: Seal = emptySeal;
   readonly #meta = new Map<MetaName, number>();
 
   async load(): Promise<StoredState> {
@@ -35,6 +41,12 @@ export class MemoryStore implements Store {
       proofs: sorted(this.#proofs).map(([, proof]) => proof),
       reachability: new Map(sorted(this.#reachability)),
       removals: sorted(this.#removals).map(([, wire]) => wire),
+      outbox: {
+        heads: sorted(this.#queues).map(([, head]) => head),
+        deliveries: [...this.#deliveries.values()],
+        deadLetters: [...this.#deadLetters.values()],
+        seal: this.#seal,
+      },
       meta: Object.fromEntries(this.#meta),
       damagedRows: 0,
     };
@@ -87,6 +99,27 @@ export class MemoryStore implements Store {
       case 'delete-removal':
         this.#removals.delete(operation.peer);
         break;
+      case 'put-delivery':
+        this.#deliveries.set(deliveryKey(operation.delivery), operation.delivery);
+        break;
+      case 'delete-delivery':
+        this.#deliveries.delete(deliveryKey(operation));
+        break;
+      case 'put-queue':
+        this.#queues.set(operation.head.receiver, operation.head);
+        break;
+      case 'delete-queue':
+        this.#queues.delete(operation.receiver);
+        break;
+      case 'put-outbox-seal':
+        this.#seal = operation.seal;
+        break;
+      case 'put-dead-letter':
+        this.#deadLetters.set(operation.letter.number, operation.letter);
+        break;
+      case 'delete-dead-letter':
+        this.#deadLetters.delete(operation.number);
+        break;
       case 'put-meta':
         this.#meta.set(operation.name, operation.value);
         break;
@@ -98,6 +131,16 @@ export class MemoryStore implements Store {
 
 function recordKey({ subject, author }: { readonly subject: NodeId; readonly author: PeerId }): string {
   return `${subject}!${author}`;
+}
+
+function deliveryKey({
+  receiver,
+  sequence,
+}: {
+  readonly receiver: Receiver;
+  readonly sequence: number;
+}): string {
+  return `${sequence}!${receiver}`;
 }
 
 /** In the order in which a database would return them. */

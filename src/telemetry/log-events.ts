@@ -39,6 +39,11 @@ export const logEvents = {
   partition_healed: 'info',
   isolated: 'warn',
 
+  outbox_queue_damaged: 'error',
+  outbox_receiver_stuck: 'warn',
+  outbox_receiver_recovered: 'info',
+  outbox_undelivered: 'warn',
+
   backend_unhealthy: 'info',
   backend_healthy: 'info',
 

@@ -1,11 +1,20 @@
 /** `firsthand inspect`: what lies behind the answers. */
 import type { Command } from 'commander';
 import { compareText } from '../../core/record/record.ts';
-import type { ClockBody, DetectorBody, MeshBody, RecordsBody, SubjectBody, SyncBody } from '../bodies.ts';
+import type {
+  ClockBody,
+  DetectorBody,
+  MeshBody,
+  OutboxBody,
+  RecordsBody,
+  SubjectBody,
+  SyncBody,
+} from '../bodies.ts';
 import { clientFor } from '../client.ts';
 import { type Context, printJson } from '../context.ts';
 import { detectorScreen } from '../detector-screen.ts';
 import { localTime, safe, shortPeer } from '../display.ts';
+import { outboxScreen } from '../outbox-screen.ts';
 import { explainSubject } from '../record-explanation.ts';
 import { syncScreen } from '../sync-screen.ts';
 import { renderTable, stateColour } from '../table.ts';
@@ -39,6 +48,10 @@ export function define(command: Command, context: Context): void {
     .command('detector')
     .description('how every agent answers, who accuses whom, and how hosted backends pass their checks')
     .action(() => inspectDetector(context));
+  command
+    .command('outbox')
+    .description('what waits for each receiver, how it responds, and what did not arrive')
+    .action(() => inspectOutbox(context));
 }
 
 async function inspectRecords(context: Context): Promise<void> {
@@ -157,6 +170,14 @@ async function inspectDetector(context: Context): Promise<void> {
   const detector = await client.request<DetectorBody>({ path: '/detector' });
   if (context.globals().json) await printJson(io, detector);
   else await io.out(detectorScreen(detector, io.colour));
+}
+
+async function inspectOutbox(context: Context): Promise<void> {
+  const { io } = context;
+  const client = await clientFor(io, context.globals());
+  const outbox = await client.request<OutboxBody>({ path: '/outbox' });
+  if (context.globals().json) await printJson(io, outbox);
+  else await io.out(outboxScreen(outbox, io.colour));
 }
 
 function meshScreen(mesh: MeshBody, colour: boolean): string {

@@ -467,6 +467,38 @@ describe('http/server: records and views', () => {
     assert.deepInclude(detector.backends[0], { failures_in_row: 3, last_result: 'no answer within 2 s' });
   });
 
+  it('shows the outbox with a row per receiver, and what did not arrive', async () => {
+    const { app } = fixture();
+
+    const outbox = (await app.inject({ url: '/outbox' })).json();
+
+    assert.deepInclude(outbox, { entries: 3, entries_max: 10_000, dead_letters_count: 1 });
+    assert.deepInclude(outbox.receivers[0], {
+      state: 'stuck',
+      failures_in_row: 7,
+      next_try_in_ms: 21_000,
+      breaker: 'open',
+      last_error: 'connection refused',
+    });
+    assert.deepInclude(outbox.dead_letters[0], { subject: 'llama-70b', reason: 'expired' });
+  });
+
+  it('counts the outbox for Prometheus', async () => {
+    const { app } = fixture();
+
+    const text = (await app.inject({ url: '/telemetry' })).body;
+
+    for (const line of [
+      'firsthand_outbox_deliveries 3',
+      'firsthand_outbox_oldest_seconds 95',
+      'firsthand_outbox_receivers{state="stuck"} 1',
+      'firsthand_outbox_breakers{state="open"} 1',
+      'firsthand_outbox_events_total{event="turned_away"} 0',
+      'firsthand_outbox_events_total{event="expired"} 1',
+    ])
+      assert.include(text, `${line}\n`);
+  });
+
   it('answers an examination with 200 whatever it finds, and says whether all is well', async () => {
     const { app, agent } = fixture();
     const well = await app.inject({ url: '/doctor' });

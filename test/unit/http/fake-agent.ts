@@ -5,6 +5,7 @@ import type {
   DetectorMember,
   DetectorView,
   NodeView,
+  OutboxView,
   PartitionView,
   RecordView,
   SubjectView,
@@ -167,6 +168,60 @@ export class FakeAgent implements AgentPort {
 
   partition(): PartitionView {
     return this.partitionView;
+  }
+
+  outbox(): OutboxView {
+    return {
+      entries: 3,
+      entriesMax: 10_000,
+      bytes: 900,
+      bytesMax: 67_108_864,
+      counts: {
+        enqueued: 9,
+        superseded: 2,
+        delivered: 3,
+        failed: 7,
+        refused: 0,
+        expired: 1,
+        damaged: 0,
+        turnedAway: 0,
+      },
+      receivers: [
+        {
+          receiver: 'http:http://10.0.0.9:8080',
+          state: 'stuck',
+          depth: 3,
+          critical: 1,
+          normal: 2,
+          bulk: 0,
+          bytes: 900,
+          oldestMs: 95_000,
+          delivered: 3,
+          attempts: 10,
+          failuresInRow: 7,
+          nextTryInMs: 21_000,
+          breaker: 'open',
+          responseMs: 12.5,
+          lastError: 'connection refused',
+        },
+      ],
+      deadLettersCount: 1,
+      deadLetters: [
+        {
+          number: 1,
+          receiver: 'http:http://10.0.0.9:8080',
+          subject: 'llama-70b',
+          priority: 'normal',
+          kind: 'registration',
+          digest: 'ab'.repeat(32),
+          reason: 'expired',
+          detail: 'connection refused',
+          enqueuedAtMs: 1_767_225_600_000,
+          diedAtMs: 1_767_312_000_000,
+        },
+      ],
+      damaged: [],
+    };
   }
 
   detector(): DetectorView {

@@ -187,6 +187,7 @@ describe('http/openapi', () => {
       { url: '/mesh', status: 200 },
       { url: '/status', status: 200 },
       { url: '/detector', status: 200 },
+      { url: '/outbox', status: 200 },
       { url: '/doctor', status: 200 },
       { method: 'POST', url: '/admin/remove/agent-3', path: '/admin/remove/{id}', status: 200 },
       { method: 'POST', url: '/admin/remove/agent-2', path: '/admin/remove/{id}', status: 409 },

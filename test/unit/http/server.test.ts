@@ -449,6 +449,7 @@ describe('http/server: access', () => {
       '/mesh',
       '/status',
       '/detector',
+      '/outbox',
       '/doctor',
       '/sd/prometheus',
       '/openapi.json',
@@ -513,7 +514,7 @@ describe('http/server: access', () => {
 describe('http/server: paths', () => {
   it('answers an unknown path with 404 in the shape of every error', async () => {
     const { app } = fixture();
-    for (const url of ['/nowhere', '/peers/', '/PEERS', '/sync/', '/outbox', '/registration']) {
+    for (const url of ['/nowhere', '/peers/', '/PEERS', '/sync/', '/outbox/', '/registration']) {
       const response = await app.inject({ url });
       const expected = url === '/registration' ? 405 : 404;
       assert.equal(errorOf(response).status, expected, url);
