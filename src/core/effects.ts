@@ -6,6 +6,7 @@
  */
 import type { ErrorCode, ErrorDetails } from '../errors.ts';
 import type { CheckOutcome } from './backends/outcome.ts';
+import type { PeerOutcome } from './bridge/outcome.ts';
 import type { Dial } from './peering/peering.ts';
 import type { FloorEntry } from './record/floor.ts';
 import type { NodeFields, NodeId } from './record/node.ts';
@@ -93,7 +94,9 @@ export type Input =
       readonly source: 'mdns' | 'dht' | 'store';
     }
   /** The answer to the `check` with this key. */
-  | { readonly type: 'checked'; readonly key: string; readonly outcome: CheckOutcome };
+  | { readonly type: 'checked'; readonly key: string; readonly outcome: CheckOutcome }
+  /** The answer to the `register-with` of this key. */
+  | { readonly type: 'http-peer-answered'; readonly key: string; readonly outcome: PeerOutcome };
 
 /** What the exchange of records consists of, records themselves aside. */
 export type ExchangeMessage = Extract<
@@ -178,6 +181,8 @@ export type Effect =
    * it begins with `backend:` for a hosted backend, with `peer:` for another agent.
    */
   | { readonly type: 'check'; readonly key: string; readonly host: string; readonly port: number }
+  /** `POST <url>/registration`; answered by one `http-peer-answered`. The key is used once. */
+  | { readonly type: 'register-with'; readonly key: string; readonly url: string; readonly body: string }
   | {
       readonly type: 'wake';
       readonly afterMs: number;
@@ -201,6 +206,9 @@ export type CoreLogEvent =
   | 'seed_unreachable'
   | 'backend_unhealthy'
   | 'backend_healthy'
+  | 'http_peers_disagree'
+  | 'http_peer_answers'
+  | 'http_peer_fails'
   | 'dial_failed'
   | 'agent_removed'
   | 'taken_out_but_alive'

@@ -7,6 +7,7 @@
 import { unreachable } from '../errors.ts';
 import { BackendHealth } from './backends/backend-health.ts';
 import type { CheckSettings } from './backends/checks.ts';
+import { Bridge, type BridgeSettings } from './bridge/bridge.ts';
 import type { CoreLogEvent, Effect, Input, Refusal, StoreOperation, Ticket, Wake } from './effects.ts';
 import { RateLimit } from './gossip/rate-limit.ts';
 import { Hosting, type HostingSettings } from './hosting/hosting.ts';
@@ -61,6 +62,7 @@ export interface ProtocolSettings {
   readonly sync: Partial<SyncSettings>;
   readonly gossip: Partial<GossipSettings>;
   readonly checks: Partial<CheckSettings>;
+  readonly bridge: Partial<BridgeSettings>;
   /** How long a starting agent looks for a peer to learn from before it calls itself ready, ms. */
   readonly joinTimeoutMs: number;
   /** How long an agent that is dead or has left is remembered, ms, by its type. Bootstrap agents are never forgotten. */
@@ -75,6 +77,7 @@ export const defaultProtocolSettings: ProtocolSettings = {
   sync: {},
   gossip: {},
   checks: {},
+  bridge: {},
   joinTimeoutMs: 3_000, // Guess: a few dials that time out; alone is a normal state.
   retentionMs: { proxy: 24 * 3_600_000, backend: 24 * 3_600_000, governator: 24 * 3_600_000 }, // Serf tries for 24 h.
 };
@@ -124,6 +127,7 @@ export class Protocol {
   readonly sync: SyncExchange;
   readonly hosting: Hosting;
   readonly backends: BackendHealth;
+  readonly bridge: Bridge;
   readonly author: Author;
   readonly #options: ProtocolOptions;
   readonly #settings: ProtocolSettings;
@@ -178,8 +182,24 @@ export class Protocol {
       table: this.table,
       livenessOf,
       nameOf: author => this.nodeIdOf(author) ?? author,
-      onOwn: (record, origin, now) => this.backends.follow(record, origin, now),
+      onOwn: (record, origin, now) => {
+        this.backends.follow(record, origin, now);
+        this.bridge.follow(record, now);
+      },
     });
+    this.bridge = new Bridge(
+      { selfId: options.id, settings: this.#settings.bridge },
+      {
+        author: this.author,
+        table: this.table,
+        random: components.random,
+        livenessOf,
+        say: (record, now) => this.hosting.say(record, now, []),
+        ownNode: () => this.#own?.node,
+        hostedIds: () => this.hosting.hostedIds(),
+        isReady: () => this.#phase === 'ready',
+      },
+    );
     this.backends = new BackendHealth(this.#settings.checks, {
       author: this.author,
       table: this.table,
@@ -348,6 +368,8 @@ export class Protocol {
         return this.#dialDue(now);
       case 'checked':
         return [...this.backends.checked(input, now), ...this.#noted(this.detector.checked(input, now), now)];
+      case 'http-peer-answered':
+        return this.#phase === 'stopping' ? [] : this.bridge.answered(input, now);
       case 'tick':
         return this.#tick(now);
       case 'join-overdue':
@@ -372,6 +394,7 @@ export class Protocol {
       ...(hasSomebodyToAsk ? [wake(this.#settings.joinTimeoutMs, { type: 'join-overdue' })] : this.#ready()),
       wake(this.detector.nextTickMs(), { type: 'tick' }),
       ...this.#dialDue(now),
+      ...this.bridge.tick(now),
     ];
   }
 
@@ -439,7 +462,7 @@ export class Protocol {
     if (this.#own === undefined) return [done];
     // Said already; but only what is written counts as said.
     if (this.#phase === 'stopping') return [{ type: 'persist', operations: [], then: [done] }];
-    const withdrawn = forGood ? this.hosting.withdrawAll(now) : [];
+    const withdrawn = forGood ? [...this.hosting.withdrawAll(now), ...this.bridge.withdrawAll(now)] : [];
     this.#phase = 'stopping';
     if (this.table.ledger.isQuarantined(this.author.peer)) return [...withdrawn, done];
     const epoch = this.author.openEpoch(0);
@@ -750,7 +773,11 @@ export class Protocol {
   }
 
   #everySecond(now: Now): readonly Effect[] {
-    const effects: Effect[] = [...this.hosting.expire(now), ...this.#watchPartition(now)];
+    const effects: Effect[] = [
+      ...this.hosting.expire(now),
+      ...this.#watchPartition(now),
+      ...this.bridge.tick(now),
+    ];
     this.sync.tick(now.monoMs);
     effects.push(...this.#retry(this.table.parking.records(), 'sync', now));
     if (now.monoMs >= this.#nextSyncMonoMs) effects.push(...this.#syncWithSomebody(now));
@@ -886,6 +913,7 @@ export class Protocol {
       { type: 'persist', operations: [{ type: 'put-meta', name: 'epoch', value: opened }], then: [] },
       ...this.#announce(now),
       ...this.hosting.sayAgain(now),
+      ...this.bridge.sayAgain(now),
       ...this.backends.sayAgain(now),
     ];
   }

@@ -16,6 +16,7 @@ import { Intake, type IntakeSettings, type Rejection } from './intake.ts';
 import type {
   Clock,
   HealthChecker,
+  HttpPeers,
   Network,
   NetworkHandlers,
   ProbeCodec,
@@ -49,6 +50,7 @@ export interface DriverComponents {
   readonly probes: ProbePort;
   readonly store: Store;
   readonly checker: HealthChecker;
+  readonly httpPeers: HttpPeers;
   readonly clock: Clock;
   readonly events: RecentEvents;
   readonly observer: Observer;
@@ -278,6 +280,12 @@ export class Driver {
       case 'check': {
         const { key } = effect;
         return checker.check(effect, outcome => this.feed({ type: 'checked', key, outcome }));
+      }
+      case 'register-with': {
+        const { key } = effect;
+        return this.#components.httpPeers.register(effect, outcome =>
+          this.feed({ type: 'http-peer-answered', key, outcome }),
+        );
       }
       case 'wake':
         return this.#wake(effect.afterMs, effect.input, effect.afterPoll === true);

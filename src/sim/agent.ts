@@ -15,6 +15,7 @@ import { seededRandom } from '../runtime/seeded-random.ts';
 import type { Clinic } from './clinic.ts';
 import { SimDisk } from './disk.ts';
 import { addressOf, type SimNetworkHub } from './network.ts';
+import type { Predecessors } from './predecessors.ts';
 import { VirtualClock } from './scheduler.ts';
 
 export const cluster = 'simulation';
@@ -35,6 +36,7 @@ export interface Trace {
 export interface SimAgentComponents {
   readonly hub: SimNetworkHub;
   readonly clinic: Clinic;
+  readonly predecessors: Predecessors;
   readonly trace: Trace;
 }
 
@@ -50,6 +52,7 @@ export class SimAgent {
   readonly #options: SimAgentOptions;
   readonly #hub: SimNetworkHub;
   readonly #clinic: Clinic;
+  readonly #predecessors: Predecessors;
   readonly #trace: Trace;
   readonly #key: AgentKey;
   readonly #codec: SignedRecordCodec;
@@ -63,6 +66,7 @@ export class SimAgent {
     this.#options = options;
     this.#hub = components.hub;
     this.#clinic = components.clinic;
+    this.#predecessors = components.predecessors;
     this.#trace = components.trace;
     this.#key = simulatedKey(options.seed, options.index);
     this.peer = this.#key.peerId;
@@ -120,6 +124,7 @@ export class SimAgent {
         probes,
         store,
         checker: this.#clinic.checker(clock),
+        httpPeers: this.#predecessors.httpPeers(clock),
         clock,
         events: new RecentEvents({ epoch, keptMaxCount: 100 }),
         observer: this.#observer(),

@@ -156,9 +156,9 @@ describe('config problems', () => {
       '1: secret: a secret has no place in this file',
     ],
     [
-      'what a later version brings',
-      'register_with: [http://a]\n',
-      '1: register_with: is not available in this version',
+      'a peer that is no base URL',
+      'register_with: [http://u:p@a]\n',
+      '1: register_with: "http://u:p@a" is not http:// or https://',
     ],
   ])('tells %s with its line', async (_what, text, expected) => {
     const file = temporaryFile('agent.yaml', text);
@@ -207,7 +207,10 @@ seeds: [*c, *c, *c, *c, *c, *c, *c, *c, *c]
       { auth: 'shared_secret' },
       '--auth: shared_secret needs a secret; give --secret-file, FIRSTHAND_SECRET_FILE or FIRSTHAND_SECRET',
     ],
-    [{ registerWith: ['http://a:1'] }, '--register-with: is not available in this version'],
+    [
+      { registerWith: ['http://a:1/?b'] },
+      '--register-with: "http://a:1/?b" is not http:// or https:// and host, without credentials, query and fragment; at most 256 characters',
+    ],
     [
       { healthCheckTimeoutMs: '6000' },
       'health_check_timeout_ms: 6000 ms must be at most health_check_interval_ms, which is 5000 ms',
