@@ -474,7 +474,7 @@ export const schema = {
       basis: 'contract',
     }),
     httpPeerConnectionsMaxCount: setting({
-      kind: integer({ min: 2, max: 1_000 }),
+      kind: integer({ min: 2, max: 500 }),
       default: 256,
       help: 'Connections to all of them together; two at most go to one.',
       basis: 'contract',
