@@ -197,6 +197,7 @@ export class Protocol {
         say: (record, now) => this.hosting.say(record, now, []),
         ownNode: () => this.#own?.node,
         hostedIds: () => this.hosting.hostedIds(),
+        renew: (id, now) => this.hosting.renew(id, now),
         isReady: () => this.#phase === 'ready',
       },
     );

@@ -22,7 +22,7 @@ import { type Delivery, deliveryKeyPrefix, httpReceiverPrefix, MemoryDeliveries 
 import { Hints } from './hints.ts';
 import type { PeerOutcome } from './outcome.ts';
 import { PeerBook } from './peer-book.ts';
-import { peerUrlOfAddress } from './peer-url.ts';
+import { isUrlOfAddress, peerUrlOfAddress } from './peer-url.ts';
 import { registrationBody } from './registration.ts';
 import { Testimonies } from './testimonies.ts';
 
@@ -62,6 +62,8 @@ export interface BridgeComponents {
   /** What the agent says about itself, once it has started. */
   readonly ownNode: () => NodeFields | undefined;
   readonly hostedIds: () => Iterable<NodeId>;
+  /** The service was heard from. */
+  readonly renew: (id: NodeId, now: Now) => void;
   /** Whether the agent has joined its cluster, and so knows who speaks there for whom. */
   readonly isReady: () => boolean;
 }
@@ -98,7 +100,11 @@ export class Bridge {
       components,
     );
     this.#testimonies = new Testimonies({ leaseMs, maxCount: testimoniesMaxCount });
-    this.#hints = new Hints({ selfId: this.#selfId, leaseMs, maxCount: hintsMaxCount }, components);
+    const isAnswering = (address: string) => this.#peers.isAnswering(peerUrlOfAddress(address) ?? '');
+    this.#hints = new Hints(
+      { selfId: this.#selfId, leaseMs, maxCount: hintsMaxCount },
+      { ...components, isAnswering },
+    );
     this.#deliveries = new MemoryDeliveries(components);
   }
 
@@ -161,7 +167,7 @@ export class Bridge {
     const { changed, leftOutCount } = this.#testimonies.hear(url, outcome.peers, now.monoMs);
     this.#leftOutCount += outcome.leftOutCount + leftOutCount;
     for (const id of changed) this.#unjudged.add(id);
-    return [...effects, ...onceDurable(this.#tellMissing(url, outcome)), ...this.#judge(now)];
+    return [...effects, ...onceDurable(this.#tellMissing(url, outcome, now)), ...this.#judge(now)];
   }
 
   /** The agent leaves for good, and with it its word for others. */
@@ -194,20 +200,28 @@ export class Bridge {
     });
   }
 
-  /** A peer that has forgotten a service of ours, or knows it otherwise, is told again. */
-  #tellMissing(url: string, { peers }: Extract<PeerOutcome, { readonly ok: true }>): readonly Effect[] {
+  /**
+   * A peer that has forgotten a service of ours, or knows it otherwise, is told again. One that is a service of
+   * ours itself was heard from just now.
+   */
+  #tellMissing(
+    url: string,
+    { peers }: Extract<PeerOutcome, { readonly ok: true }>,
+    now: Now,
+  ): readonly Effect[] {
     const known = new Map(peers.map(({ id, node }) => [id, node]));
     return [...this.#components.hostedIds()].flatMap(id => {
       const node = this.#ownWord(id);
+      if (node === undefined) return [];
+      if (isUrlOfAddress(url, node.address)) this.#components.renew(id, now);
       const there = known.get(id);
-      if (node === undefined || (there !== undefined && isSameContent(there, node))) return [];
-      return this.#tell(url, id, node, 'bulk');
+      return there !== undefined && isSameContent(there, node) ? [] : this.#tell(url, id, node, 'bulk');
     });
   }
 
   #tell(url: string, id: NodeId, node: NodeFields, priority: Delivery['priority']): readonly Effect[] {
     // It knows best itself.
-    if (peerUrlOfAddress(node.address) === url) return [];
+    if (isUrlOfAddress(url, node.address)) return [];
     const payload = registrationBody('update', id, node);
     const receiver = httpReceiverPrefix + url;
     return this.#deliveries.enqueue({ receiver, subject: id, priority, kind: 'registration', payload });

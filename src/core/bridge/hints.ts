@@ -4,11 +4,12 @@
  * A hint never stands against what somebody signed in his own right. Where an agent or a host speaks of a
  * node we say nothing, and take back what we said. A departure that such an author has written
  * ends a node for the HTTP peers too, which remember it for long and would bring it back; only when they say
- * that it was updated since may a hint follow.
+ * that it was updated since may a hint follow. A withdrawal says less (its author has not heard of the node), so
+ * there it is enough that the node answers us.
  */
 import type { Effect } from '../effects.ts';
 import type { Author } from '../record/author.ts';
-import { isSameContent, type NodeId } from '../record/node.ts';
+import { isSameContent, type NodeFields, type NodeId } from '../record/node.ts';
 import { type ContextEntry, compareText, type PeerId, type VerifiedRecord } from '../record/record.ts';
 import type { Table } from '../record/table.ts';
 import type { Now } from '../time.ts';
@@ -31,6 +32,8 @@ export interface HintsComponents {
   readonly author: Author;
   readonly table: Table;
   readonly livenessOf: (author: PeerId) => LivenessState;
+  /** Whether the node that serves at this address answers our registrations. */
+  readonly isAnswering: (address: string) => boolean;
   /** Takes a record of our own in, writes it and tells others. */
   readonly say: (record: VerifiedRecord, now: Now) => readonly Effect[];
 }
@@ -72,7 +75,7 @@ export class Hints {
 
   /** Says what HTTP peers agree on, unless it is said already or is not ours to say. */
   say(id: NodeId, { node, source }: Agreement, now: Now): readonly Effect[] {
-    if (this.#isSpokenFor(id, node.lastUpdatedS)) return this.withdraw(id, now);
+    if (this.#isSpokenFor(id, node)) return this.withdraw(id, now);
     const { table, author, say } = this.#components;
     const own = this.#ownEntry(id);
     if (own !== undefined && isSameContent(own.body.node, node)) return [];
@@ -124,7 +127,7 @@ export class Hints {
     const { author, say } = this.#components;
     return [...this.#own].sort(compareText).flatMap(id => {
       const own = this.#ownEntry(id);
-      if (own === undefined || this.#isSpokenFor(id, own.body.node.lastUpdatedS)) return [];
+      if (own === undefined || this.#isSpokenFor(id, own.body.node)) return [];
       const { subject, authority, claimedAt, leaseMs, body } = own;
       const context = this.#context(id);
       return say(author.write({ subject, authority, context, claimedAt, leaseMs, body }, now.wallMs), now);
@@ -135,7 +138,7 @@ export class Hints {
   yieldSpokenFor(now: Now): readonly Effect[] {
     return [...this.#own].sort(compareText).flatMap(id => {
       const own = this.#ownEntry(id);
-      const isOurs = own !== undefined && !this.#isSpokenFor(id, own.body.node.lastUpdatedS);
+      const isOurs = own !== undefined && !this.#isSpokenFor(id, own.body.node);
       return isOurs ? [] : this.withdraw(id, now);
     });
   }
@@ -146,15 +149,18 @@ export class Hints {
     return record !== undefined && isHintEntry(record) ? record : undefined;
   }
 
-  #isSpokenFor(id: NodeId, lastUpdatedS: number): boolean {
+  #isSpokenFor(id: NodeId, node: NodeFields): boolean {
     if (id === this.#options.selfId) return true;
-    return this.#components.table.ledger.recordsOf(id).some(record => {
+    const { table, isAnswering } = this.#components;
+    return table.ledger.recordsOf(id).some(record => {
       if (record.authority === 'hint') return false;
-      return record.body.type === 'entry' || !isUpdatedSince(record, lastUpdatedS);
+      if (record.body.type !== 'departure' || isUpdatedSince(record, node))
+        return record.body.type === 'entry';
+      return record.body.reason !== 'withdrawn' || !isAnswering(node.address);
     });
   }
 
-  #vouchersCount(id: NodeId, node: Agreement['node']): number {
+  #vouchersCount(id: NodeId, node: NodeFields): number {
     const { table, author, livenessOf } = this.#components;
     return table.ledger
       .recordsOf(id)
@@ -183,6 +189,6 @@ function isHintEntry(record: VerifiedRecord): record is OwnEntry {
 }
 
 /** The peers give whole seconds, so what happened within the same one may have been before. */
-function isUpdatedSince(departure: VerifiedRecord, lastUpdatedS: number): boolean {
+function isUpdatedSince(departure: VerifiedRecord, { lastUpdatedS }: NodeFields): boolean {
   return lastUpdatedS * 1_000 > departure.time.wallMs;
 }

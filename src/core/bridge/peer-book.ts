@@ -69,6 +69,12 @@ export class PeerBook {
     return this.#peers.get(url);
   }
 
+  /** Its last registration was answered. */
+  isAnswering(url: string): boolean {
+    const peer = this.#peers.get(url);
+    return peer?.hasAnswered === true && peer.failuresInRow === 0;
+  }
+
   /** Those that have ever answered: the others are told everything when they first do. */
   *answering(): Iterable<HttpPeer> {
     for (const peer of this.#peers.values()) if (peer.hasAnswered) yield peer;

@@ -31,3 +31,12 @@ export function isPeerUrl(text: string): boolean {
 export function peerUrlOfAddress(address: string): string | undefined {
   return peerUrlOf(`http://${address}`);
 }
+
+/** Whether this is where the node that serves at `host:port` takes registrations; cheap for whoever asks for thousands. */
+export function isUrlOfAddress(url: string, address: string): boolean {
+  if (url === `http://${address}`) return true;
+  // Spelt otherwise: default port, capitals, or a number written in another way.
+  const port = address.slice(address.lastIndexOf(':'));
+  const mayBe = port === ':80' ? !/:\d+$/.test(url) : url.endsWith(port);
+  return mayBe && peerUrlOfAddress(address) === url;
+}

@@ -36,13 +36,25 @@ describe('core/bridge/consensus', () => {
     const node = nodeFields({ capabilities: ['a', 'b'] });
     const other = nodeFields({ capabilities: ['b', 'a'] });
 
-    assert.equal(agree([{ url: 'p', node }, { url: 'q', node: other }])?.sides.length, 1);
+    assert.equal(
+      agree([
+        { url: 'p', node },
+        { url: 'q', node: other },
+      ])?.sides.length,
+      1,
+    );
   });
 
   // The dumb judge: every content's votes counted by its text, and one pass for the best.
   function judged(testimonies: readonly Testimony[]): string | undefined {
     const content = (node: NodeFields) =>
-      JSON.stringify([node.address, node.metricsPort, node.nodeType, node.isLoadBalancer, [...node.capabilities]]);
+      JSON.stringify([
+        node.address,
+        node.metricsPort,
+        node.nodeType,
+        node.isLoadBalancer,
+        [...node.capabilities],
+      ]);
     let best: { votes: number; latest: number; text: string } | undefined;
     for (const { node } of testimonies) {
       const text = content(node);

@@ -22,7 +22,13 @@ class Bench {
   }
 
   enqueue(url: string, subject: string, payload: string): void {
-    const delivery = { receiver: `http:${url}`, subject, priority: 'normal', kind: 'registration', payload } as const;
+    const delivery = {
+      receiver: `http:${url}`,
+      subject,
+      priority: 'normal',
+      kind: 'registration',
+      payload,
+    } as const;
     this.#take(this.deliveries.enqueue(delivery));
   }
 

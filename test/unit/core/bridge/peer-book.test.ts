@@ -60,7 +60,10 @@ describe('core/bridge/peer-book', () => {
   });
 
   it('spreads the pauses by chance, from three quarters on', () => {
-    const peers = new PeerBook({ urls: ['p'], refreshMs: 60_000, maxCount: 1 }, { random: { next: () => 0 } });
+    const peers = new PeerBook(
+      { urls: ['p'], refreshMs: 60_000, maxCount: 1 },
+      { random: { next: () => 0 } },
+    );
 
     peers.answered('p', well, 0);
 
@@ -70,7 +73,9 @@ describe('core/bridge/peer-book', () => {
   it('says once that a peer has turned', () => {
     const peers = book();
 
-    const turns = [refused, refused, well, well, refused].map(outcome => peers.answered('p', outcome, 0)?.turned);
+    const turns = [refused, refused, well, well, refused].map(
+      outcome => peers.answered('p', outcome, 0)?.turned,
+    );
 
     assert.deepEqual(turns, ['failing', undefined, 'answering', undefined, 'failing']);
     assert.isUndefined(peers.answered('unknown', well, 0));

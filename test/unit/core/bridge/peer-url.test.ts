@@ -1,6 +1,11 @@
 import fc from 'fast-check';
 import { assert, describe, it } from 'vitest';
-import { isPeerUrl, peerUrlOf, peerUrlOfAddress } from '../../../../src/core/bridge/peer-url.ts';
+import {
+  isPeerUrl,
+  isUrlOfAddress,
+  peerUrlOf,
+  peerUrlOfAddress,
+} from '../../../../src/core/bridge/peer-url.ts';
 
 describe('core/bridge/peer-url', () => {
   it.each([
@@ -38,8 +43,37 @@ describe('core/bridge/peer-url', () => {
     assert.equal(peerUrlOfAddress(address), expected);
   });
 
+  it.each([
+    ['http://a:81', 'a:81', true],
+    ['http://a', 'a:80', true],
+    ['http://a', 'A:80', true],
+    ['http://a:81', 'A:81', true],
+    ['http://[::1]', '[::1]:80', true],
+    ['http://a:8', 'a:80', false],
+    ['http://a:81', 'b:81', false],
+    ['https://a:81', 'a:81', false],
+  ])('says of %s and %s that they are one: %s', (url, address, expected) => {
+    assert.equal(isUrlOfAddress(url, address), expected);
+    assert.equal(peerUrlOfAddress(address) === url, expected);
+  });
+
   it('has one spelling for whatever it takes, at most 256 characters long', () => {
-    const pieces = fc.constantFrom('http://', 'https://', 'A', 'b', '.', ':', '80', '/', '@', '?', '%41', 'ä', '[', ']');
+    const pieces = fc.constantFrom(
+      'http://',
+      'https://',
+      'A',
+      'b',
+      '.',
+      ':',
+      '80',
+      '/',
+      '@',
+      '?',
+      '%41',
+      'ä',
+      '[',
+      ']',
+    );
     const texts = fc.oneof(
       fc.webUrl({ withQueryParameters: false }),
       fc.array(pieces, { maxLength: 12 }).map(list => list.join('')),
