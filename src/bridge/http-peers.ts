@@ -7,7 +7,7 @@
  * 50 ms to load, so it is loaded by the first registration.
  */
 import { isIP } from 'node:net';
-import type { Pool } from 'undici';
+import type { Agent } from 'undici';
 import type { PeerOutcome } from '../core/bridge/outcome.ts';
 import { asRegistration } from '../core/bridge/registration.ts';
 import { Answer, type Judged } from '../outbound/answer.ts';
@@ -64,8 +64,8 @@ export class HttpPeerClient implements HttpPeers {
   readonly #options: HttpPeerClientOptions;
   readonly #components: HttpPeerClientComponents;
   readonly #stopped = new AbortController();
-  #pools: Promise<ConnectionPools<Pool>> | undefined;
-  #opened: ConnectionPools<Pool> | undefined;
+  #pools: Promise<ConnectionPools<Agent>> | undefined;
+  #opened: ConnectionPools<Agent> | undefined;
   #inFlightCount = 0;
 
   constructor(
@@ -96,7 +96,9 @@ export class HttpPeerClient implements HttpPeers {
 
   stats(): HttpPoolStats {
     let connected = 0;
-    for (const pool of this.#opened?.pools() ?? []) connected += pool.stats.connected;
+    for (const pool of this.#opened?.pools() ?? []) {
+      for (const stats of Object.values(pool.stats)) connected += Number(stats.connected);
+    }
     return {
       inFlight: this.#inFlightCount,
       connected,
@@ -130,14 +132,14 @@ export class HttpPeerClient implements HttpPeers {
     return { outcome: this.#outcomeOf(judged) };
   }
 
-  async #ask(pools: ConnectionPools<Pool>, target: Target, body: string, until: number): Promise<Judged> {
+  async #ask(pools: ConnectionPools<Agent>, target: Target, body: string, until: number): Promise<Judged> {
     const pool = await pools.acquire(target.origin, until - performance.now());
     if (pool === undefined) return noConnection;
     try {
       for (let isFirst = true; ; isFirst = false) {
         const timeoutMs = until - performance.now();
         const answer = new Answer({ timeoutMs, bodyMaxBytes: this.#options.bodyMaxBytes });
-        pool.dispatch({ path: target.path, method: 'POST', headers, body }, answer);
+        pool.dispatch({ ...target, method: 'POST', headers, body }, answer);
         const judged = await answer.judged;
         // A kept connection may be closed just as it is used; and to register twice is to register once.
         if (!judged.ok && isFirst && isCutConnection(judged.error) && !answer.hasBegun) continue;
@@ -164,13 +166,14 @@ export class HttpPeerClient implements HttpPeers {
     return { ok: true, ...parsed };
   }
 
-  #open(): Promise<ConnectionPools<Pool>> {
+  #open(): Promise<ConnectionPools<Agent>> {
     const { timeoutMs, keepAliveMs, connectionsPerHost } = this.#options;
     // The default export: in a bundle a CommonJS module has no other.
     this.#pools ??= import('undici').then(({ default: undici }) => {
       const { signal } = this.#stopped;
-      const open = (origin: string) =>
-        new undici.Pool(origin, {
+      // An agent for one host, and no pool: a pool opens a connection anew after a request that was given up.
+      const open = () =>
+        new undici.Agent({
           connections: connectionsPerHost,
           pipelining: 1,
           keepAliveTimeout: keepAliveMs,
