@@ -30,6 +30,7 @@ export class DriverBench {
 
   constructor(options: { readonly seeds?: readonly string[] } = {}) {
     const { clock, store, network, checker, events } = this;
+    const httpPeers = { register: () => {}, stop: async () => {} };
     const { codec, peer } = this.me;
     const observer: Observer = {
       input: (input: Input) => this.trace.push(`> ${input.type}`),
@@ -44,7 +45,7 @@ export class DriverBench {
     );
     this.driver = new Driver(
       { cluster: testCluster, seeds: options.seeds ?? [], intake: {} },
-      { protocol: this.protocol, codec, network, store, checker, clock, events, observer },
+      { protocol: this.protocol, codec, network, store, checker, httpPeers, clock, events, observer },
     );
     this.agent = new LocalAgent(
       {
