@@ -317,7 +317,9 @@ export class Protocol {
       case 'start':
         return this.#start(input, now);
       case 'register':
-        return this.#unlessClosed(input.ticket) ?? this.#register(input, now);
+        return (
+          this.#unlessClosed(input.ticket) ?? [...this.#register(input, now), ...this.bridge.tellChanges()]
+        );
       case 'deregister':
         return this.#unlessClosed(input.ticket) ?? this.hosting.deregister(input.ticket, input.id, now);
       case 'depart':

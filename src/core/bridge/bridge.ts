@@ -51,7 +51,9 @@ export const defaultBridgeSettings: BridgeSettings = {
 const leaseRefreshes = 3;
 /** How often the leases are looked at within one refresh interval. */
 const looksPerRefresh = 4;
-export const joinKeyPrefix = 'join:';
+/** The rest follows at the next tick, a second later. */
+const judgedAtOnceMaxCount = 250;
+const joinKeyPrefix = 'join:';
 
 export interface BridgeComponents {
   readonly author: Author;
@@ -78,8 +80,10 @@ export class Bridge {
   readonly #deliveries: MemoryDeliveries;
   /** Services of ours, and ourselves, that the peers have not been told of as they are. */
   readonly #untold = new Set<NodeId>();
-  /** Nodes about which a list has changed. */
+  /** Nodes about which a list has changed, and now and then all, because of what else may have. */
   readonly #unjudged = new Set<NodeId>();
+  /** Where the listed nodes take registrations, agents of the cluster left out. */
+  readonly #urls = new Map<NodeId, string>();
   /** Nodes about whose contents it was said that the peers disagree. */
   readonly #disputed = new Set<NodeId>();
   #nextLookMonoMs = 0;
@@ -150,6 +154,11 @@ export class Bridge {
     }
     const told = [...this.#register(own, now), ...this.#tellChanges(), ...this.#deliveries.due(now.monoMs)];
     return [...onceDurable(told), ...this.#judge(now), ...this.#look(now)];
+  }
+
+  /** What has changed of our own, without waiting for the next tick. */
+  tellChanges(): readonly Effect[] {
+    return onceDurable(this.#tellChanges());
   }
 
   /** An answer to a request of ours. */
@@ -240,8 +249,8 @@ export class Bridge {
   /** Before every configured peer has had its say, one of them would decide alone. */
   #judge(now: Now): readonly Effect[] {
     if (this.#unjudged.size === 0 || !this.#peers.isJoined || !this.#components.isReady()) return [];
-    const ids = [...this.#unjudged].sort(compareText);
-    this.#unjudged.clear();
+    const ids = [...this.#unjudged].sort(compareText).slice(0, judgedAtOnceMaxCount);
+    for (const id of ids) this.#unjudged.delete(id);
     return ids.flatMap(id => this.#judgeOne(id, now));
   }
 
@@ -254,9 +263,13 @@ export class Bridge {
     const isNewDispute = sides.length > 1 && !this.#disputed.has(id);
     if (sides.length > 1) this.#disputed.add(id);
     else this.#disputed.delete(id);
-    const url = peerUrlOfAddress(node.address);
-    if (url !== undefined && !this.#hints.isAgent(id)) this.#peers.learn(url, now.monoMs);
-    const says = sides.map(side => ({ address: side.node.address, peers: side.urls }));
+    const url = this.#hints.isAgent(id) ? undefined : peerUrlOfAddress(node.address);
+    if (url === undefined) this.#urls.delete(id);
+    else {
+      this.#urls.set(id, url);
+      this.#peers.learn(url, now.monoMs);
+    }
+    const says = sides.map(side => ({ address: side.node.address, peers: [...side.urls].sort(compareText) }));
     return [
       ...(isNewDispute ? [log('http_peers_disagree', { id, says })] : []),
       ...this.#hints.say(id, agreement, now),
@@ -268,8 +281,12 @@ export class Bridge {
     if (now.monoMs < this.#nextLookMonoMs) return [];
     this.#nextLookMonoMs = now.monoMs + this.#settings.refreshMs / looksPerRefresh;
     const expired = this.#testimonies.takeExpired(now.monoMs);
-    for (const id of expired) this.#disputed.delete(id);
-    for (const url of this.#peers.forgetUnlisted(this.#listedUrls(now.monoMs))) {
+    for (const id of expired) {
+      this.#disputed.delete(id);
+      this.#urls.delete(id);
+    }
+    for (const id of this.#testimonies.ids()) this.#unjudged.add(id);
+    for (const url of this.#peers.forgetUnlisted(new Set(this.#urls.values()))) {
       this.#testimonies.forget(url);
       this.#deliveries.forget(httpReceiverPrefix + url);
     }
@@ -277,17 +294,6 @@ export class Bridge {
       ...[...expired].sort(compareText).flatMap(id => this.#hints.withdraw(id, now)),
       ...this.#hints.yieldSpokenFor(now),
     ];
-  }
-
-  /** Where the nodes that are listed take registrations, agents of the cluster left out. */
-  #listedUrls(monoMs: number): ReadonlySet<string> {
-    const urls = new Set<string>();
-    for (const id of this.#testimonies.ids()) {
-      const address = agree(this.#testimonies.about(id, monoMs))?.node.address;
-      const url = address === undefined ? undefined : peerUrlOfAddress(address);
-      if (url !== undefined && !this.#hints.isAgent(id)) urls.add(url);
-    }
-    return urls;
   }
 }
 

@@ -24,6 +24,7 @@ export interface Agreement {
 export interface Side {
   /** With the latest time that any of them gives. */
   readonly node: NodeFields;
+  /** In no particular order: most sides have many, and nobody looks. */
   readonly urls: readonly string[];
 }
 
@@ -31,22 +32,24 @@ export interface Side {
 export function agree(testimonies: readonly Testimony[]): Agreement | undefined {
   const groups: Testimony[][] = [];
   for (const testimony of testimonies) {
-    const group = groups.find(([first]) => first !== undefined && isSameContent(first.node, testimony.node));
+    const group = groups.find(([first]) => first !== undefined && isSame(first.node, testimony.node));
     if (group === undefined) groups.push([testimony]);
     else group.push(testimony);
   }
   const sides = groups.map(sideOf).sort(byWeight);
   const [first] = sides;
-  const source = first?.urls[0];
-  return first === undefined || source === undefined ? undefined : { node: first.node, source, sides };
+  if (first === undefined) return undefined;
+  const source = first.urls.reduce((a, b) => (b < a ? b : a));
+  return { node: first.node, source, sides };
 }
 
 function sideOf(group: readonly Testimony[]): Side {
   const latest = group.reduce((a, b) => (isPreferred(b.node, a.node) ? b : a));
-  return { node: latest.node, urls: group.map(({ url }) => url).sort(compareText) };
+  return { node: latest.node, urls: group.map(({ url }) => url) };
 }
 
 function isPreferred(a: NodeFields, b: NodeFields): boolean {
+  if (a === b) return false;
   return a.lastUpdatedS > b.lastUpdatedS || (a.lastUpdatedS === b.lastUpdatedS && textOf(a) < textOf(b));
 }
 
@@ -61,4 +64,8 @@ function byWeight(a: Side, b: Side): number {
 /** Of everything that is said; the order of capabilities is part of it only within one content. */
 function textOf({ address, metricsPort, nodeType, isLoadBalancer, capabilities }: NodeFields): string {
   return JSON.stringify([address, metricsPort, nodeType, isLoadBalancer, capabilities]);
+}
+
+function isSame(a: NodeFields, b: NodeFields): boolean {
+  return a === b || isSameContent(a, b);
 }

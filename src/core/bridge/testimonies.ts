@@ -5,13 +5,17 @@
  * longer gives none, but the node is remembered for its lease: a peer that was restarted lists
  * nobody until its nodes have registered again.
  */
-import type { NodeId } from '../record/node.ts';
+import { isSameContent, type NodeFields, type NodeId } from '../record/node.ts';
 import type { Testimony } from './consensus.ts';
 import type { ListedNode } from './outcome.ts';
 
+interface Heard extends Testimony {
+  heardMonoMs: number;
+}
+
 interface Named {
   /** By URL of the peer that lists it in its last answer. */
-  readonly by: Map<string, Testimony & { readonly heardMonoMs: number }>;
+  readonly by: Map<string, Heard>;
   lastListedMonoMs: number;
 }
 
@@ -41,31 +45,46 @@ export class Testimonies {
     return this.#listedBy.get(url)?.size ?? 0;
   }
 
-  /** Takes an answer in; it replaces the last one of this peer. */
+  /** Takes an answer in; it replaces the last one of this peer. `changed` are the nodes of which it says something else. */
   hear(
     url: string,
     list: readonly ListedNode[],
     monoMs: number,
   ): { readonly changed: ReadonlySet<NodeId>; readonly leftOutCount: number } {
-    const changed = new Set(this.#listedBy.get(url));
+    const before = this.#listedBy.get(url) ?? new Set<NodeId>();
+    const now = new Set(list.map(({ id }) => id));
+    const changed = new Set([...before].filter(id => !now.has(id)));
     for (const id of changed) this.#silence(url, id);
     const listed = new Set<NodeId>();
     let leftOutCount = 0;
     for (const { id, node } of list) {
-      if (this.#count >= this.#maxCount || listed.has(id)) {
+      if (listed.has(id) || (!before.has(id) && this.#count >= this.#maxCount)) {
         leftOutCount += 1;
         continue;
       }
-      const named = this.#nodes.get(id) ?? { by: new Map(), lastListedMonoMs: monoMs };
-      named.by.set(url, { url, node, heardMonoMs: monoMs });
-      named.lastListedMonoMs = monoMs;
-      this.#nodes.set(id, named);
-      this.#count += 1;
+      if (this.#hearOne(url, id, node, monoMs)) changed.add(id);
       listed.add(id);
-      changed.add(id);
     }
     this.#listedBy.set(url, listed);
     return { changed, leftOutCount };
+  }
+
+  /** @returns Whether it is news. */
+  #hearOne(url: string, id: NodeId, node: NodeFields, monoMs: number): boolean {
+    const named = this.#nodes.get(id) ?? { by: new Map<string, Heard>(), lastListedMonoMs: monoMs };
+    this.#nodes.set(id, named);
+    named.lastListedMonoMs = monoMs;
+    const said = named.by.get(url);
+    if (said !== undefined && isSame(said.node, node)) {
+      said.heardMonoMs = monoMs;
+      return false;
+    }
+    // Nearly always all peers say the same: one object for all of them, which is compared at once.
+    const [other] = named.by.values();
+    const shared = other !== undefined && isSame(other.node, node) ? other.node : node;
+    if (said === undefined) this.#count += 1;
+    named.by.set(url, { url, node: shared, heardMonoMs: monoMs });
+    return true;
   }
 
   /** What the peers say that were heard within the lease. */
@@ -103,4 +122,8 @@ export class Testimonies {
   #silence(url: string, id: NodeId): void {
     if (this.#nodes.get(id)?.by.delete(url)) this.#count -= 1;
   }
+}
+
+function isSame(a: NodeFields, b: NodeFields): boolean {
+  return a === b || (a.lastUpdatedS === b.lastUpdatedS && isSameContent(a, b));
 }

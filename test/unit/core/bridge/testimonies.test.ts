@@ -17,16 +17,17 @@ function speakers(testimonies: Testimonies, id: string, monoMs: number): readonl
 }
 
 describe('core/bridge/testimonies', () => {
-  it('says which nodes an answer concerns: those that it lists and those that it lists no longer', () => {
+  it('says which nodes an answer changes: those that it lists anew, otherwise, or no longer', () => {
     const testimonies = heard();
-    testimonies.hear('p', listed('a', 'b'), 0);
+    testimonies.hear('p', [...listed('a', 'b'), { id: 'd', node: nodeFields() }], 0);
+    const other = { id: 'd', node: nodeFields({ lastUpdatedS: 7 }) };
 
-    const { changed } = testimonies.hear('p', listed('b', 'c'), 1);
+    const { changed } = testimonies.hear('p', [...listed('b', 'c'), other], 1);
 
-    assert.deepEqual([...changed].sort(), ['a', 'b', 'c']);
+    assert.deepEqual([...changed].sort(), ['a', 'c', 'd']);
     assert.deepEqual(speakers(testimonies, 'a', 1), []);
-    assert.equal(testimonies.countOf('p'), 2);
-    assert.equal(testimonies.count, 2);
+    assert.equal(testimonies.countOf('p'), 3);
+    assert.equal(testimonies.count, 3);
   });
 
   it('lets a node expire when nobody has listed it for its lease, not before', () => {
@@ -57,7 +58,11 @@ describe('core/bridge/testimonies', () => {
 
     assert.equal(leftOutCount, 3);
     assert.equal(testimonies.count, 3);
-    assert.equal(testimonies.hear('p', listed('a'), 0).leftOutCount, 0, 'its own places are free again');
+    assert.equal(
+      testimonies.hear('p', listed('c', 'd', 'e'), 0).leftOutCount,
+      1,
+      'a place of its own is free again',
+    );
   });
 
   it('begins the lease of what it is told to remember, and of nothing that it knows', () => {
