@@ -272,9 +272,9 @@ describe('core/bridge/bridge', () => {
       assert.equal(bench.table.listing.get('old-1')?.address, 'x:1');
     });
 
-    it('gives way to a registration of another agent’s hint as well, and of the very same content', () => {
+    it.each(['me', 'b'])('by %s gives way to a registration of the very same content', author => {
       const bench = new BridgeBench();
-      bench.hear(hint('b', 'x:1'));
+      bench.hear({ ...hint(author, 'x:1'), epoch: 0 });
 
       assert.deepEqual(bench.register('old-1', { address: 'x:1' }), { ok: true, changed: true });
       assert.equal(bench.table.ledger.resolution('old-1').winner?.authority, 'host');
@@ -310,19 +310,20 @@ describe('core/bridge/bridge', () => {
       assert.equal(bench.table.listing.get('old-1') !== undefined, expected.length > 0);
     });
 
-    it('is said of a node that was withdrawn, when the node itself answers', () => {
-      const [silent, answering] = [new BridgeBench(), new BridgeBench()];
-      for (const bench of [silent, answering]) {
+    it('is said of a node that was withdrawn, not taken out, when the node itself answers', () => {
+      const [silent, answering, taken] = [new BridgeBench(), new BridgeBench(), new BridgeBench()];
+      for (const bench of [silent, answering, taken]) {
         bench.monoMs = 10_000;
-        bench.hear(
-          record({ subject: 'old-1', author: 'a', body: departure('withdrawn'), time: time(5_000) }),
-        );
+        const body = departure(bench === taken ? 'deregistered' : 'withdrawn');
+        bench.hear(record({ subject: 'old-1', author: 'a', body, time: time(5_000) }));
       }
 
       silent.pass(2 * refreshMs, { 'http://p': answer(old) });
-      answering.pass(2 * refreshMs, { 'http://p': answer(old), [url]: answer() });
+      for (const bench of [answering, taken])
+        bench.pass(2 * refreshMs, { 'http://p': answer(old), [url]: answer() });
 
-      assert.deepEqual([silent.hints, answering.hints], [[], ['old-1 old-1:8000 http://p']]);
+      assert.deepEqual(answering.hints, ['old-1 old-1:8000 http://p']);
+      assert.deepEqual([silent.hints, taken.hints], [[], []]);
     });
 
     it('is not needed for a node that is registered here and answers: its lease is renewed', () => {
