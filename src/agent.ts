@@ -4,6 +4,7 @@
  * What is slow to load (libp2p, fastify) is loaded while the disk is read.
  */
 import { hostname, networkInterfaces } from 'node:os';
+import { HttpPeerClient } from './bridge/http-peers.ts';
 import type { Settings } from './config/settings.ts';
 import { Protocol, type ProtocolSettings } from './core/protocol.ts';
 import { capabilitiesOf, type NodeFields } from './core/record/node.ts';
@@ -24,9 +25,10 @@ import { RecentEvents } from './runtime/event-log.ts';
 import { LocalAgent } from './runtime/local-agent.ts';
 import { LoopDelay } from './runtime/loop-delay.ts';
 import { linkOf } from './runtime/outbox-link.ts';
-import type { HealthChecker, Network } from './runtime/ports.ts';
+import type { HealthChecker, HttpPeers, Network } from './runtime/ports.ts';
 import { systemClock, systemRandom } from './runtime/system.ts';
 import type { Log } from './telemetry/log.ts';
+import { registerHttpPeerMetrics, registerHttpPoolMetrics } from './telemetry/metrics/bridge.ts';
 import { registerHealthMetrics, registerPoolMetrics } from './telemetry/metrics/health.ts';
 import { registerNetMetrics } from './telemetry/metrics/net.ts';
 import { registerProtocolMetrics } from './telemetry/metrics/protocol.ts';
@@ -145,6 +147,8 @@ async function assemble(
   stops.push(() => checker.stop());
   const deliverers = new Deliverers({ clock: systemClock });
   stops.push(() => deliverers.stop());
+  const httpPeers = httpPeerClient(settings, metrics);
+  stops.push(() => httpPeers.stop());
   const driver = new Driver(
     { cluster, seeds: settings.net.seeds, intake: intakeSettings(settings) },
     {
@@ -156,6 +160,7 @@ async function assemble(
       store,
       checker,
       deliverer: deliverers,
+      httpPeers,
       clock: systemClock,
       events,
       observer: observer({
@@ -313,8 +318,21 @@ function healthChecker({ health }: Settings, metrics: MetricRegistry): HealthChe
   return checker;
 }
 
+function httpPeerClient({ bridge }: Settings, metrics: MetricRegistry): HttpPeers {
+  const client = new HttpPeerClient(
+    {
+      timeoutMs: bridge.httpPeerTimeoutMs,
+      connectionsMaxCount: bridge.httpPeerConnectionsMaxCount,
+      keepAliveMs: Math.min(bridge.httpPeerRefreshMs + 5_000, 120_000), // Longer would be worth no connection.
+    },
+    { metrics: registerHttpPeerMetrics(metrics) },
+  );
+  registerHttpPoolMetrics(metrics, () => client.stats());
+  return client;
+}
+
 function protocolSettings(settings: Settings): Partial<ProtocolSettings> {
-  const { peering, membership, records, gossip, store, health } = settings;
+  const { peering, membership, records, gossip, store, health, bridge } = settings;
   return {
     peering: {
       fullMeshMaxCount: peering.fullMeshMaxCount,
@@ -343,6 +361,11 @@ function protocolSettings(settings: Settings): Partial<ProtocolSettings> {
       entriesMaxCount: store.outboxMaxCount,
       bytesMax: store.outboxMaxBytes,
       ageMaxMs: store.outboxMaxAgeMs,
+    },
+    bridge: {
+      urls: bridge.registerWith,
+      refreshMs: bridge.httpPeerRefreshMs,
+      peersMaxCount: bridge.httpPeersMaxCount,
     },
     joinTimeoutMs: gossip.joinTimeoutMs,
     retentionMs: {

@@ -73,6 +73,8 @@ function recordLines(
     ['stands', lease],
     ['claimed', `first on ${localTime(record.claimed_at.wall_ms)}`],
   ];
+  if (record.learnt_from !== undefined)
+    facts.push(['learnt', `from ${record.learnt_from}, which does not sign`]);
   if (record.context.length === 0) facts.push(['had seen', 'nobody else']);
   for (const seen of record.context) {
     const held = subject.records.some(other => other.digest === seen.digest);

@@ -56,12 +56,14 @@ export function stateColour(state: string): Colour | undefined {
   switch (state) {
     case 'alive':
     case 'connected':
+    case 'answering':
     case 'ok':
     case 'healthy':
     case 'healed':
       return 'green';
     case 'suspect':
     case 'dialing':
+    case 'contacting':
     case 'waiting':
     case 'suspected':
       return 'yellow';

@@ -1,7 +1,7 @@
 /** Writes docs/CONFIG.md from the schema, so that the page cannot go stale. */
 import { deprecatedPrefix, deprecatedVariables } from './deprecated.ts';
 import { fileKeyOf, flagOf, type Setting, variableOf } from './setting.ts';
-import { definitions, laterSettings, type Room, schema } from './settings.ts';
+import { definitions, type Room, schema } from './settings.ts';
 
 const roomTitles: Readonly<Record<Room, string>> = {
   identity: 'Identity',
@@ -14,6 +14,7 @@ const roomTitles: Readonly<Record<Room, string>> = {
   store: 'Store',
   shim: 'HTTP',
   health: 'Health checks',
+  bridge: 'Peers that speak only HTTP',
   log: 'Logging',
 };
 
@@ -56,11 +57,16 @@ It is never a flag's value, so it never shows in \`ps\`, and it has no place in 
 The order is: flag, \`FIRSTHAND_SECRET_FILE\`, \`FIRSTHAND_SECRET\`, file. It is shown as \`[redacted]\` everywhere.
 `;
 
+const laterSection = `## Refused in this version
+
+\`auth\` set to \`jwt\` or \`mtls\`: an agent that is given one of them does not start.
+`;
+
 export function configDocument(): string {
   const rooms = Object.entries(schema).map(
     ([room, settings]) => `## ${roomTitles[room as Room]}\n\n${roomTable(Object.entries(settings))}`,
   );
-  return [introduction, ...rooms, secrets, clientSection, deprecatedSection(), laterSection()].join('\n');
+  return [introduction, ...rooms, secrets, clientSection, deprecatedSection(), laterSection].join('\n');
 }
 
 function roomTable(settings: readonly (readonly [string, Setting<unknown>])[]): string {
@@ -111,16 +117,6 @@ function deprecatedSection(): string {
 Still read, below \`FIRSTHAND_*\` and above the file, with a \`deprecated_variable\` warning in the log. Their times are in seconds.
 
 ${table(['variable', 'use instead'], rows)}`;
-}
-
-function laterSection(): string {
-  const names = laterSettings.map(
-    ({ flag, fileKey, variable }) => `\`${flag}\` (\`${fileKey}\`, \`${variable}\`)`,
-  );
-  return `## Refused in this version
-
-${names.join(', ')}, and \`auth\` set to \`jwt\` or \`mtls\`: an agent that is given one of them does not start.
-`;
 }
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {

@@ -5,6 +5,7 @@
  * values; one parser takes them all, so that a value means the same wherever it comes from.
  */
 import { inspect } from 'node:util';
+import { peerUrlMaxLength, peerUrlOf } from '../core/bridge/peer-url.ts';
 import { isAddress } from '../core/record/node.ts';
 import { hint } from './suggestion.ts';
 
@@ -160,6 +161,18 @@ export const hostPort: Kind<HostPort> = {
     return { ok: true, value: { host, port: Number(value.slice(colon + 1)) } };
   },
   show: showHostPort,
+};
+
+/** Base URL of a peer that speaks HTTP, in its one spelling. */
+export const peerUrl: Kind<string> = {
+  allowed: `http:// or https:// and host, without credentials, query and fragment; at most ${peerUrlMaxLength} characters`,
+  form: 'value',
+  placeholder: 'url',
+  parse(raw) {
+    const value = typeof raw === 'string' ? peerUrlOf(raw.trim()) : undefined;
+    return value === undefined ? refuse(raw, this.allowed) : { ok: true, value };
+  },
+  show: value => value,
 };
 
 export function showHostPort(value: HostPort): string {

@@ -7,6 +7,7 @@
  * are unique across rooms, because flags, variables and files know no rooms.
  */
 import { defaultCheckSettings } from '../core/backends/checks.ts';
+import { defaultBridgeSettings } from '../core/bridge/bridge.ts';
 import { defaultHostingSettings } from '../core/hosting/hosting.ts';
 import { defaultOutboxSettings } from '../core/outbox/settings.ts';
 import { defaultPeeringSettings } from '../core/peering/peering.ts';
@@ -29,7 +30,7 @@ import { defaultTableSettings } from '../core/record/table.ts';
 import { lan, profileNames } from '../core/swim/settings.ts';
 import { defaultSyncSettings } from '../core/sync/exchange.ts';
 import { defaultIntakeSettings } from '../runtime/intake.ts';
-import { choice, hostPort, integer, list, text, toggle } from './kinds.ts';
+import { choice, hostPort, integer, list, peerUrl, text, toggle } from './kinds.ts';
 import { isListenAddress, isSeedAddress } from './multiaddr.ts';
 import type { Secret } from './secret.ts';
 import { open, type Setting, setting } from './setting.ts';
@@ -470,6 +471,41 @@ export const schema = {
     }),
   },
 
+  /** Peers that speak only HTTP: the predecessor's nodes. */
+  bridge: {
+    registerWith: setting({
+      kind: list(peerUrl, { min: 0, max: 64 }),
+      flag: true,
+      default: [],
+      help: "Base URLs of peers that speak only HTTP (the predecessor's nodes). The agent joins through their `POST /registration`, keeps them updated, and lists whom they list.",
+      basis: 'contract',
+    }),
+    httpPeerRefreshMs: setting({
+      kind: integer({ min: second, max: hour, unit: 'ms' }),
+      default: defaultBridgeSettings.refreshMs,
+      help: 'How often each of them is registered with anew. A node that none of them has listed for three times as long is taken out.',
+      basis: 'guess',
+    }),
+    httpPeersMaxCount: setting({
+      kind: integer({ min: 1, max: 1_000 }),
+      default: defaultBridgeSettings.peersMaxCount,
+      help: 'Such peers in all, those included that are learnt from the lists of others.',
+      basis: 'guess',
+    }),
+    httpPeerTimeoutMs: setting({
+      kind: integer({ min: 10, max: minute, unit: 'ms' }),
+      default: 5 * second,
+      help: 'How long one registration with such a peer may take.',
+      basis: 'contract',
+    }),
+    httpPeerConnectionsMaxCount: setting({
+      kind: integer({ min: 2, max: 500 }),
+      default: 256,
+      help: 'Connections to all of them together; two at most go to one.',
+      basis: 'contract',
+    }),
+  },
+
   /** What is written to standard error. */
   log: {
     logLevel: setting({
@@ -505,6 +541,7 @@ export type Values = RoomValues<'identity'> &
   RoomValues<'store'> &
   RoomValues<'shim'> &
   RoomValues<'health'> &
+  RoomValues<'bridge'> &
   RoomValues<'log'>;
 export type SettingKey = keyof Values;
 
@@ -520,6 +557,7 @@ export interface Settings {
   readonly store: RoomValues<'store'>;
   readonly shim: RoomValues<'shim'> & { readonly secret: Secret | undefined };
   readonly health: RoomValues<'health'>;
+  readonly bridge: RoomValues<'bridge'>;
   readonly log: RoomValues<'log'>;
 }
 
@@ -527,13 +565,3 @@ export interface Settings {
 export const definitions: ReadonlyMap<SettingKey, Setting<unknown>> = new Map(
   Object.values(schema).flatMap(room => Object.entries(room) as [SettingKey, Setting<unknown>][]),
 );
-
-/** Promised by the contract, refused by this version instead of being silently ignored. */
-export const laterSettings = [
-  {
-    key: 'registerWith',
-    fileKey: 'register_with',
-    flag: '--register-with',
-    variable: 'FIRSTHAND_REGISTER_WITH',
-  },
-] as const;

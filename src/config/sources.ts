@@ -5,7 +5,7 @@
 import { deprecatedPrefix, deprecatedVariables } from './deprecated.ts';
 import type { FileContent } from './file.ts';
 import { fileKeyOf, flagOf, variableOf } from './setting.ts';
-import { definitions, laterSettings, type SettingKey } from './settings.ts';
+import { definitions, type SettingKey } from './settings.ts';
 import { hint } from './suggestion.ts';
 
 export interface Origin {
@@ -37,8 +37,6 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 /** Values by setting, as they come from a command line or a program; `undefined` was not given. */
 export type Given = Readonly<Record<string, unknown>>;
 
-const later = 'is not available in this version';
-
 /** Variables that are not settings: the client commands', the file itself, the secret itself. */
 const otherVariables = ['FIRSTHAND_AGENT', 'FIRSTHAND_CONFIG', 'FIRSTHAND_DEBUG', 'FIRSTHAND_SECRET'];
 
@@ -58,10 +56,7 @@ function fromGiven(given: Given, from: 'flag' | 'option', nameOf: (key: SettingK
   const problems: string[] = [];
   for (const [key, raw] of Object.entries(given)) {
     if (raw === undefined) continue;
-    const laterSetting = laterSettings.find(each => each.key === key);
-    if (laterSetting !== undefined) {
-      problems.push(`${from === 'flag' ? laterSetting.flag : key}: ${later}`);
-    } else if (isSettingKey(key)) {
+    if (isSettingKey(key)) {
       candidates.push({ key, raw, origin: { from, name: nameOf(key) } });
     } else if (key === 'secret') {
       candidates.push({ key, raw, origin: { from, name: key } });
@@ -87,10 +82,6 @@ export function fromEnvironment(env: Environment): Gathered {
   const secret = env.FIRSTHAND_SECRET;
   if (secret !== undefined && secret !== '') {
     candidates.push({ key: 'secret', raw: secret, origin: { from: 'variable', name: 'FIRSTHAND_SECRET' } });
-  }
-  for (const { variable } of laterSettings) {
-    known.add(variable);
-    if (env[variable]) problems.push(`${variable}: ${later}`);
   }
   for (const [name, raw = ''] of Object.entries(env)) {
     if (!name.startsWith('FIRSTHAND_') || known.has(name) || isServiceLink(name, raw)) continue;
@@ -157,7 +148,6 @@ export function fromFile(path: string, content: FileContent): Gathered {
 }
 
 function unknownKey(fileKey: string): string {
-  if (laterSettings.some(each => each.fileKey === fileKey)) return later;
   if (fileKey === 'secret') {
     return 'a secret has no place in this file; put it in a file of its own and name that with secret_file';
   }

@@ -6,6 +6,7 @@
  */
 import type { ErrorCode, ErrorDetails } from '../errors.ts';
 import type { CheckOutcome } from './backends/outcome.ts';
+import type { PeerOutcome } from './bridge/outcome.ts';
 import type { QueueHead, Seal } from './outbox/chain.ts';
 import type {
   DeadLetter,
@@ -105,6 +106,8 @@ export type Input =
     }
   /** The answer to the `check` with this key. */
   | { readonly type: 'checked'; readonly key: string; readonly outcome: CheckOutcome }
+  /** The answer to the `register-with` of this key. */
+  | { readonly type: 'http-peer-answered'; readonly key: string; readonly outcome: PeerOutcome }
   /** How the `deliver` with this number ended. */
   | {
       readonly type: 'delivered';
@@ -213,6 +216,8 @@ export type Effect =
     }
   /** Follows a write: comes back as `outbox-written`. */
   | { readonly type: 'written'; readonly receiver: Receiver; readonly sequence: number }
+  /** `POST <url>/registration`; answered by one `http-peer-answered`. The key is used once. */
+  | { readonly type: 'register-with'; readonly key: string; readonly url: string; readonly body: string }
   | {
       readonly type: 'wake';
       readonly afterMs: number;
@@ -238,6 +243,9 @@ export type CoreLogEvent =
   | 'seed_unreachable'
   | 'backend_unhealthy'
   | 'backend_healthy'
+  | 'http_peers_disagree'
+  | 'http_peer_answers'
+  | 'http_peer_fails'
   | 'dial_failed'
   | 'agent_removed'
   | 'taken_out_but_alive'

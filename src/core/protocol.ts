@@ -7,6 +7,7 @@
 import { unreachable } from '../errors.ts';
 import { BackendHealth } from './backends/backend-health.ts';
 import type { CheckSettings } from './backends/checks.ts';
+import { Bridge, type BridgeSettings } from './bridge/bridge.ts';
 import type {
   CoreLogEvent,
   Effect,
@@ -84,6 +85,7 @@ export interface ProtocolSettings {
   readonly gossip: Partial<GossipSettings>;
   readonly checks: Partial<CheckSettings>;
   readonly outbox: Partial<OutboxSettings>;
+  readonly bridge: Partial<BridgeSettings>;
   /** How long a starting agent looks for a peer to learn from before it calls itself ready, ms. */
   readonly joinTimeoutMs: number;
   /** How long an agent that is dead or has left is remembered, ms, by its type. Bootstrap agents are never forgotten. */
@@ -99,6 +101,7 @@ export const defaultProtocolSettings: ProtocolSettings = {
   gossip: {},
   checks: {},
   outbox: {},
+  bridge: {},
   joinTimeoutMs: 3_000, // Guess: a few dials that time out; alone is a normal state.
   retentionMs: { proxy: 24 * 3_600_000, backend: 24 * 3_600_000, governator: 24 * 3_600_000 }, // Serf tries for 24 h.
 };
@@ -156,6 +159,7 @@ export class Protocol {
   readonly hosting: Hosting;
   readonly backends: BackendHealth;
   readonly outbox: Outbox;
+  readonly bridge: Bridge;
   readonly author: Author;
   readonly #options: ProtocolOptions;
   readonly #settings: ProtocolSettings;
@@ -222,8 +226,25 @@ export class Protocol {
       table: this.table,
       livenessOf,
       nameOf: author => this.nodeIdOf(author) ?? author,
-      onOwn: (record, origin, now) => this.backends.follow(record, origin, now),
+      onOwn: (record, origin, now) => {
+        this.backends.follow(record, origin, now);
+        this.bridge.follow(record, now);
+      },
     });
+    this.bridge = new Bridge(
+      { selfId: options.id, settings: this.#settings.bridge },
+      {
+        author: this.author,
+        table: this.table,
+        random: components.random,
+        livenessOf,
+        say: (record, now) => this.hosting.say(record, now, []),
+        ownNode: () => this.#own?.node,
+        hostedIds: () => this.hosting.hostedIds(),
+        renew: (id, now) => this.hosting.renew(id, now),
+        isReady: () => this.#phase === 'ready',
+      },
+    );
     this.backends = new BackendHealth(this.#settings.checks, {
       author: this.author,
       table: this.table,
@@ -365,7 +386,9 @@ export class Protocol {
       case 'start':
         return this.#start(input, now);
       case 'register':
-        return this.#unlessClosed(input.ticket) ?? this.#register(input, now);
+        return (
+          this.#unlessClosed(input.ticket) ?? [...this.#register(input, now), ...this.bridge.tellChanges()]
+        );
       case 'deregister':
         return this.#unlessClosed(input.ticket) ?? this.hosting.deregister(input.ticket, input.id, now);
       case 'depart':
@@ -423,6 +446,8 @@ export class Protocol {
         return this.outbox.settled(input.id, input.outcome, input.latencyMs, now);
       case 'outbox-written':
         return this.outbox.written(input.receiver, input.sequence, now);
+      case 'http-peer-answered':
+        return this.#phase === 'stopping' ? [] : this.bridge.answered(input, now);
       case 'tick':
         return this.#tick(now);
       case 'join-overdue':
@@ -447,6 +472,7 @@ export class Protocol {
       ...(hasSomebodyToAsk ? [wake(this.#settings.joinTimeoutMs, { type: 'join-overdue' })] : this.#ready()),
       wake(this.detector.nextTickMs(), { type: 'tick' }),
       ...this.#dialDue(now),
+      ...this.bridge.tick(now),
     ];
   }
 
@@ -514,7 +540,7 @@ export class Protocol {
     if (this.#own === undefined) return [done];
     // Said already; but only what is written counts as said.
     if (this.#phase === 'stopping') return [{ type: 'persist', operations: [], then: [done] }];
-    const withdrawn = forGood ? this.hosting.withdrawAll(now) : [];
+    const withdrawn = forGood ? [...this.hosting.withdrawAll(now), ...this.bridge.withdrawAll(now)] : [];
     this.#phase = 'stopping';
     if (this.table.ledger.isQuarantined(this.author.peer)) return [...withdrawn, done];
     const epoch = this.author.openEpoch(0);
@@ -882,7 +908,11 @@ export class Protocol {
   }
 
   #everySecond(now: Now): readonly Effect[] {
-    const effects: Effect[] = [...this.hosting.expire(now), ...this.#watchPartition(now)];
+    const effects: Effect[] = [
+      ...this.hosting.expire(now),
+      ...this.#watchPartition(now),
+      ...this.bridge.tick(now),
+    ];
     for (const { peer, ended } of this.sync.tick(now.monoMs))
       effects.push(...this.#syncEnded(peer, ended, now));
     effects.push(...this.#retry(this.table.parking.records(), 'sync', now));
@@ -932,6 +962,7 @@ export class Protocol {
       { type: 'persist', operations: [{ type: 'put-meta', name: 'epoch', value: opened }], then: [] },
       ...this.#announce(now),
       ...this.hosting.sayAgain(now),
+      ...this.bridge.sayAgain(now),
       ...this.backends.sayAgain(now),
     ];
   }

@@ -58,6 +58,8 @@ export interface RecordView {
   readonly digest: Digest;
   readonly kind: 'entry' | 'health' | 'left' | 'deregistered' | 'withdrawn';
   readonly node?: NodeFields;
+  /** Of a hint: base URL of the HTTP peer that said so. */
+  readonly learntFrom?: string;
   /** The signed envelope, base64. */
   readonly wire: string;
   /** Says the same as the winner, so it vouches for it. */
@@ -223,6 +225,25 @@ export interface BackendCheckView {
   readonly lastCheckMs?: number;
   /** What the last check found: one short sentence. */
   readonly lastResult?: string;
+}
+
+/** One peer that speaks only HTTP: a node of the predecessor. */
+export interface HttpPeerView {
+  /** Base URL. */
+  readonly url: string;
+  /** `contacting`: it has neither answered nor failed to yet. */
+  readonly state: 'contacting' | 'answering' | 'failing';
+  /** Or learnt from the list of another one. */
+  readonly isConfigured: boolean;
+  /** When it last answered, ms ago. */
+  readonly lastAnswerMs?: number;
+  /** Nodes in its last answer, bad ones left out. */
+  readonly listed: number;
+  readonly failures: number;
+  readonly failuresInRow: number;
+  /** Absent while a registration is under way. */
+  readonly nextTryInMs?: number;
+  readonly lastError?: string;
 }
 
 export interface DetectorView {

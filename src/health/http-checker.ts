@@ -1,22 +1,22 @@
 /**
  * Asks `/metrics` of whoever it is told to, and says what came of it.
  *
- * The target is not trusted: it may hang, stream for ever, send rubbish, redirect, or be a place that
- * must not be called. So one limit of time holds for everything, from the look-up of the name to the
- * last byte; bodies are read up to a limit, and never decompressed; redirects are not followed.
+ * The target is not trusted: see `outbound`, and it may be a place that must not be called.
  *
  * All connections are in one pool, kept open between checks up to a number; beyond that each ends
  * with its check. The HTTP library takes 50 ms to load, so it is loaded by the first check.
  */
 import { isIP } from 'node:net';
-import type { Agent, Dispatcher } from 'undici';
+import type { Agent } from 'undici';
 import { metricsUrl } from '../core/backends/checks.ts';
 import type { CheckOutcome } from '../core/backends/outcome.ts';
+import { Answer } from '../outbound/answer.ts';
+import { isCutConnection } from '../outbound/failure.ts';
+import { isForbiddenAddress } from '../outbound/forbidden-addresses.ts';
+import { NameLookup } from '../outbound/name-lookup.ts';
 import type { HealthChecker } from '../runtime/ports.ts';
 import type { PoolStats } from '../telemetry/metrics/health.ts';
-import { isForbiddenAddress } from './forbidden-addresses.ts';
-import { bodyComplaint, type Complaint, failureOf, isCutConnection, statusComplaint } from './judgement.ts';
-import { NameLookup } from './name-lookup.ts';
+import { bodyComplaint, type Complaint } from './judgement.ts';
 
 export interface HttpCheckerOptions {
   /** For one check in all, ms. */
@@ -114,10 +114,11 @@ export class HttpChecker implements HealthChecker {
       const request = { origin: url.origin, path: url.pathname, method: 'GET', headers, reset } as const;
       const answer = new Answer({ timeoutMs: until - performance.now(), bodyMaxBytes });
       agent.dispatch(request, answer);
-      const { complaint, error } = await answer.judged;
+      const judged = await answer.judged;
+      if (judged.ok) return bodyComplaint(judged.body);
       // A kept connection may be closed just as it is used, which says nothing about the backend.
-      if (isFirst && error !== undefined && isCutConnection(error) && !answer.hasBegun) continue;
-      return complaint;
+      if (isFirst && isCutConnection(judged.error) && !answer.hasBegun) continue;
+      return judged.failure;
     }
   }
 
@@ -145,80 +146,5 @@ export class HttpChecker implements HealthChecker {
       return agent;
     });
     return this.#pool;
-  }
-}
-
-interface Judged {
-  readonly complaint: Complaint | undefined;
-  /** Of the connection, when there is no answer to judge. */
-  readonly error?: unknown;
-}
-
-/** Takes one answer in, as far as it has to be read. */
-class Answer implements Dispatcher.DispatchHandler {
-  readonly #bodyMaxBytes: number;
-  readonly #chunks: Buffer[] = [];
-  readonly #judged = Promise.withResolvers<Judged>();
-  readonly #timer: NodeJS.Timeout;
-  #controller: Dispatcher.DispatchController | undefined;
-  #bytes = 0;
-  #isJudged = false;
-  #hasBegun = false;
-
-  constructor(options: { readonly timeoutMs: number; readonly bodyMaxBytes: number }) {
-    this.#bodyMaxBytes = options.bodyMaxBytes;
-    this.#timer = setTimeout(() => {
-      const detail = this.#hasBegun ? 'its answer did not end in time' : 'no answer in time';
-      this.#giveUp({ reason: 'timeout', detail });
-    }, options.timeoutMs);
-  }
-
-  get judged(): Promise<Judged> {
-    return this.#judged.promise;
-  }
-
-  /** Something has come. */
-  get hasBegun(): boolean {
-    return this.#hasBegun;
-  }
-
-  onRequestStart(controller: Dispatcher.DispatchController): void {
-    this.#controller = controller;
-    if (this.#isJudged) controller.abort(new Error('too late'));
-  }
-
-  onResponseStart(_controller: Dispatcher.DispatchController, status: number): void {
-    this.#hasBegun = true;
-    if (status < 200) return; // Informational: the answer is still to come.
-    const complaint = statusComplaint(status);
-    if (complaint !== undefined) this.#giveUp(complaint);
-  }
-
-  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    this.#bytes += chunk.length;
-    if (this.#bytes <= this.#bodyMaxBytes) this.#chunks.push(chunk);
-    else this.#giveUp({ reason: 'too-large', detail: `its answer is above ${this.#bodyMaxBytes} bytes` });
-  }
-
-  onResponseEnd(): void {
-    this.#judge({ complaint: bodyComplaint(Buffer.concat(this.#chunks).toString()) });
-  }
-
-  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
-    this.#judge({ complaint: failureOf(error), error });
-  }
-
-  /** The rest is of no interest: the connection ends with it. */
-  #giveUp(complaint: Complaint): void {
-    this.#judge({ complaint });
-    this.#controller?.abort(new Error(complaint.detail));
-  }
-
-  #judge(judged: Judged): void {
-    if (this.#isJudged) return;
-    this.#isJudged = true;
-    clearTimeout(this.#timer);
-    this.#chunks.length = 0;
-    this.#judged.resolve(judged);
   }
 }

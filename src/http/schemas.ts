@@ -227,6 +227,9 @@ const record = exact({
   digest,
   kind: Type.Enum(['entry', 'health', 'left', 'deregistered', 'withdrawn']),
   node: Type.Optional(exact(nodeFields)),
+  learnt_from: Type.Optional(
+    Type.String({ description: 'Of a hint: base URL of the HTTP peer that said so' }),
+  ),
   wire: Type.String({ description: 'The signed envelope, base64' }),
   vouches: Type.Boolean({ description: 'Says the same as the winner' }),
   lost: Type.Optional(
@@ -290,6 +293,20 @@ export const meshSchema = exact({
     exact({ seed: Type.String(), failed_dials: count, last_error: Type.Optional(Type.String()) }),
   ),
   foreign_refused: count,
+  http_peers: Type.Array(
+    exact({
+      url: Type.String(),
+      state: Type.Enum(['contacting', 'answering', 'failing']),
+      is_configured: Type.Boolean({ description: 'Or learnt from the list of another one' }),
+      last_answer_ms: Type.Optional(milliseconds),
+      listed: Type.Integer({ minimum: 0, description: 'Nodes in its last answer, bad ones left out' }),
+      failures: count,
+      failures_in_row: count,
+      next_try_in_ms: Type.Optional(milliseconds),
+      last_error: Type.Optional(Type.String()),
+    }),
+    { description: "Peers that speak only HTTP: the predecessor's nodes" },
+  ),
 });
 
 // --- events --------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ import type { Dot, PeerId } from '../core/record/record.ts';
 import type {
   AgentEvent,
   DetectorView,
+  HttpPeerView,
   LivenessState,
   NodeView,
   OutboxView,
@@ -116,6 +117,8 @@ export interface MeshView {
     readonly lastError?: string;
   }[];
   readonly foreignRefused: number;
+  /** Peers that speak only HTTP, by URL. */
+  readonly httpPeers: readonly HttpPeerView[];
 }
 
 export interface StatusView {

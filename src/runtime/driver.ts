@@ -18,6 +18,7 @@ import type {
   Clock,
   Deliverer,
   HealthChecker,
+  HttpPeers,
   Network,
   NetworkHandlers,
   ProbeCodec,
@@ -52,6 +53,7 @@ export interface DriverComponents {
   readonly store: Store;
   readonly checker: HealthChecker;
   readonly deliverer: Deliverer;
+  readonly httpPeers: HttpPeers;
   readonly clock: Clock;
   readonly events: RecentEvents;
   readonly observer: Observer;
@@ -259,7 +261,7 @@ export class Driver {
   }
 
   #carryOut(effect: Effect): void {
-    const { network, probes, codec, probeCodec, checker, deliverer, clock, events, observer } =
+    const { network, probes, codec, probeCodec, checker, deliverer, httpPeers, clock, events, observer } =
       this.#components;
     switch (effect.type) {
       case 'persist':
@@ -298,6 +300,12 @@ export class Driver {
       }
       case 'written':
         return this.feed({ type: 'outbox-written', receiver: effect.receiver, sequence: effect.sequence });
+      case 'register-with': {
+        const { key } = effect;
+        return httpPeers.register(effect, outcome =>
+          this.feed({ type: 'http-peer-answered', key, outcome }),
+        );
+      }
       case 'wake':
         return this.#wake(effect.afterMs, effect.input, effect.afterPoll === true);
       case 'reply':

@@ -180,7 +180,7 @@ export class LocalAgent implements AgentPort {
   }
 
   mesh(): MeshView {
-    const { protocol, network, driver } = this.#components;
+    const { protocol, network, driver, clock } = this.#components;
     const links = new Map(network.links().map(link => [link.peer, link]));
     const contacts = [...protocol.peering.contacts()];
     const known = new Set(contacts.map(({ peer }) => peer));
@@ -199,6 +199,7 @@ export class LocalAgent implements AgentPort {
           ...(lastError === undefined ? {} : { lastError }),
         })),
       foreignRefused: driver.foreignCount,
+      httpPeers: protocol.bridge.views(clock.now().monoMs),
     };
   }
 
@@ -345,6 +346,9 @@ export class LocalAgent implements AgentPort {
     for (const { seed, lastError } of this.mesh().pendingSeeds) {
       findings.push(`seed ${seed} does not answer${lastError === undefined ? '' : `: ${lastError}`}`);
     }
+    for (const { url, isConfigured, state, lastError } of protocol.bridge.views(0)) {
+      if (isConfigured && state === 'failing') findings.push(`HTTP peer ${url} fails: ${lastError ?? ''}`);
+    }
     const conflicts = protocol.table.ledger.conflictsCount;
     if (conflicts > 0) {
       findings.push(
@@ -374,6 +378,7 @@ function recordView(record: VerifiedRecord): Omit<RecordView, 'vouches' | 'lost'
     digest,
     kind: body.type === 'departure' ? body.reason : body.type,
     ...(body.type === 'entry' ? { node: body.node } : {}),
+    ...(body.type === 'entry' && body.learntFrom !== undefined ? { learntFrom: body.learntFrom } : {}),
     wire: Buffer.from(record.wire).toString('base64'),
   };
 }

@@ -3,6 +3,7 @@
  * `identity`; the simulator brings its own. One contract suite per port runs on both.
  */
 import type { CheckOutcome } from '../core/backends/outcome.ts';
+import type { PeerOutcome } from '../core/bridge/outcome.ts';
 import type { MetaName, StoredContact, StoreOperation } from '../core/effects.ts';
 import type { DeliveryOutcome, Receiver } from '../core/outbox/delivery.ts';
 import type { StoredOutbox } from '../core/outbox/outbox.ts';
@@ -195,6 +196,21 @@ export interface Deliverer {
    * outbox), later than this call, and with none once the deliverer was stopped.
    */
   deliver(target: DeliveryTarget, onDelivered: (outcome: DeliveryOutcome) => void): void;
+  /** Ends what is under way at once. Safe to call twice. */
+  stop(): Promise<void>;
+}
+
+// --- HTTP peers ----------------------------------------------------------------------------------
+
+export interface HttpPeers {
+  /**
+   * `POST <url>/registration` with a JSON body. Ends with exactly one `onAnswered` within the limit of time,
+   * later than this call, and with none once this was stopped.
+   */
+  register(
+    request: { readonly url: string; readonly body: string },
+    onAnswered: (outcome: PeerOutcome) => void,
+  ): void;
   /** Ends what is under way at once. Safe to call twice. */
   stop(): Promise<void>;
 }

@@ -19,6 +19,7 @@ import type { Clinic } from './clinic.ts';
 import { SimDisk } from './disk.ts';
 import { addressOf, type SimNetworkHub } from './network.ts';
 import { PostOffice } from './post.ts';
+import type { Predecessors } from './predecessors.ts';
 import { VirtualClock } from './scheduler.ts';
 
 export const cluster = 'simulation';
@@ -43,6 +44,7 @@ export interface Trace {
 export interface SimAgentComponents {
   readonly hub: SimNetworkHub;
   readonly clinic: Clinic;
+  readonly predecessors: Predecessors;
   readonly trace: Trace;
   /** Whoever confirms deliveries; nobody when it is not given. */
   readonly post?: PostOffice;
@@ -60,6 +62,7 @@ export class SimAgent {
   readonly #options: SimAgentOptions;
   readonly #hub: SimNetworkHub;
   readonly #clinic: Clinic;
+  readonly #predecessors: Predecessors;
   readonly #trace: Trace;
   readonly #post: PostOffice;
   readonly #key: AgentKey;
@@ -74,6 +77,7 @@ export class SimAgent {
     this.#options = options;
     this.#hub = components.hub;
     this.#clinic = components.clinic;
+    this.#predecessors = components.predecessors;
     this.#trace = components.trace;
     this.#post =
       components.post ?? new PostOffice({ receivers: [] }, { random: seededRandom(options.seed, 'post') });
@@ -140,6 +144,7 @@ export class SimAgent {
         store,
         checker: this.#clinic.checker(clock),
         deliverer: this.#post.deliverer(clock),
+        httpPeers: this.#predecessors.httpPeers(clock),
         clock,
         events,
         observer: this.#observer(),

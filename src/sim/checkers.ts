@@ -1,7 +1,9 @@
 /** What must hold when the faults are over. Each answers with sentences; none means it holds. */
 import { metricsUrl } from '../core/backends/checks.ts';
+import { isSameContent } from '../core/record/node.ts';
 import type { SimAgent } from './agent.ts';
 import type { Clinic } from './clinic.ts';
+import type { Predecessors } from './predecessors.ts';
 
 /** Agents that hold different records, list different nodes, or do not list everybody as alive. */
 export function disagreements(agents: readonly SimAgent[]): readonly string[] {
@@ -54,6 +56,40 @@ export function notAlive(agents: readonly SimAgent[]): readonly string[] {
       .filter(other => other.peer !== peer && protocol.livenessOf(other.peer) !== 'alive')
       .map(other => `${id} takes ${other.id} for ${protocol.livenessOf(other.peer)}`),
   );
+}
+
+/** Nodes of the predecessor that an agent does not list as they are, and services that they have not heard of. */
+export function unbridged(agents: readonly SimAgent[], predecessors: Predecessors): readonly string[] {
+  const running = agents.filter(({ isUp }) => isUp);
+  const unseen = running.flatMap(agent =>
+    predecessors.nodes
+      .filter(({ id, node }) => {
+        const listed = agent.protocol.table.listing.get(id);
+        return listed === undefined || !isSameContent(listed, node);
+      })
+      .map(({ id }) => `${agent.id} does not list ${id} as it is`),
+  );
+  const untold = running.flatMap(agent =>
+    agent.protocol.bridge
+      .views(0)
+      .filter(({ url }) => predecessors.isUp(url))
+      .flatMap(({ url }) => untoldServices(agent, url, predecessors)),
+  );
+  return [...unseen, ...untold];
+}
+
+/** Among the services of an agent that the cluster sees as that agent says them. */
+function untoldServices(agent: SimAgent, url: string, predecessors: Predecessors): readonly string[] {
+  const { hosting, table } = agent.protocol;
+  return [...hosting.hostedIds()]
+    .filter(id => {
+      const { winner, vouchers } = table.ledger.resolution(id);
+      if (winner?.body.type !== 'entry' || !vouchers.some(({ author }) => author === agent.peer))
+        return false;
+      const known = predecessors.knows(url, id);
+      return known === undefined || !isSameContent(known, winner.body.node);
+    })
+    .map(id => `${agent.id} hosts ${id}, and ${url} has not heard of it`);
 }
 
 /** Services that their own host believes to host, and that are not in its table. */

@@ -1,4 +1,4 @@
-/** `npm run simulate -- --seed N --agents N --minutes N`: one run; exit 7 when an invariant broke. */
+/** `npm run simulate -- --seed N --agents N --minutes N --predecessors N`: one run; exit 7 when an invariant broke. */
 import { parseArgs } from 'node:util';
 import { simulate } from './simulation.ts';
 
@@ -7,10 +7,11 @@ const { values } = parseArgs({
     seed: { type: 'string', default: String(Date.now() % 2 ** 32) },
     agents: { type: 'string', default: '20' },
     minutes: { type: 'string', default: '5' },
+    predecessors: { type: 'string', default: '0' },
   },
 });
 
-function whole(name: 'seed' | 'agents' | 'minutes', min: number, max: number): number {
+function whole(name: keyof typeof values, min: number, max: number): number {
   const value = Number(values[name]);
   if (Number.isInteger(value) && value >= min && value <= max) return value;
   console.error(`--${name} must be a whole number from ${min} to ${max}, not ${values[name]}`);
@@ -20,10 +21,13 @@ function whole(name: 'seed' | 'agents' | 'minutes', min: number, max: number): n
 const seed = whole('seed', 0, Number.MAX_SAFE_INTEGER);
 const agentsCount = whole('agents', 2, 1_000);
 const minutes = whole('minutes', 1, 1_440);
+const predecessorsCount = whole('predecessors', 0, 200);
 
-console.log(`SEED=${seed} agents=${agentsCount} minutes=${minutes}`);
+const story = `SEED=${seed} agents=${agentsCount} minutes=${minutes} predecessors=${predecessorsCount}`;
+
+console.log(story);
 const startedMs = performance.now();
-const result = await simulate({ seed, agentsCount, minutes });
+const result = await simulate({ seed, agentsCount, minutes, predecessorsCount });
 const wallS = (performance.now() - startedMs) / 1_000;
 
 console.log(
@@ -37,6 +41,6 @@ if (result.violations.length === 0) {
   console.log(`passed: all tables equal ${(result.settledAfterMs ?? 0) / 1_000} s after the last fault`);
 } else {
   for (const violation of result.violations) console.log(`violated: ${violation}`);
-  console.log(`SEED=${seed}`);
+  console.log(story);
   process.exitCode = 7;
 }

@@ -10,12 +10,14 @@ import { checkFailures } from '../core/backends/outcome.ts';
 import type { Input } from '../core/effects.ts';
 import type { ProtocolSettings } from '../core/protocol.ts';
 import { type Random, randomIndex } from '../core/random.ts';
+import { capabilitiesOf } from '../core/record/node.ts';
 import { compareText } from '../core/record/record.ts';
 import { seededRandom } from '../runtime/seeded-random.ts';
 import { SimAgent } from './agent.ts';
-import { disagreements, lostWrites, misjudgements } from './checkers.ts';
+import { disagreements, lostWrites, misjudgements, unbridged } from './checkers.ts';
 import { Clinic } from './clinic.ts';
 import { SimNetworkHub } from './network.ts';
+import { Predecessors } from './predecessors.ts';
 import { Scheduler } from './scheduler.ts';
 
 export interface SimulationOptions {
@@ -24,6 +26,8 @@ export interface SimulationOptions {
   /** Virtual minutes of faults; settling comes after. */
   readonly minutes: number;
   readonly settings?: Partial<ProtocolSettings>;
+  /** Nodes of the predecessor; the first two agents join through the first two of them. */
+  readonly predecessorsCount?: number;
 }
 
 export interface SimulationResult {
@@ -42,6 +46,8 @@ export interface SimulationResult {
 const settleMaxMs = 120_000;
 const checkEveryMs = 500;
 const stepMeanMs = 400;
+const bridgesCount = 2;
+const peerRefreshMs = 5_000;
 
 export async function simulate(options: SimulationOptions): Promise<SimulationResult> {
   return new Simulation(options).run();
@@ -54,6 +60,9 @@ class Simulation {
   readonly #chaos: Random;
   /** Apart from the chaos, which so stays the same with or without illness. */
   readonly #fate: Random;
+  /** Of the predecessor's nodes; apart as well. */
+  readonly #past: Random;
+  readonly #predecessors: Predecessors;
   readonly #clinic: Clinic;
   readonly #hub: SimNetworkHub;
   readonly #agents: readonly SimAgent[];
@@ -64,6 +73,9 @@ class Simulation {
     this.#options = options;
     this.#chaos = seededRandom(options.seed, 'chaos');
     this.#fate = seededRandom(options.seed, 'fate');
+    this.#past = seededRandom(options.seed, 'predecessors');
+    this.#predecessors = new Predecessors({ random: seededRandom(options.seed, 'predecessors answer') });
+    for (let index = 1; index <= (options.predecessorsCount ?? 0); index++) this.#addPredecessor(index);
     this.#clinic = new Clinic({ random: seededRandom(options.seed, 'clinic') });
     this.#hub = new SimNetworkHub(
       { loss: 0, delayMinMs: 0.5, delayMaxMs: 3 },
@@ -73,8 +85,9 @@ class Simulation {
     const agents: SimAgent[] = [];
     for (let index = 1; index <= options.agentsCount; index++) {
       const seeds = agents.slice(0, 2).map(agent => agent.peer);
-      const settings = options.settings ?? {};
-      const components = { hub: this.#hub, clinic: this.#clinic, trace };
+      const urls = index <= bridgesCount ? this.#predecessors.urls.slice(0, 2) : [];
+      const settings = { bridge: { urls, refreshMs: peerRefreshMs }, ...options.settings };
+      const components = { hub: this.#hub, clinic: this.#clinic, predecessors: this.#predecessors, trace };
       agents.push(new SimAgent({ seed: options.seed, index, seeds, settings }, components));
     }
     this.#agents = agents;
@@ -87,6 +100,7 @@ class Simulation {
     while (this.#scheduler.nowMs < endMs) {
       await this.#somethingHappens();
       await this.#somebodyIsStruck();
+      await this.#thePastStirs();
       await this.#scheduler.run(this.#scheduler.nowMs + 2 * stepMeanMs * this.#chaos.next());
     }
     await this.#calm();
@@ -137,8 +151,40 @@ class Simulation {
     }
   }
 
+  async #thePastStirs(): Promise<void> {
+    const { urls } = this.#predecessors;
+    const url = urls[randomIndex(this.#past, Math.max(1, urls.length))];
+    const dice = this.#past.next();
+    if (url === undefined) return;
+    if (!this.#predecessors.isUp(url)) {
+      if (dice < 0.1) await this.#do('predecessor back', () => this.#predecessors.restart(url));
+    } else if (dice < 0.03) await this.#do('predecessor gone', () => this.#predecessors.crash(url));
+    else if (dice < 0.1) {
+      const metricsPort = 9_000 + randomIndex(this.#past, 10);
+      await this.#do('predecessor changed', () => this.#predecessors.update(url, { metricsPort }));
+    }
+  }
+
+  #addPredecessor(index: number): void {
+    this.#predecessors.add({
+      id: `old-${index}`,
+      node: {
+        address: `10.2.0.${index}:8000`,
+        metricsPort: 9_000,
+        nodeType: 'backend',
+        isLoadBalancer: false,
+        capabilities: capabilitiesOf('backend'),
+        lastUpdatedS: 1_767_225_600,
+      },
+    });
+  }
+
   #violations(): readonly string[] {
-    return [...disagreements(this.#agents), ...misjudgements(this.#agents, this.#clinic)];
+    return [
+      ...disagreements(this.#agents),
+      ...misjudgements(this.#agents, this.#clinic),
+      ...unbridged(this.#agents, this.#predecessors),
+    ];
   }
 
   async #do(name: string, action: () => void | Promise<void>): Promise<void> {
@@ -164,6 +210,9 @@ class Simulation {
     this.#hub.conditions = { loss: 0, delayMinMs: 0.5, delayMaxMs: 3 };
     await this.#scheduler.run(this.#scheduler.nowMs + 1_000);
     for (const agent of this.#agents) if (!agent.isUp) await agent.start();
+    for (const url of this.#predecessors.urls) {
+      if (!this.#predecessors.isUp(url)) this.#predecessors.restart(url);
+    }
   }
 
   #record(agent: string, input: Input): void {

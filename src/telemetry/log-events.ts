@@ -47,6 +47,10 @@ export const logEvents = {
   backend_unhealthy: 'info',
   backend_healthy: 'info',
 
+  http_peers_disagree: 'warn',
+  http_peer_answers: 'info',
+  http_peer_fails: 'warn',
+
   http_listening: 'info',
   http_request_failed: 'error',
 

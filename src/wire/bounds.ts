@@ -1,5 +1,6 @@
 /** What a record may say. Holds for what is sealed here as for what arrives, so both are checked by one function. */
 import { checkFailures } from '../core/backends/outcome.ts';
+import { isPeerUrl } from '../core/bridge/peer-url.ts';
 import {
   bucketNamedBy,
   bucketOf,
@@ -77,7 +78,10 @@ function contextProblem(context: readonly ContextEntry[]): string | undefined {
 
 function bodyProblem({ author, authority, body }: RecordDraft): string | undefined {
   if (body.type !== 'entry') return undefined;
-  const { agent } = body;
+  const { agent, learntFrom } = body;
+  if (learntFrom !== undefined && (authority !== 'hint' || !isPeerUrl(learntFrom))) {
+    return 'only hints say from which HTTP peer they were learnt, and that is a base URL';
+  }
   if ((agent !== undefined) !== (authority === 'self')) {
     return 'agent contact belongs to entries of authority self, and to no others';
   }

@@ -58,6 +58,7 @@ interface EntryMessage {
   readonly capabilities: readonly string[];
   readonly lastUpdatedS: unknown;
   readonly agent: AgentContact | null;
+  readonly learntFrom: string;
 }
 interface RecordMessage {
   readonly cluster: string;
@@ -109,9 +110,14 @@ export function encodeRecord(cluster: string, draft: RecordDraft): Uint8Array {
 function bodyMessage(body: Body): object {
   if (body.type === 'departure') return { departure: { reason: departureNames.numberOf(body.reason) } };
   if (body.type === 'health') return { health: { unhealthy: packHealth(body.entries) } };
-  const { node, agent } = body;
+  const { node, agent, learntFrom } = body;
   return {
-    entry: { ...node, nodeType: nodeTypeNames.numberOf(node.nodeType), ...(agent ? { agent } : {}) },
+    entry: {
+      ...node,
+      nodeType: nodeTypeNames.numberOf(node.nodeType),
+      ...(agent ? { agent } : {}),
+      ...(learntFrom === undefined ? {} : { learntFrom }),
+    },
   };
 }
 
@@ -237,6 +243,11 @@ function bodyOf({ body, entry, departure, health }: RecordMessage): Body | undef
   if (body !== 'entry' || entry === null) return undefined; // Of a later version, or none.
   const node = nodeOf(entry);
   if (node === undefined) return undefined;
+  if (entry.learntFrom !== '') {
+    // A hint has no contact; with one it is out of bounds, and has to be seen to be refused.
+    const agent = entry.agent === null ? {} : { agent: entry.agent };
+    return { type: 'entry', node, ...agent, learntFrom: sharedName(entry.learntFrom) };
+  }
   if (entry.agent === null) return { type: 'entry', node };
   const { multiaddrs, probe, isBootstrap } = entry.agent;
   const agent = { multiaddrs: [...multiaddrs], probe, ...(isBootstrap === true ? { isBootstrap } : {}) };

@@ -68,6 +68,7 @@ export class Liar {
         probes: this.#probes,
         store: new MemoryStore(),
         checker: { check: () => {}, stop: async () => {} },
+        httpPeers: { register: () => {}, stop: async () => {} },
         clock: systemClock,
         events: new RecentEvents({ epoch }),
         observer: { input: () => {}, effect: () => {}, rejected: () => {}, foreign: () => {}, log: () => {} },

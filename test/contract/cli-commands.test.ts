@@ -212,8 +212,14 @@ describe('cli commands against an agent', () => {
     assert.include(stdout, 'seed without an answer: /dns4/nowhere/tcp/7946, 2 tries, no such host\n');
     assert.match(
       stdout,
-      /\nweb-2 +connected +alive +0\.4 ms +in +1\.3 +to \/ip4\/10\.0\.0\.3\/tcp\/7946 +seed,record +- +12D3KooWb+Bobby2\n$/,
+      /\nweb-2 +connected +alive +0\.4 ms +in +1\.3 +to \/ip4\/10\.0\.0\.3\/tcp\/7946 +seed,record +- +12D3KooWb+Bobby2\n\n/,
     );
+    assert.deepEqual(stdout.split('\n').slice(-4), [
+      'HTTP PEER          STATE      KNOWN FROM     LAST ANSWER  LISTS       FAILURES  NEXT TRY  LAST ERROR',
+      'http://old-1:8080  answering  configuration    1.2 s ago      3              1    58.8 s',
+      'http://old-2:8080  failing    list                     -      0  7, 2 in a row         -  nobody listens there',
+      '',
+    ]);
   });
 
   it('inspect detector: shows members with who accuses them, and hosted backends', async () => {

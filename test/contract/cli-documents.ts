@@ -127,6 +127,27 @@ export const clock: ClockBody = {
 export const mesh: MeshBody = {
   topic: 'firsthand/prod/records/1',
   foreign_refused: 3,
+  http_peers: [
+    {
+      url: 'http://old-1:8080',
+      state: 'answering',
+      is_configured: true,
+      last_answer_ms: 1_200,
+      listed: 3,
+      failures: 1,
+      failures_in_row: 0,
+      next_try_in_ms: 58_800,
+    },
+    {
+      url: 'http://old-2:8080',
+      state: 'failing',
+      is_configured: false,
+      listed: 0,
+      failures: 7,
+      failures_in_row: 2,
+      last_error: 'nobody listens there',
+    },
+  ],
   pending_seeds: [{ seed: '/dns4/nowhere/tcp/7946', failed_dials: 2, last_error: 'no such host' }],
   peers: [
     {

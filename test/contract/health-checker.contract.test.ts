@@ -4,7 +4,7 @@ import { gzipSync } from 'node:zlib';
 import { afterEach, assert, describe, it } from 'vitest';
 import type { CheckOutcome } from '../../src/core/backends/outcome.ts';
 import { HttpChecker, type HttpCheckerOptions } from '../../src/health/http-checker.ts';
-import { NameLookup } from '../../src/health/name-lookup.ts';
+import { NameLookup } from '../../src/outbound/name-lookup.ts';
 import { MisbehavingServer } from './misbehaving-server.ts';
 import { until } from './network-libp2p.ts';
 

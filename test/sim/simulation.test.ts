@@ -24,6 +24,26 @@ describe('sim/simulation', { timeout: 120_000 }, () => {
       assert.isAbove(happened[fault] ?? 0, 0, fault);
   });
 
+  const bridged = Array.from({ length: 3 }, (_, i) => ({ seed: 2_000 + i, agentsCount: 6, minutes: 3 }));
+
+  it.each(bridged)('has the nodes of the predecessor in everybody’s table: seed $seed', async run => {
+    console.log(`SEED=${run.seed} agents=${run.agentsCount} minutes=${run.minutes} predecessors=4`);
+
+    const { violations, happened } = await simulate({ ...run, predecessorsCount: 4 });
+
+    assert.deepEqual(violations, [], `SEED=${run.seed}`);
+    for (const fault of ['predecessor gone', 'predecessor back', 'predecessor changed'])
+      assert.isAbove(happened[fault] ?? 0, 0, fault);
+  });
+
+  it('notices agents that never hear of the predecessor’s nodes', async () => {
+    const settings = { bridge: { urls: [] } };
+
+    const result = await simulate({ seed: 7, agentsCount: 4, minutes: 1, predecessorsCount: 2, settings });
+
+    assert.include(result.violations.join(), 'agent-1 does not list old-1');
+  });
+
   it('tells the same story for the same seed, and another one for another', async () => {
     const options = { seed: 7, agentsCount: 6, minutes: 1 };
 

@@ -25,7 +25,9 @@ const allowed: Readonly<Record<string, readonly string[] | 'all'>> = {
   store: [...everywhere, 'telemetry'],
   net: [...everywhere, 'telemetry'],
   discovery: [...everywhere, 'telemetry'],
-  health: [...everywhere, 'telemetry'],
+  outbound: everywhere,
+  health: [...everywhere, 'telemetry', 'outbound'],
+  bridge: [...everywhere, 'telemetry', 'outbound'],
   http: [...everywhere, 'telemetry'],
   sim: [...everywhere, 'wire', 'identity', 'store'],
 };

@@ -219,7 +219,37 @@ function meshScreen(mesh: MeshBody, colour: boolean): string {
     ),
   );
   const foreign = `agents of other clusters refused: ${mesh.foreign_refused}`;
-  return `${[`topic ${safe(mesh.topic)}`, foreign, ...seeds].join('\n')}\n\n${table}`;
+  const http = mesh.http_peers.length === 0 ? '' : `\n${httpPeersTable(mesh.http_peers, colour)}`;
+  return `${[`topic ${safe(mesh.topic)}`, foreign, ...seeds].join('\n')}\n\n${table}${http}`;
+}
+
+function httpPeersTable(peers: MeshBody['http_peers'], colour: boolean): string {
+  const seconds = (ms: number | undefined) => (ms === undefined ? '-' : `${(ms / 1_000).toFixed(1)} s`);
+  return renderTable(
+    [
+      { title: 'HTTP PEER' },
+      { title: 'STATE', colour: stateColour },
+      { title: 'KNOWN FROM' },
+      { title: 'LAST ANSWER', align: 'right' },
+      { title: 'LISTS', align: 'right' },
+      { title: 'FAILURES', align: 'right' },
+      { title: 'NEXT TRY', align: 'right' },
+      { title: 'LAST ERROR' },
+    ],
+    peers.map(peer => [
+      peer.url,
+      peer.state,
+      peer.is_configured ? 'configuration' : 'list',
+      peer.last_answer_ms === undefined ? '-' : `${seconds(peer.last_answer_ms)} ago`,
+      String(peer.listed),
+      peer.failures_in_row === 0
+        ? String(peer.failures)
+        : `${peer.failures}, ${peer.failures_in_row} in a row`,
+      seconds(peer.next_try_in_ms),
+      peer.last_error ?? '',
+    ]),
+    colour,
+  );
 }
 
 function meshPlace(link: { readonly in_mesh: boolean; readonly subscribed: boolean }): string {

@@ -1,7 +1,7 @@
 /** Flags of `start`, made from the schema of the settings. */
 import { type Command, Option } from 'commander';
 import { flagOf, type Setting, variableOf } from '../../config/setting.ts';
-import { definitions, laterSettings } from '../../config/settings.ts';
+import { definitions } from '../../config/settings.ts';
 
 /** @returns How to read the parsed options back as raw values by setting. */
 export function addSettingFlags(
@@ -17,11 +17,6 @@ export function addSettingFlags(
     if (definition.kind.form === 'switch') {
       command.addOption(new Option(`--no-${flag.slice(2)}`, `the opposite of ${flag}`));
     }
-    attributes.set(key, option.attributeName());
-  }
-  for (const { key, flag } of laterSettings) {
-    const option = new Option(`${flag} <value>`).hideHelp();
-    command.addOption(option);
     attributes.set(key, option.attributeName());
   }
   return options => Object.fromEntries([...attributes].map(([key, attribute]) => [key, options[attribute]]));

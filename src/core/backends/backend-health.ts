@@ -1,7 +1,7 @@
 /**
  * The health of the services that this agent hosts: which are checked, and what it says of them.
  *
- * Follows every record of our own about a service. Verdicts that change are gathered until the
+ * Follows every record of our own about a service, and about a node learnt from an HTTP peer. Verdicts that change are gathered until the
  * next tick and said in one health record a bucket; the listing, here as everywhere, goes by these.
  */
 import type { CoreLogEvent, Effect, Input } from '../effects.ts';
@@ -63,7 +63,7 @@ export class BackendHealth {
       if (origin === 'recalled') this.#recall(record, record.body.entries);
       return;
     }
-    if (record.authority !== 'host') return;
+    if (record.authority !== 'host' && record.authority !== 'hint') return;
     const backend = backendOf(record);
     const watched = this.#checks.backend(record.subject);
     if (backend !== undefined && isSameTarget(backend, watched)) return;

@@ -67,6 +67,7 @@ export class Hosting {
     const own = table.ledger.recordBy(author.peer, id);
     const isRepeated =
       own?.body.type === 'entry' &&
+      own.authority === 'host' &&
       isSameContent(own.body.node, node) &&
       table.ledger.resolution(id).vouchers.includes(own);
     if (isRepeated) {
@@ -191,13 +192,14 @@ export class Hosting {
     if (action === 'update' || id === this.#components.selfId) {
       const refusal = this.#refusalToChange(id);
       if (refusal !== undefined) return refusal;
-    } else if (!isHosted && winner?.body.type === 'entry') {
+    } else if (!isHosted && winner?.body.type === 'entry' && winner.authority !== 'hint') {
       const agrees = isSameContent(winner.body.node, node);
       const hosts = this.#hostsOf(id);
       const isAgent = winner.authority === 'self'; // Gone or not: a host's word never outweighs its own.
       if (isAgent || (!agrees && hosts.length > 0)) return notOwner(id, hosts, isAgent);
     }
-    if (winner?.body.type === 'entry' && node.lastUpdatedS < winner.body.node.lastUpdatedS) {
+    const isStale = winner?.body.type === 'entry' && node.lastUpdatedS < winner.body.node.lastUpdatedS;
+    if (isStale && winner.authority !== 'hint') {
       const { lastUpdatedS } = winner.body.node;
       const text = `${id} was last updated at ${lastUpdatedS}, after the ${node.lastUpdatedS} of this registration`;
       return {
@@ -224,7 +226,9 @@ export class Hosting {
     }
     if (this.#leases.has(id)) return undefined;
     const { winner } = this.#components.table.ledger.resolution(id);
-    if (winner?.body.type === 'entry') return notOwner(id, this.#hostsOf(id), winner.authority === 'self');
+    // What is known from an HTTP peer only was registered with nobody.
+    if (winner?.body.type === 'entry' && winner.authority !== 'hint')
+      return notOwner(id, this.#hostsOf(id), winner.authority === 'self');
     return { ok: false, code: 'UNKNOWN_NODE', details: { text: `nobody registered ${id}`, field: 'id' } };
   }
 

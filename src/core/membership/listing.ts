@@ -93,7 +93,7 @@ export class Listing {
     const { author, authority } = record;
     return {
       liveness: this.#livenessOf(author),
-      ailment: authority === 'host' ? this.#ailmentOf(record) : undefined,
+      ailment: authority === 'host' || authority === 'hint' ? this.#ailmentOf(record) : undefined,
     };
   }
 

@@ -55,7 +55,13 @@ export type DepartureReason =
   | 'withdrawn';
 
 export type Body =
-  | { readonly type: 'entry'; readonly node: NodeFields; readonly agent?: AgentContact }
+  | {
+      readonly type: 'entry';
+      readonly node: NodeFields;
+      readonly agent?: AgentContact;
+      /** Base URL of the HTTP peer that said so, at most 256 characters; only with authority `hint`. */
+      readonly learntFrom?: string;
+    }
   | { readonly type: 'departure'; readonly reason: DepartureReason }
   /** The unhealthy services of this author in one bucket, sorted by hash, each once; see `health.ts`. */
   | { readonly type: 'health'; readonly entries: readonly HealthEntry[] };

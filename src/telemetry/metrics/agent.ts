@@ -1,11 +1,16 @@
 /** What the agent knows of its cluster, read from its port at each scrape. */
 import { type NodeType, nodeTypes } from '../../core/record/node.ts';
-import type { ListedStatus, LivenessState } from '../../core/view.ts';
+import type { HttpPeerView, ListedStatus, LivenessState } from '../../core/view.ts';
 import type { AgentPort, MeshPeer } from '../../runtime/agent-port.ts';
 import type { MetricRegistry } from '../registry.ts';
 
 const statuses = ['alive', 'suspect', 'unhealthy'] as const satisfies readonly ListedStatus[];
 const states = ['alive', 'suspect', 'dead', 'left'] as const satisfies readonly LivenessState[];
+const httpPeerStates = [
+  'contacting',
+  'answering',
+  'failing',
+] as const satisfies readonly HttpPeerView['state'][];
 const meshStates = ['connected', 'dialing', 'waiting'] as const satisfies readonly MeshPeer['state'][];
 
 export function registerAgentMetrics(registry: MetricRegistry, agent: AgentPort): void {
@@ -87,6 +92,17 @@ export function registerAgentMetrics(registry: MetricRegistry, agent: AgentPort)
       gauge.set(agree - 1, { state: 'agrees' });
       gauge.set(differ.length, { state: 'differs' });
       gauge.set(of - agree - differ.length, { state: 'unheard' });
+    },
+  );
+  registry.gauge(
+    'firsthand_http_peers',
+    'Peers that speak only HTTP, by how they answer',
+    ['state'],
+    gauge => {
+      const { httpPeers } = agent.mesh();
+      for (const state of httpPeerStates) {
+        gauge.set(httpPeers.filter(peer => peer.state === state).length, { state });
+      }
     },
   );
   registry.totals('firsthand_foreign_peers_refused_total', 'Agents of other clusters refused', [], report =>

@@ -102,7 +102,7 @@ describe('cli/program', () => {
   });
 
   it('prints each problem of a configuration on a line of its own', async () => {
-    const line = 'start --id / --listen x --seed y --metrics-port 80 --auth jwt --register-with http://a';
+    const line = 'start --id / --listen x --seed y --metrics-port 80 --auth jwt --register-with ftp://a';
 
     const { code, stdout, stderr } = await run(line);
 

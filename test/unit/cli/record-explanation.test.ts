@@ -104,4 +104,15 @@ describe('cli/record-explanation', () => {
 
     assert.notMatch(text.replaceAll('\n', ''), /\p{Cc}/u);
   });
+
+  it('says of a hint from which HTTP peer it was learnt', () => {
+    const hint = record(alice, 'a', { authority: 'hint', learnt_from: 'http://old-1:8080' });
+
+    const text = explainSubject(subject([hint], { winner: hint.digest, rule: 'only' }), {
+      names,
+      colour: false,
+    });
+
+    assert.include(text, 'learnt     from http://old-1:8080, which does not sign\n');
+  });
 });

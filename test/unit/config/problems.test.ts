@@ -60,6 +60,11 @@ const badValues: Readonly<Record<string, readonly [bad: string, allowed: string]
   authorBurstCount: ['0', '1 to 10000000'],
   peerMessagesPerSecond: ['0', '1 to 1000000'],
   peerBurstCount: ['0', '1 to 10000000'],
+  registerWith: ['http://a?b', 'http:// or https://'],
+  httpPeerRefreshMs: ['999', '1000 to 3600000'],
+  httpPeersMaxCount: ['0', '1 to 1000'],
+  httpPeerTimeoutMs: ['9', '10 to 60000'],
+  httpPeerConnectionsMaxCount: ['1', '2 to 500'],
   durability: ['none', 'process or power'],
   http: ['7980', 'host:port'],
   auth: ['basic', 'open or shared_secret'],
@@ -165,9 +170,9 @@ describe('config problems', () => {
       '1: secret: a secret has no place in this file',
     ],
     [
-      'what a later version brings',
-      'register_with: [http://a]\n',
-      '1: register_with: is not available in this version',
+      'a peer that is no base URL',
+      'register_with: [http://u:p@a]\n',
+      '1: register_with: "http://u:p@a" is not http:// or https://',
     ],
   ])('tells %s with its line', async (_what, text, expected) => {
     const file = temporaryFile('agent.yaml', text);
@@ -216,7 +221,10 @@ seeds: [*c, *c, *c, *c, *c, *c, *c, *c, *c]
       { auth: 'shared_secret' },
       '--auth: shared_secret needs a secret; give --secret-file, FIRSTHAND_SECRET_FILE or FIRSTHAND_SECRET',
     ],
-    [{ registerWith: ['http://a:1'] }, '--register-with: is not available in this version'],
+    [
+      { registerWith: ['http://a:1/?b'] },
+      '--register-with: "http://a:1/?b" is not http:// or https:// and host, without credentials, query and fragment; at most 256 characters',
+    ],
     [
       { healthCheckTimeoutMs: '6000' },
       'health_check_timeout_ms: 6000 ms must be at most health_check_interval_ms, which is 5000 ms',

@@ -1,13 +1,8 @@
 import fc from 'fast-check';
 import { assert, describe, it } from 'vitest';
-import { ForbiddenAddressError } from '../../../src/health/forbidden-addresses.ts';
-import { bodyComplaint, failureOf, isCutConnection, statusComplaint } from '../../../src/health/judgement.ts';
+import { bodyComplaint } from '../../../src/health/judgement.ts';
 
 const ok = 'ok';
-
-function withCode(code: string): Error {
-  return Object.assign(new Error('made up'), { code });
-}
 
 describe('health/judgement', () => {
   it.each([
@@ -47,44 +42,6 @@ describe('health/judgement', () => {
     ['my_node_ready 0', ok],
   ])('of %j is %s', (body, expected) => {
     assert.equal(bodyComplaint(body)?.reason ?? ok, expected);
-  });
-
-  it.each([
-    [200, ok],
-    [204, ok],
-    [299, ok],
-    [301, 'redirect'],
-    [304, 'redirect'],
-    [400, 'status'],
-    [503, 'status'],
-  ])('of status %i is %s', (status, expected) => {
-    assert.equal(statusComplaint(status)?.reason ?? ok, expected);
-  });
-
-  it.each([
-    ['ECONNREFUSED', 'refused'],
-    ['UND_ERR_CONNECT_TIMEOUT', 'timeout'],
-    ['ETIMEDOUT', 'timeout'],
-    ['UND_ERR_HEADERS_OVERFLOW', 'too-large'],
-    ['HPE_INVALID_CONSTANT', 'garbage'],
-    ['ENOTFOUND', 'unreachable'],
-    ['EHOSTUNREACH', 'unreachable'],
-    ['ESOMETHINGNEW', 'unreachable'],
-  ])('of an error with code %s is %s', (code, expected) => {
-    assert.equal(failureOf(withCode(code)).reason, expected);
-  });
-
-  it('tells a forbidden address from one that cannot be reached, and judges whatever is thrown', () => {
-    assert.equal(failureOf(new ForbiddenAddressError('x is 169.254.0.1')).reason, 'forbidden-address');
-    assert.equal(failureOf('text').reason, 'unreachable');
-    assert.equal(failureOf(new Error('no code')).reason, 'unreachable');
-  });
-
-  it('knows a connection that was cut', () => {
-    assert.deepEqual(
-      ['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE', 'ECONNREFUSED'].map(code => isCutConnection(withCode(code))),
-      [true, true, true, false],
-    );
   });
 
   it('answers any text within 50 ms and without a throw', () => {

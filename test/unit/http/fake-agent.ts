@@ -323,6 +323,27 @@ export class FakeAgent implements AgentPort {
       ],
       pendingSeeds: [{ seed: '/ip4/10.0.0.9/tcp/7946', failedDials: 1, lastError: 'no route' }],
       foreignRefused: 1,
+      httpPeers: [
+        {
+          url: 'http://old-1:8080',
+          state: 'answering',
+          isConfigured: true,
+          lastAnswerMs: 1_200,
+          listed: 3,
+          failures: 1,
+          failuresInRow: 0,
+          nextTryInMs: 58_800,
+        },
+        {
+          url: 'http://old-2:8080',
+          state: 'failing',
+          isConfigured: false,
+          listed: 0,
+          failures: 7,
+          failuresInRow: 7,
+          lastError: 'nobody listens there',
+        },
+      ],
     };
   }
 

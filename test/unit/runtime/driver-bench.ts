@@ -34,6 +34,7 @@ export class DriverBench {
 
   constructor(options: { readonly seeds?: readonly string[] } = {}) {
     const { clock, store, network, probes, checker, events } = this;
+    const httpPeers = { register: () => {}, stop: async () => {} };
     const { codec, probeCodec, peer } = this.me;
     const observer: Observer = {
       input: (input: Input) => this.trace.push(`> ${input.type}`),
@@ -60,6 +61,7 @@ export class DriverBench {
         probes,
         store,
         checker,
+        httpPeers,
         clock,
         events,
         observer,

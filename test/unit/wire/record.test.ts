@@ -69,6 +69,21 @@ describe('wire/record', () => {
     ['an unspecified departure', { entry: null, departure: { reason: 0 } }],
     ['an unknown departure', { entry: null, departure: { reason: 9 } }],
     ['contact in an entry of a host', { entry: { ...entry, agent: { multiaddrs: [], probe } } }],
+    ['a source in an entry of a host', { entry: { ...entry, learntFrom: 'http://a' } }],
+    [
+      'a source in an entry of itself',
+      { authority: 1, entry: { ...entry, agent: { probe }, learntFrom: 'http://a' } },
+    ],
+    [
+      'contact in a hint with a source',
+      { authority: 4, entry: { ...entry, agent: { probe }, learntFrom: 'http://a' } },
+    ],
+    ['a source that is no base URL', { authority: 4, entry: { ...entry, learntFrom: 'http://a/?b' } }],
+    ['a source in another spelling', { authority: 4, entry: { ...entry, learntFrom: 'http://A/' } }],
+    [
+      'a source of 257 characters',
+      { authority: 4, entry: { ...entry, learntFrom: `http://a/${'b'.repeat(248)}` } },
+    ],
     ['no contact in an entry of itself', { authority: 1, entry }],
     ['a contact without probe', { authority: 1, entry: { ...entry, agent: { multiaddrs: [multiaddr] } } }],
     [

@@ -87,6 +87,14 @@ const claim: fc.Arbitrary<Claim> = fc.oneof(
     body: fc.record({ type: fc.constant('entry' as const), node: arbitraryNode }),
   }),
   fc.record({
+    authority: fc.constant('hint' as const),
+    body: fc.record({
+      type: fc.constant('entry' as const),
+      node: arbitraryNode,
+      learntFrom: fc.constantFrom('http://10.0.0.1:8080', 'https://old.example/base'),
+    }),
+  }),
+  fc.record({
     authority: fc.constant('self' as const),
     body: fc.record({
       type: fc.constant('entry' as const),

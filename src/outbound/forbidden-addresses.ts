@@ -1,8 +1,8 @@
 /**
- * Where no health check ever goes.
+ * Where no request of this agent ever goes.
  *
- * Whoever registers a service tells this agent whom to call, from inside the network and with the
- * agent's address. So it does not call what answers by place instead of by name: link-local addresses
+ * Whoever registers a service, and each HTTP peer with its list, tells this agent whom to call, from inside the
+ * network and with the agent's address. So it does not call what answers by place instead of by name: link-local addresses
  * and the metadata services of clouds, which hand credentials to whoever asks, and addresses that
  * stand for many hosts or for none. Loopback and private networks are where backends live.
  */

@@ -1,7 +1,7 @@
 import { assert, describe, it } from 'vitest';
-import { isForbiddenAddress } from '../../../src/health/forbidden-addresses.ts';
+import { isForbiddenAddress } from '../../../src/outbound/forbidden-addresses.ts';
 
-describe('health/forbidden-addresses', () => {
+describe('outbound/forbidden-addresses', () => {
   it.each([
     '0.0.0.0',
     '0.1.2.3',

@@ -1,7 +1,7 @@
 import type { LookupAddress } from 'node:dns';
 import { assert, describe, it } from 'vitest';
-import { ForbiddenAddressError } from '../../../src/health/forbidden-addresses.ts';
-import { NameLookup } from '../../../src/health/name-lookup.ts';
+import { ForbiddenAddressError } from '../../../src/outbound/forbidden-addresses.ts';
+import { NameLookup } from '../../../src/outbound/name-lookup.ts';
 
 type Found = (error: Error | null, addresses: LookupAddress[]) => void;
 
@@ -35,7 +35,7 @@ class Bench {
   }
 }
 
-describe('health/name-lookup', () => {
+describe('outbound/name-lookup', () => {
   it('asks for two names at a time, in order, and for each once', () => {
     const bench = new Bench();
     for (const name of ['a', 'b', 'c', 'a', 'd']) bench.ask(name);

@@ -1,5 +1,5 @@
 /**
- * Names to addresses for health checks, without the forbidden ones.
+ * Names to addresses for requests of this agent, without the forbidden ones.
  *
  * The system's resolver blocks one of the process's four pool threads, which the database needs too. So
  * at most two names are asked for at a time, and a name only once however many wait for it. (A resolver
