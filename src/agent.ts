@@ -25,7 +25,11 @@ import { LoopDelay } from './runtime/loop-delay.ts';
 import type { HealthChecker, HttpPeers, Network } from './runtime/ports.ts';
 import { systemClock, systemRandom } from './runtime/system.ts';
 import type { Log } from './telemetry/log.ts';
-import { registerHttpPeerMetrics, registerHttpPoolMetrics } from './telemetry/metrics/bridge.ts';
+import {
+  registerBridgeMetrics,
+  registerHttpPeerMetrics,
+  registerHttpPoolMetrics,
+} from './telemetry/metrics/bridge.ts';
 import { registerHealthMetrics, registerPoolMetrics } from './telemetry/metrics/health.ts';
 import { registerNetMetrics } from './telemetry/metrics/net.ts';
 import { registerProtocolMetrics } from './telemetry/metrics/protocol.ts';
@@ -139,6 +143,7 @@ async function assemble(
   stops.push(() => checker.stop());
   const httpPeers = httpPeerClient(settings, metrics);
   stops.push(() => httpPeers.stop());
+  registerBridgeMetrics(metrics, () => protocol.bridge.counts);
   const driver = new Driver(
     { cluster, seeds: settings.net.seeds, intake: intakeSettings(settings) },
     {
