@@ -28,7 +28,11 @@ import { linkOf } from './runtime/outbox-link.ts';
 import type { HealthChecker, HttpPeers, Network } from './runtime/ports.ts';
 import { systemClock, systemRandom } from './runtime/system.ts';
 import type { Log } from './telemetry/log.ts';
-import { registerHttpPeerMetrics, registerHttpPoolMetrics } from './telemetry/metrics/bridge.ts';
+import {
+  registerBridgeMetrics,
+  registerHttpPeerMetrics,
+  registerHttpPoolMetrics,
+} from './telemetry/metrics/bridge.ts';
 import { registerHealthMetrics, registerPoolMetrics } from './telemetry/metrics/health.ts';
 import { registerNetMetrics } from './telemetry/metrics/net.ts';
 import { registerProtocolMetrics } from './telemetry/metrics/protocol.ts';
@@ -149,6 +153,7 @@ async function assemble(
   stops.push(() => deliverers.stop());
   const httpPeers = httpPeerClient(settings, metrics);
   stops.push(() => httpPeers.stop());
+  registerBridgeMetrics(metrics, () => protocol.bridge.counts);
   const driver = new Driver(
     { cluster, seeds: settings.net.seeds, intake: intakeSettings(settings) },
     {

@@ -162,7 +162,6 @@ export class HttpPeerClient implements HttpPeers {
     if (parsed === undefined) {
       return { ok: false, reason: 'garbage', detail: 'its answer is no answer to a registration' };
     }
-    if (parsed.leftOutCount > 0) this.#components.metrics.leftOut.add({}, parsed.leftOutCount);
     return { ok: true, ...parsed };
   }
 

@@ -7,7 +7,7 @@
  * are unique across rooms, because flags, variables and files know no rooms.
  */
 import { defaultCheckSettings } from '../core/backends/checks.ts';
-import { defaultBridgeSettings } from '../core/bridge/bridge.ts';
+import { defaultBridgeSettings } from '../core/bridge/settings.ts';
 import { defaultHostingSettings } from '../core/hosting/hosting.ts';
 import { defaultOutboxSettings } from '../core/outbox/settings.ts';
 import { defaultPeeringSettings } from '../core/peering/peering.ts';

@@ -7,7 +7,8 @@
 import { unreachable } from '../errors.ts';
 import { BackendHealth } from './backends/backend-health.ts';
 import type { CheckSettings } from './backends/checks.ts';
-import { Bridge, type BridgeSettings } from './bridge/bridge.ts';
+import { Bridge } from './bridge/bridge.ts';
+import type { BridgeSettings } from './bridge/settings.ts';
 import type {
   CoreLogEvent,
   Effect,

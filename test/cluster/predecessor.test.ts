@@ -95,6 +95,14 @@ describe('nodes of the predecessor', { timeout: 120_000 }, () => {
       await hears(node, 'register bridge 127.0.0.1:7000');
       await hears(node, 'update service 127.0.0.1:8001');
     }
+    const telemetry = await (await fetch(`${bridge.ready.http}/telemetry`)).text();
+    for (const line of [
+      'firsthand_hints 2',
+      'firsthand_http_peers{state="answering"} 2',
+      'firsthand_http_peer_deliveries_dropped_total 0',
+    ]) {
+      assert.include(telemetry, line);
+    }
   });
 
   it('are told everything again after a restart, and stay in the table meanwhile', async () => {

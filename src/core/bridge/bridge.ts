@@ -24,28 +24,8 @@ import type { PeerOutcome } from './outcome.ts';
 import { PeerBook } from './peer-book.ts';
 import { isUrlOfAddress, peerUrlOfAddress } from './peer-url.ts';
 import { registrationBody } from './registration.ts';
+import { type BridgeCounts, type BridgeSettings, defaultBridgeSettings } from './settings.ts';
 import { Testimonies } from './testimonies.ts';
-
-export interface BridgeSettings {
-  /** Base URLs of the peers to join through, each in its one spelling (`peer-url.ts`). */
-  readonly urls: readonly string[];
-  /** How often every peer is registered with anew, ms. */
-  readonly refreshMs: number;
-  /** HTTP peers in all, learnt ones included. */
-  readonly peersMaxCount: number;
-  /** Nodes that this agent says it has heard of. */
-  readonly hintsMaxCount: number;
-  /** Nodes that the peers list, each counted for each peer. */
-  readonly testimoniesMaxCount: number;
-}
-
-export const defaultBridgeSettings: BridgeSettings = {
-  urls: [],
-  refreshMs: 60_000, // Guess: a fifteenth of the lease that a Firsthand agent would give.
-  peersMaxCount: 200, // Guess: more than a cluster of the predecessor has nodes.
-  hintsMaxCount: 10_000, // Derived: as many as an agent hosts.
-  testimoniesMaxCount: 100_000, // Guess: 200 peers that list 500 nodes each; some 20 MB.
-};
 
 /** A node that nobody has listed for so many refresh intervals is gone. */
 const leaseRefreshes = 3;
@@ -116,24 +96,14 @@ export class Bridge {
     return this.#peers.views(url => this.#testimonies.countOf(url), monoMs);
   }
 
-  /** Nodes that this agent says it has heard of. */
-  get hintsCount(): number {
-    return this.#hints.count;
-  }
-
-  /** Listed nodes that were out of bounds or too many, over all answers. */
-  get leftOutCount(): number {
-    return this.#leftOutCount;
-  }
-
-  /** Deliveries that wait for their receivers, and those that were given up. */
-  get deliveries(): { readonly waiting: number; readonly dropped: number } {
-    return { waiting: this.#deliveries.count, dropped: this.#deliveries.droppedCount };
-  }
-
-  /** Peers that were learnt of and had no room. */
-  get refusedPeersCount(): number {
-    return this.#peers.refusedCount;
+  get counts(): BridgeCounts {
+    return {
+      hints: this.#hints.count,
+      leftOut: this.#leftOutCount,
+      refusedPeers: this.#peers.refusedCount,
+      waitingDeliveries: this.#deliveries.count,
+      droppedDeliveries: this.#deliveries.droppedCount,
+    };
   }
 
   /** Hears of each record of our own, said just now or recalled from an earlier run. */

@@ -1,11 +1,11 @@
 /** Registrations with peers that speak only HTTP, the connections they use, and what came of them. */
+import type { BridgeCounts } from '../../core/bridge/settings.ts';
 import type { CounterMetric, HistogramMetric, MetricRegistry } from '../registry.ts';
 
 export interface HttpPeerMetrics {
   /** `outcome`: ok, or why there is no answer to use. */
   readonly requests: CounterMetric;
   readonly seconds: HistogramMetric;
-  readonly leftOut: CounterMetric;
 }
 
 export interface HttpPoolStats {
@@ -33,10 +33,6 @@ export function registerHttpPeerMetrics(registry: MetricRegistry): HttpPeerMetri
       'How long registrations with HTTP peers took, answered or not',
       [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
     ),
-    leftOut: registry.counter(
-      'firsthand_http_peer_left_out_total',
-      'Nodes that HTTP peers listed and that were out of bounds, repeated or too many',
-    ),
   };
 }
 
@@ -63,5 +59,33 @@ export function registerHttpPoolMetrics(registry: MetricRegistry, read: () => Ht
     'Registrations that had to wait for a connection',
     [],
     report => report(read().waits),
+  );
+}
+
+/** @param read - Asked at each scrape. */
+export function registerBridgeMetrics(registry: MetricRegistry, read: () => BridgeCounts): void {
+  registry.gauge('firsthand_hints', 'Nodes that this agent lists because HTTP peers do', [], gauge =>
+    gauge.set(read().hints),
+  );
+  registry.gauge('firsthand_http_peer_deliveries', 'Updates that wait for HTTP peers', [], gauge =>
+    gauge.set(read().waitingDeliveries),
+  );
+  registry.totals(
+    'firsthand_http_peer_deliveries_dropped_total',
+    'Updates for HTTP peers that had no room, or that their receiver does not accept',
+    [],
+    report => report(read().droppedDeliveries),
+  );
+  registry.totals(
+    'firsthand_http_peers_refused_total',
+    'Times that an HTTP peer was learnt of and there were as many as may be',
+    [],
+    report => report(read().refusedPeers),
+  );
+  registry.totals(
+    'firsthand_http_peer_left_out_total',
+    'Nodes that HTTP peers listed and that were out of bounds, repeated or too many',
+    [],
+    report => report(read().leftOut),
   );
 }

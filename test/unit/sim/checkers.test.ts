@@ -2,11 +2,12 @@
 import { assert, describe, it } from 'vitest';
 import { seededRandom } from '../../../src/runtime/seeded-random.ts';
 import { SimAgent } from '../../../src/sim/agent.ts';
-import { disagreements, lostWrites, misjudgements } from '../../../src/sim/checkers.ts';
+import { disagreements, lostWrites, misjudgements, unbridged } from '../../../src/sim/checkers.ts';
 import { Clinic } from '../../../src/sim/clinic.ts';
 import { SimNetworkHub } from '../../../src/sim/network.ts';
+import { Predecessors } from '../../../src/sim/predecessors.ts';
 import { Scheduler } from '../../../src/sim/scheduler.ts';
-import { departure, record } from '../../record-builder.ts';
+import { departure, nodeFields, record } from '../../record-builder.ts';
 
 /** Two agents, the second with the first as its seed or with none. */
 async function pair({ areLinked }: { readonly areLinked: boolean }) {
@@ -16,14 +17,17 @@ async function pair({ areLinked }: { readonly areLinked: boolean }) {
     { scheduler, random: seededRandom(1) },
   );
   const clinic = new Clinic({ random: seededRandom(1) });
-  const components = { hub, clinic, trace: { input: () => {} } };
-  const first = new SimAgent({ seed: 1, index: 1, seeds: [], settings: {} }, components);
+  const predecessors = new Predecessors({ random: seededRandom(1) });
+  predecessors.add({ id: 'old-1', node: nodeFields({ address: '10.2.0.1:8000' }) });
+  const components = { hub, clinic, predecessors, trace: { input: () => {} } };
+  const settings = { bridge: { urls: predecessors.urls, refreshMs: 1_000 } };
+  const first = new SimAgent({ seed: 1, index: 1, seeds: [], settings }, components);
   const seeds = areLinked ? [first.peer] : [];
   const second = new SimAgent({ seed: 1, index: 2, seeds, settings: {} }, components);
   await first.start();
   await second.start();
   await scheduler.run(5_000);
-  return { agents: [first, second] as const, scheduler, clinic };
+  return { agents: [first, second] as const, scheduler, clinic, predecessors };
 }
 
 describe('sim/checkers', () => {
@@ -105,5 +109,28 @@ describe('sim/checkers', () => {
     ledger.admit(record({ ...own, sequence: 99, body: departure('withdrawn') }));
 
     assert.deepEqual(lostWrites(agents), ['agent-1 hosts svc but holds no entry of its own about it']);
+  });
+
+  it('find a node of the predecessor that is not listed as it is, and one that has not heard of a service', async () => {
+    const { agents, scheduler, predecessors } = await pair({ areLinked: true });
+    const [url = ''] = predecessors.urls;
+    agents[0].register('service-7', 8_000);
+    await scheduler.run(10_000);
+    const well = unbridged(agents, predecessors);
+
+    predecessors.update(url, { metricsPort: 9_999 });
+    const changed = unbridged(agents, predecessors);
+    predecessors.crash(url);
+    predecessors.restart(url);
+    const restarted = unbridged(agents, predecessors);
+    await scheduler.run(20_000);
+
+    assert.deepEqual(well, []);
+    assert.deepEqual(changed, [
+      'agent-1 does not list old-1 as it is',
+      'agent-2 does not list old-1 as it is',
+    ]);
+    assert.include(restarted, `agent-1 hosts service-7, and ${url} has not heard of it`);
+    assert.deepEqual(unbridged(agents, predecessors), []);
   });
 });

@@ -1,6 +1,7 @@
 /** A bridge on a table: what it asks its peers is kept, and answered by hand. */
-import { Bridge, type BridgeSettings } from '../../../../src/core/bridge/bridge.ts';
+import { Bridge } from '../../../../src/core/bridge/bridge.ts';
 import type { ListedNode, PeerOutcome } from '../../../../src/core/bridge/outcome.ts';
+import type { BridgeSettings } from '../../../../src/core/bridge/settings.ts';
 import type { Effect } from '../../../../src/core/effects.ts';
 import { Hosting } from '../../../../src/core/hosting/hosting.ts';
 import { Author } from '../../../../src/core/record/author.ts';

@@ -87,7 +87,7 @@ describe('core/bridge/bridge', () => {
       bench.answer('http://p', answer(old, listed('old-2', { address: 'old-2:8000' })));
 
       assert.equal(bench.bridge.views(0).length, 2);
-      assert.equal(bench.bridge.refusedPeersCount, 1);
+      assert.equal(bench.bridge.counts.refusedPeers, 1);
       assert.deepEqual(bench.hints.length, 2, 'it lists both all the same');
     });
 
@@ -133,7 +133,7 @@ describe('core/bridge/bridge', () => {
       bench.answer('http://p', answer());
 
       assert.deepEqual(bench.open, ['http://p update svc-3 svc-3:1']);
-      assert.equal(bench.bridge.deliveries.waiting, 0);
+      assert.equal(bench.bridge.counts.waitingDeliveries, 0);
     });
 
     it('logs when a configured peer turns, and not each time it fails', () => {
@@ -371,7 +371,7 @@ describe('core/bridge/bridge', () => {
       bench.pass(refreshMs, { 'http://p': answer(old, listed('old-2', { address: 'old-2:1' })) });
 
       assert.equal(bench.hints.length, 1);
-      assert.equal(bench.bridge.hintsCount, 1);
+      assert.equal(bench.bridge.counts.hints, 1);
     });
 
     it('is taken back when the agent leaves for good, and said again in a new epoch', () => {
@@ -391,7 +391,7 @@ describe('core/bridge/bridge', () => {
 
       bench.answer('http://p', { ok: true, latencyMs: 1, leftOutCount: 3, peers: [old, listed('old-2')] });
 
-      assert.equal(bench.bridge.leftOutCount, 4);
+      assert.equal(bench.bridge.counts.leftOut, 4);
     });
   });
 });
