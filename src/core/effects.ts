@@ -6,6 +6,7 @@
  */
 import type { ErrorCode, ErrorDetails } from '../errors.ts';
 import type { CheckOutcome } from './backends/outcome.ts';
+import type { ConfirmationOutcome, ConfirmRequest, StoredConfirmation } from './confirm/confirmation.ts';
 import type { Dial } from './peering/peering.ts';
 import type { FloorEntry } from './record/floor.ts';
 import type { NodeFields, NodeId } from './record/node.ts';
@@ -13,7 +14,7 @@ import type { AgentContact, Dot, EquivocationProof, PeerId, VerifiedRecord } fro
 import type { VerifiedClaim } from './swim/claim.ts';
 import type { Nonce, ProbeMessage, ReceivedProbe } from './swim/message.ts';
 import type { StoredReachability } from './swim/reachability.ts';
-import type { SyncMessage } from './sync/message.ts';
+import type { HeldItem, ShortDigest, SyncMessage } from './sync/message.ts';
 import type { CoreEvent } from './view.ts';
 
 /** Names one call from outside; its answer carries the same. */
@@ -28,7 +29,10 @@ export type Wake =
   | { readonly type: 'probe-overdue'; readonly nonce: Nonce }
   /** The one whom we asked for somebody else has not answered. */
   | { readonly type: 'errand-overdue'; readonly nonce: Nonce }
-  | { readonly type: 'news-due' };
+  | { readonly type: 'news-due' }
+  /** A registration that is to be confirmed is on our own disk. */
+  | { readonly type: 'confirm-durable'; readonly id: number }
+  | { readonly type: 'confirm-due' };
 
 export type Input =
   | Wake
@@ -44,6 +48,8 @@ export type Input =
       readonly action: 'register' | 'update';
       readonly id: NodeId;
       readonly node: NodeFields;
+      /** Absent: answered as soon as it is durable here. */
+      readonly confirm?: ConfirmRequest;
     }
   | { readonly type: 'deregister'; readonly ticket: Ticket; readonly id: NodeId }
   /** Announce departure; `forGood` also withdraws the hosted services. */
@@ -65,6 +71,8 @@ export type Input =
       readonly from: PeerId;
       readonly message: ExchangeMessage;
     }
+  | { readonly type: 'held-asked'; readonly from: PeerId; readonly items: readonly HeldItem[] }
+  | { readonly type: 'held'; readonly from: PeerId; readonly digests: readonly ShortDigest[] }
   | { readonly type: 'link-up'; readonly peer: PeerId; readonly address: string }
   | { readonly type: 'link-down'; readonly peer: PeerId }
   | { readonly type: 'subscribed'; readonly peer: PeerId }
@@ -142,10 +150,12 @@ export type StoreOperation =
   | { readonly type: 'delete-reachability'; readonly peer: PeerId }
   | { readonly type: 'put-removal'; readonly claim: VerifiedClaim }
   | { readonly type: 'delete-removal'; readonly peer: PeerId }
+  | { readonly type: 'put-confirmation'; readonly confirmation: StoredConfirmation }
+  | { readonly type: 'delete-confirmation'; readonly id: number }
   | { readonly type: 'put-meta'; readonly name: MetaName; readonly value: number };
 
 export type Reply =
-  | { readonly ok: true; readonly changed: boolean }
+  | { readonly ok: true; readonly changed: boolean; readonly confirmation?: ConfirmationOutcome }
   | { readonly ok: false; readonly code: ErrorCode; readonly details: ErrorDetails };
 
 export type Effect =
@@ -198,6 +208,7 @@ export type CoreLogEvent =
   | 'name_held_by_another_key'
   | 'key_in_use_twice'
   | 'equivocation_proved'
+  | 'registration_rolled_back'
   | 'seed_unreachable'
   | 'backend_unhealthy'
   | 'backend_healthy'

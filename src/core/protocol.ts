@@ -7,6 +7,8 @@
 import { unreachable } from '../errors.ts';
 import { BackendHealth } from './backends/backend-health.ts';
 import type { CheckSettings } from './backends/checks.ts';
+import type { StoredConfirmation } from './confirm/confirmation.ts';
+import { Confirmations, type ConfirmSettings } from './confirm/confirmations.ts';
 import type { CoreLogEvent, Effect, Input, Refusal, StoreOperation, Ticket, Wake } from './effects.ts';
 import { RateLimit } from './gossip/rate-limit.ts';
 import { Hosting, type HostingSettings } from './hosting/hosting.ts';
@@ -61,6 +63,7 @@ export interface ProtocolSettings {
   readonly sync: Partial<SyncSettings>;
   readonly gossip: Partial<GossipSettings>;
   readonly checks: Partial<CheckSettings>;
+  readonly confirm: Partial<ConfirmSettings>;
   /** How long a starting agent looks for a peer to learn from before it calls itself ready, ms. */
   readonly joinTimeoutMs: number;
   /** How long an agent that is dead or has left is remembered, ms, by its type. Bootstrap agents are never forgotten. */
@@ -75,6 +78,7 @@ export const defaultProtocolSettings: ProtocolSettings = {
   sync: {},
   gossip: {},
   checks: {},
+  confirm: {},
   joinTimeoutMs: 3_000, // Guess: a few dials that time out; alone is a normal state.
   retentionMs: { proxy: 24 * 3_600_000, backend: 24 * 3_600_000, governator: 24 * 3_600_000 }, // Serf tries for 24 h.
 };
@@ -99,6 +103,7 @@ export interface Restored {
   readonly proofs: readonly { readonly first: VerifiedRecord; readonly second: VerifiedRecord }[];
   readonly reachability: ReadonlyMap<PeerId, StoredReachability>;
   readonly removals: readonly VerifiedClaim[];
+  readonly confirmations?: readonly StoredConfirmation[];
   readonly aliveAtMs: number | undefined;
 }
 
@@ -124,6 +129,7 @@ export class Protocol {
   readonly sync: SyncExchange;
   readonly hosting: Hosting;
   readonly backends: BackendHealth;
+  readonly confirmations: Confirmations;
   readonly author: Author;
   readonly #options: ProtocolOptions;
   readonly #settings: ProtocolSettings;
@@ -191,6 +197,13 @@ export class Protocol {
       self,
       random: components.random,
       isLinked: peer => this.links.has(peer),
+    });
+    this.confirmations = new Confirmations(this.#settings.confirm, {
+      self: { peer: self, id: options.id },
+      table: this.table,
+      members: () => this.detector.members(),
+      isLinked: peer => this.links.has(peer),
+      rollBack: (subject, previous, now) => this.#rollBack(subject, previous, now),
     });
     this.sync = new SyncExchange(this.#settings.sync, { self, ledger: this.table.ledger });
     this.#authorRate = new RateLimit({
@@ -278,7 +291,8 @@ export class Protocol {
     this.table.restore(restored.records);
     for (const record of restored.records)
       if (record.author === this.author.peer) this.hosting.adopt(record, now);
-    return [];
+    const forgotten = this.confirmations.restore(restored.confirmations ?? []);
+    return forgotten.length > 0 ? [{ type: 'persist', operations: forgotten, then: [] }] : [];
   }
 
   /** Where the stored epoch was lost and the clock went back, our own records still tell how far we had come. */
@@ -296,20 +310,28 @@ export class Protocol {
       case 'start':
         return this.#start(input, now);
       case 'register':
-        return this.#unlessClosed(input.ticket) ?? this.#register(input, now);
+        return this.#unlessClosed(input.ticket) ?? this.#registerAndConfirm(input, now);
       case 'deregister':
         return this.#unlessClosed(input.ticket) ?? this.hosting.deregister(input.ticket, input.id, now);
       case 'depart':
         return this.#depart(input.ticket, input.forGood, now);
       case 'store-health':
         this.#storeIsWell = input.ok;
-        return [];
+        return input.ok ? [] : this.confirmations.storeFailed();
       case 'records-received':
         return this.#receive(input, now);
       case 'proof-received':
         return this.#prove({ author: input.first.author, first: input.first, second: input.second });
       case 'sync-message':
-        return this.#exchanged(input.from, this.sync.receive(input.from, input.message, now.monoMs));
+        return this.#hearTable(input, now);
+      case 'held-asked':
+        return this.confirmations.receipt(input.from, input.items);
+      case 'held':
+        return this.confirmations.held(input.from, input.digests, now);
+      case 'confirm-durable':
+        return this.confirmations.durable(input.id, now);
+      case 'confirm-due':
+        return this.confirmations.wake(now);
       case 'link-up':
         return this.#linkUp(input.peer, input.address, now);
       case 'link-down':
@@ -371,6 +393,7 @@ export class Protocol {
       ...this.#announce(now),
       ...(hasSomebodyToAsk ? [wake(this.#settings.joinTimeoutMs, { type: 'join-overdue' })] : this.#ready()),
       wake(this.detector.nextTickMs(), { type: 'tick' }),
+      ...this.confirmations.start(now),
       ...this.#dialDue(now),
     ];
   }
@@ -410,6 +433,25 @@ export class Protocol {
     });
   }
 
+  #registerAndConfirm(input: Extract<Input, { readonly type: 'register' }>, now: Now): readonly Effect[] {
+    const { ticket, id, confirm } = input;
+    if (confirm === undefined) return this.#register(input, now);
+    if (this.confirmations.isFull) {
+      const text = 'as many confirmations are waited for as may be; register without, or later';
+      return [{ type: 'reply', ticket, reply: { ok: false, code: 'RATE_LIMITED', details: { text } } }];
+    }
+    const before = this.table.ledger.recordBy(this.author.peer, id);
+    return this.confirmations.follow({ ticket, id, confirm }, before, this.#register(input, now), now);
+  }
+
+  #rollBack(id: NodeId, previous: NodeFields | undefined, now: Now): readonly Effect[] {
+    if (this.table.ledger.isQuarantined(this.author.peer)) return [];
+    if (id !== this.#options.id) return this.hosting.rollBack(id, previous, now);
+    if (this.#own === undefined || previous === undefined) return [];
+    this.#own = { ...this.#own, node: previous };
+    return this.#announce(now);
+  }
+
   /** An update of the agent's own id changes what it says about itself; everything else is hosted. */
   #register(input: Extract<Input, { readonly type: 'register' }>, now: Now): readonly Effect[] {
     if (input.id !== this.#options.id || input.action !== 'update' || this.#own === undefined) {
@@ -439,9 +481,10 @@ export class Protocol {
     if (this.#own === undefined) return [done];
     // Said already; but only what is written counts as said.
     if (this.#phase === 'stopping') return [{ type: 'persist', operations: [], then: [done] }];
+    const unconfirmed = this.confirmations.stop(forGood, now);
     const withdrawn = forGood ? this.hosting.withdrawAll(now) : [];
     this.#phase = 'stopping';
-    if (this.table.ledger.isQuarantined(this.author.peer)) return [...withdrawn, done];
+    if (this.table.ledger.isQuarantined(this.author.peer)) return [...unconfirmed, ...withdrawn, done];
     const epoch = this.author.openEpoch(0);
     const own = this.table.ledger.recordBy(this.author.peer, this.#options.id);
     const record = this.author.write(
@@ -463,6 +506,7 @@ export class Protocol {
     const farewell = this.detector.leave(now).effects;
     return [
       { type: 'persist', operations, then: [] },
+      ...unconfirmed,
       ...withdrawn,
       // The farewell is written first as well: who has been told that we left must find it in our record.
       ...this.hosting.say(record, now, [...farewell, done]),
@@ -663,7 +707,20 @@ export class Protocol {
 
   #exchanged(peer: PeerId, { send, inStep }: SyncStep): readonly Effect[] {
     const sends = send.map(message => ({ type: 'send', to: peer, message }) as const);
-    return inStep ? [...sends, ...this.#ready()] : sends;
+    if (!inStep) return sends;
+    this.confirmations.caughtUp();
+    return [...sends, ...this.#ready()];
+  }
+
+  #hearTable(
+    { from, message }: Extract<Input, { readonly type: 'sync-message' }>,
+    now: Now,
+  ): readonly Effect[] {
+    const isEqual = message.type === 'summary' && message.fingerprint === this.table.ledger.fingerprint;
+    return [
+      ...this.#exchanged(from, this.sync.receive(from, message, now.monoMs)),
+      ...(isEqual ? this.confirmations.rootAgreed(from, now) : []),
+    ];
   }
 
   #dialSucceeded(key: string, peer: PeerId, now: Now): readonly Effect[] {

@@ -1,4 +1,6 @@
 /** A running agent as its callers see it: commands go to the driver, questions to the protocol's tables. */
+
+import type { ConfirmationView } from '../core/confirm/confirmation.ts';
 import type { Protocol } from '../core/protocol.ts';
 import { isHealthSubject } from '../core/record/health.ts';
 import type { NodeId } from '../core/record/node.ts';
@@ -73,15 +75,19 @@ export class LocalAgent implements AgentPort {
   }
 
   async register(request: RegistrationRequest): Promise<RegistrationOutcome> {
-    const changed = await this.#components.driver.register(request);
+    const { changed, confirmation } = await this.#components.driver.registerAndConfirm(request);
     const node = this.listing.get(request.id);
-    if (node === undefined) {
+    if (node === undefined && confirmation?.rolledBack !== true) {
       // Taken out again by somebody else between the write and this answer.
       throw new FirsthandError('UNKNOWN_NODE', {
         text: `${request.id} was registered and has departed again`,
       });
     }
-    return { changed, node };
+    return {
+      changed,
+      ...(node === undefined ? {} : { node }),
+      ...(confirmation === undefined ? {} : { confirmation }),
+    };
   }
 
   deregister(id: NodeId): Promise<void> {
@@ -150,6 +156,10 @@ export class LocalAgent implements AgentPort {
         return { author: peer, ...dot, ...(id === undefined ? {} : { id }) };
       });
     return { author: author.peer, ...author.dot, time: author.time, seen };
+  }
+
+  confirmations(): readonly ConfirmationView[] {
+    return this.#components.protocol.confirmations.views(this.#components.clock.now());
   }
 
   mesh(): MeshView {

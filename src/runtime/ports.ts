@@ -3,6 +3,7 @@
  * `identity`; the simulator brings its own. One contract suite per port runs on both.
  */
 import type { CheckOutcome } from '../core/backends/outcome.ts';
+import type { StoredConfirmation } from '../core/confirm/confirmation.ts';
 import type { MetaName, StoredContact, StoreOperation } from '../core/effects.ts';
 import type { FloorEntry } from '../core/record/floor.ts';
 import type { SubjectHash } from '../core/record/health.ts';
@@ -147,6 +148,8 @@ export interface StoredState {
   readonly reachability: ReadonlyMap<PeerId, StoredReachability>;
   /** Signed claims. */
   readonly removals: readonly Uint8Array[];
+  /** What callers still wait to hear of. */
+  readonly confirmations?: readonly StoredConfirmation[];
   readonly meta: Readonly<Partial<Record<MetaName, number>>>;
   /** Rows whose checksum did not fit: left out, removed, and to be reported. */
   readonly damagedRows: number;

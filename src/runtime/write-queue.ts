@@ -149,6 +149,10 @@ function rowOf(operation: StoreOperation): string {
       return `removal ${operation.claim.subject}`;
     case 'delete-removal':
       return `removal ${operation.peer}`;
+    case 'put-confirmation':
+      return `confirmation ${operation.confirmation.id}`;
+    case 'delete-confirmation':
+      return `confirmation ${operation.id}`;
     case 'put-meta':
       return `meta ${operation.name}`;
   }

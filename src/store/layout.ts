@@ -10,6 +10,7 @@
  *     e!<author>              proof of equivocation: 2 bytes length of the first envelope, both envelopes
  *     s!<peer>                JSON: [history, credibility], how well a peer was reachable
  *     x!<peer>                the signed claim that an agent was taken out
+ *     k!<number>              JSON: a registration that is to be confirmed, and by when
  *     m!<name>                JSON: a number that outlives a restart
  *
  * A `!` is in no node id and no peer id. Keys are ASCII. Each value is a CRC-32 (4 bytes, big-endian) over
@@ -18,6 +19,7 @@
  * and counted; what it said comes back from the peers.
  */
 import { crc32 } from 'node:zlib';
+import type { StoredConfirmation } from '../core/confirm/confirmation.ts';
 import type { FloorEntry } from '../core/record/floor.ts';
 import type { NodeId } from '../core/record/node.ts';
 import type { Dot, PeerId } from '../core/record/record.ts';
@@ -79,6 +81,10 @@ export function rowOf(operation: StoreOperation): Row {
       return put(`x!${operation.claim.subject}`, operation.claim.wire);
     case 'delete-removal':
       return { key: `x!${operation.peer}` };
+    case 'put-confirmation':
+      return putJson(`k!${operation.confirmation.id}`, operation.confirmation);
+    case 'delete-confirmation':
+      return { key: `k!${operation.id}` };
     case 'put-meta':
       return putJson(`m!${operation.name}`, operation.value);
   }
@@ -106,7 +112,10 @@ function put(key: string, payload: Uint8Array): Row {
   return { key, value };
 }
 
-function putJson(key: string, content: FloorRow | ClockRow | ContactRow | ReachabilityRow | number): Row {
+function putJson(
+  key: string,
+  content: FloorRow | ClockRow | ContactRow | ReachabilityRow | StoredConfirmation | number,
+): Row {
   return put(key, Buffer.from(JSON.stringify(content)));
 }
 
@@ -131,6 +140,7 @@ export class StateBuilder {
   readonly #proofs: { readonly first: Uint8Array; readonly second: Uint8Array }[] = [];
   readonly #reachability = new Map<PeerId, StoredReachability>();
   readonly #removals: Uint8Array[] = [];
+  readonly #confirmations: StoredConfirmation[] = [];
   readonly #meta: Partial<Record<MetaName, number>> = {};
 
   /** False when the row is damaged: it was left out. */
@@ -168,6 +178,9 @@ export class StateBuilder {
       case 'x!':
         this.#removals.push(payload);
         return true;
+      case 'k!':
+        this.#confirmations.push(parse<StoredConfirmation>(payload));
+        return true;
       case 'm!':
         this.#meta[name as MetaName] = parse<number>(payload);
         return true;
@@ -185,6 +198,7 @@ export class StateBuilder {
       proofs: this.#proofs,
       reachability: this.#reachability,
       removals: this.#removals,
+      confirmations: this.#confirmations,
       meta: this.#meta,
       damagedRows,
     };

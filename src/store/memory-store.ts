@@ -3,6 +3,7 @@
  *
  * What was written outlives `close`: handing the same object to the next agent is that agent's restart.
  */
+import type { StoredConfirmation } from '../core/confirm/confirmation.ts';
 import type { FloorEntry } from '../core/record/floor.ts';
 import type { NodeId } from '../core/record/node.ts';
 import type { Dot, PeerId, VerifiedRecord } from '../core/record/record.ts';
@@ -24,6 +25,7 @@ export class MemoryStore implements Store {
   readonly #proofs = new Map<PeerId, Proof>();
   readonly #reachability = new Map<PeerId, StoredReachability>();
   readonly #removals = new Map<PeerId, Uint8Array>();
+  readonly #confirmations = new Map<number, StoredConfirmation>();
   readonly #meta = new Map<MetaName, number>();
 
   async load(): Promise<StoredState> {
@@ -35,6 +37,7 @@ export class MemoryStore implements Store {
       proofs: sorted(this.#proofs).map(([, proof]) => proof),
       reachability: new Map(sorted(this.#reachability)),
       removals: sorted(this.#removals).map(([, wire]) => wire),
+      confirmations: [...this.#confirmations.values()].sort((a, b) => a.id - b.id),
       meta: Object.fromEntries(this.#meta),
       damagedRows: 0,
     };
@@ -86,6 +89,12 @@ export class MemoryStore implements Store {
         break;
       case 'delete-removal':
         this.#removals.delete(operation.peer);
+        break;
+      case 'put-confirmation':
+        this.#confirmations.set(operation.confirmation.id, operation.confirmation);
+        break;
+      case 'delete-confirmation':
+        this.#confirmations.delete(operation.id);
         break;
       case 'put-meta':
         this.#meta.set(operation.name, operation.value);

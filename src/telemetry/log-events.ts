@@ -32,6 +32,7 @@ export const logEvents = {
   name_held_by_another_key: 'error',
   key_in_use_twice: 'error',
   equivocation_proved: 'error',
+  registration_rolled_back: 'warn',
   agent_removed: 'info',
   taken_out_but_alive: 'warn',
   partition_suspected: 'warn',

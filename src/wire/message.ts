@@ -5,10 +5,13 @@
  * record beyond its `wire`, 10 per proof, and 8 in all.
  */
 import protobuf from 'protobufjs';
+import { isNodeId } from '../core/record/node.ts';
 import type { VerifiedRecord } from '../core/record/record.ts';
 import type { VerifiedClaim } from '../core/swim/claim.ts';
 import {
   digestsPerFrameMaxCount,
+  type HeldItem,
+  heldItemsPerFrameMaxCount,
   type ShortDigest,
   type SyncMessage,
   shortDigestLength,
@@ -146,6 +149,17 @@ function frameFields(
       return { claims: { claims: message.claims.map(({ wire }) => wire) } };
     case 'look':
       return { look: {} };
+    case 'held?':
+      return {
+        heldQuestion: {
+          items: message.items.map(({ subject, digest }) => ({
+            subject,
+            digest: bytesOf(digest, shortDigestBytes),
+          })),
+        },
+      };
+    case 'held':
+      return { held: { digests: joinDigests(message.digests) } };
     default:
       return unreachable(message);
   }
@@ -156,12 +170,16 @@ interface DigestsFields {
   readonly digests: Buffer | readonly never[];
 }
 interface FrameFields {
-  readonly message?: 'summary' | 'have' | 'want' | 'records' | 'claims' | 'look';
+  readonly message?: 'summary' | 'have' | 'want' | 'records' | 'claims' | 'look' | 'heldQuestion' | 'held';
   readonly summary: { readonly fingerprint: Buffer | readonly never[]; readonly count: unknown };
   readonly have: DigestsFields & { readonly last: boolean; readonly answer: boolean };
   readonly want: DigestsFields;
   readonly records: { readonly records: readonly SignedParts[]; readonly last: boolean };
   readonly claims: { readonly claims: readonly Uint8Array[] };
+  readonly heldQuestion: {
+    readonly items: readonly { readonly subject: string; readonly digest: Buffer | readonly never[] }[];
+  };
+  readonly held: DigestsFields;
 }
 
 export function decodeFrame(bytes: Uint8Array): SyncMessage<UnverifiedRecord, UnverifiedClaim> | undefined {
@@ -197,9 +215,28 @@ export function decodeFrame(bytes: Uint8Array): SyncMessage<UnverifiedRecord, Un
     }
     case 'look':
       return { type: 'look' };
+    case 'heldQuestion': {
+      const items = heldItems(frame.heldQuestion.items);
+      return items && { type: 'held?', items };
+    }
+    case 'held': {
+      const digests = splitDigests(frame.held.digests);
+      return digests && { type: 'held', digests };
+    }
     case undefined: // Malformed, or a message of a later version.
       return undefined;
   }
+}
+
+function heldItems(items: FrameFields['heldQuestion']['items']): readonly HeldItem[] | undefined {
+  if (items.length > heldItemsPerFrameMaxCount) return undefined;
+  const found: HeldItem[] = [];
+  for (const { subject, digest } of items) {
+    const [short, another] = splitDigests(digest) ?? [];
+    if (short === undefined || another !== undefined || !isNodeId(subject)) return undefined;
+    found.push({ subject, digest: short });
+  }
+  return found;
 }
 
 function joinDigests(digests: readonly ShortDigest[]): Buffer {
