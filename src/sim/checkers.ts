@@ -1,5 +1,7 @@
 /** What must hold when the faults are over. Each answers with sentences; none means it holds. */
 import { metricsUrl } from '../core/backends/checks.ts';
+import type { ConfirmationOutcome } from '../core/confirm/confirmation.ts';
+import type { NodeId } from '../core/record/node.ts';
 import type { SimAgent } from './agent.ts';
 import type { Clinic } from './clinic.ts';
 
@@ -50,6 +52,19 @@ export function lostWrites(agents: readonly SimAgent[]): readonly string[] {
       .filter(id => table.ledger.recordBy(agent.peer, id)?.body.type !== 'entry')
       .map(id => `${agent.id} hosts ${id} but holds no entry of its own about it`);
   });
+}
+
+/** Members that are said to hold what an agent wrote, and hold nothing of it. To be asked when it is said. */
+export function brokenPromises(
+  origin: SimAgent,
+  id: NodeId,
+  { confirmed }: ConfirmationOutcome,
+  agents: readonly SimAgent[],
+): readonly string[] {
+  return agents
+    .filter(agent => agent.isUp && confirmed.includes(agent.id))
+    .filter(agent => agent.protocol.table.ledger.recordBy(origin.peer, id) === undefined)
+    .map(agent => `${agent.id} does not hold ${id}, which ${origin.id} believes`);
 }
 
 function listing(agent: SimAgent): string {

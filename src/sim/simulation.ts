@@ -7,13 +7,15 @@
  */
 import { createHash } from 'node:crypto';
 import { checkFailures } from '../core/backends/outcome.ts';
+import type { ConfirmationOutcome } from '../core/confirm/confirmation.ts';
 import type { Input } from '../core/effects.ts';
 import type { ProtocolSettings } from '../core/protocol.ts';
 import { type Random, randomIndex } from '../core/random.ts';
+import type { NodeId } from '../core/record/node.ts';
 import { compareText } from '../core/record/record.ts';
 import { seededRandom } from '../runtime/seeded-random.ts';
 import { SimAgent } from './agent.ts';
-import { disagreements, lostWrites, misjudgements } from './checkers.ts';
+import { brokenPromises, disagreements, lostWrites, misjudgements } from './checkers.ts';
 import { Clinic } from './clinic.ts';
 import { SimNetworkHub } from './network.ts';
 import { Scheduler } from './scheduler.ts';
@@ -54,16 +56,20 @@ class Simulation {
   readonly #chaos: Random;
   /** Apart from the chaos, which so stays the same with or without illness. */
   readonly #fate: Random;
+  /** Likewise. */
+  readonly #doubt: Random;
   readonly #clinic: Clinic;
   readonly #hub: SimNetworkHub;
   readonly #agents: readonly SimAgent[];
   readonly #happened = new Map<string, number>();
+  readonly #brokenPromises: string[] = [];
   #inputsCount = 0;
 
   constructor(options: SimulationOptions) {
     this.#options = options;
     this.#chaos = seededRandom(options.seed, 'chaos');
     this.#fate = seededRandom(options.seed, 'fate');
+    this.#doubt = seededRandom(options.seed, 'doubt');
     this.#clinic = new Clinic({ random: seededRandom(options.seed, 'clinic') });
     this.#hub = new SimNetworkHub(
       { loss: 0, delayMinMs: 0.5, delayMaxMs: 3 },
@@ -87,6 +93,7 @@ class Simulation {
     while (this.#scheduler.nowMs < endMs) {
       await this.#somethingHappens();
       await this.#somebodyIsStruck();
+      await this.#somebodyWantsToBeSure();
       await this.#scheduler.run(this.#scheduler.nowMs + 2 * stepMeanMs * this.#chaos.next());
     }
     await this.#calm();
@@ -102,7 +109,7 @@ class Simulation {
       traceHash: this.#hash.digest('hex'),
       inputsCount: this.#inputsCount,
       settledAfterMs: violations.length > 0 ? undefined : this.#scheduler.nowMs - calmAtMs,
-      violations: [...violations, ...lostWrites(this.#agents)],
+      violations: [...violations, ...lostWrites(this.#agents), ...this.#brokenPromises],
       happened: Object.fromEntries([...this.#happened].sort(([a], [b]) => compareText(a, b))),
     };
   }
@@ -135,6 +142,29 @@ class Simulation {
     } else if (dice > 0.93 && patient !== undefined) {
       await this.#do('cured', () => this.#clinic.isCured(patient));
     }
+  }
+
+  async #somebodyWantsToBeSure(): Promise<void> {
+    if (this.#doubt.next() > 0.1) return;
+    const agent = this.#agents[randomIndex(this.#doubt, this.#agents.length)] as SimAgent;
+    // Ids that nobody else speaks about, so that what is confirmed can be looked for.
+    const id = `sure-of-${agent.id}-${randomIndex(this.#doubt, 3)}`;
+    const confirm = {
+      wanted: this.#doubt.next() < 0.5 ? 'majority' : 'all',
+      timeoutMs: 500 + 2_000 * this.#doubt.next(),
+      rollback: this.#doubt.next() < 0.5,
+    } as const;
+    const port = 8_100 + randomIndex(this.#doubt, 3);
+    await this.#do('confirm', () => {
+      void agent.registerConfirmed(id, port, confirm).then(outcome => this.#checkPromise(agent, id, outcome));
+    });
+  }
+
+  #checkPromise(agent: SimAgent, id: NodeId, outcome: ConfirmationOutcome | undefined): void {
+    const ending = outcome === undefined ? 'unheard' : outcome.rolledBack ? 'rolled back' : outcome.isMet;
+    this.#happened.set(`confirmed ${ending}`, (this.#happened.get(`confirmed ${ending}`) ?? 0) + 1);
+    if (outcome === undefined) return;
+    this.#brokenPromises.push(...brokenPromises(agent, id, outcome, this.#agents));
   }
 
   #violations(): readonly string[] {

@@ -406,8 +406,7 @@ export class Detector {
   /** When to call `tick` next, ms from now: soon while there is a verdict to come, or twice an interval. */
   nextTickMs(): number {
     const idleMs = Math.min(tickMaxMs, Math.max(tickMinMs, this.#settings.probeIntervalMs / 2));
-    this.#tickMs =
-      this.#counted.participants > 1 + this.#counted.alive ? Math.min(tickMinMs, idleMs) : idleMs;
+    this.#tickMs = this.#counted.participants > 1 + this.#counted.alive ? Math.min(tickMinMs, idleMs) : idleMs;
     return this.#tickMs;
   }
 
