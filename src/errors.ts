@@ -67,6 +67,7 @@ const catalogue = {
   STORE_LOCKED: { done: 'no', retry: false, text: 'another process holds the data directory' },
   STORE_CORRUPT: { done: 'no', retry: false, text: 'the database is damaged' },
   STORE_TOO_NEW: { done: 'no', retry: false, text: 'the database was written by a later version' },
+  IMPORT_REFUSED: { done: 'no', retry: false, text: 'the file is no export that can be taken in' },
   STORE_FAILED: { done: 'unknown', retry: true, text: 'the database refused a write' },
 
   // The CLI as a client.

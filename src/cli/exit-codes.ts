@@ -55,6 +55,7 @@ const byErrorCode: Readonly<Record<ErrorCode, ExitCode>> = {
   STORE_LOCKED: failure,
   STORE_CORRUPT: failure,
   STORE_TOO_NEW: failure,
+  IMPORT_REFUSED: failure,
   STORE_FAILED: failure,
 
   AGENT_UNREACHABLE: unreachable,

@@ -143,7 +143,7 @@ export class StateBuilder {
   readonly #confirmations: StoredConfirmation[] = [];
   readonly #meta: Partial<Record<MetaName, number>> = {};
 
-  /** False when the row is damaged: it was left out. */
+  /** False when the row is damaged: it was left out. Of a kind that only later versions know: left alone. */
   add(key: string, value: Buffer): boolean {
     const payload = payloadOf(key, value);
     if (payload === undefined) return false;
@@ -185,7 +185,7 @@ export class StateBuilder {
         this.#meta[name as MetaName] = parse<number>(payload);
         return true;
       default:
-        return key === schemaKey;
+        return true;
     }
   }
 

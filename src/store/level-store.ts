@@ -10,16 +10,9 @@ import { Level } from 'level';
 import { FirsthandError } from '../errors.ts';
 import type { Store, StoredState, StoreOperation } from '../runtime/ports.ts';
 import type { Log } from '../telemetry/log.ts';
-import {
-  type Row,
-  rowOf,
-  StateBuilder,
-  schemaKey,
-  schemaRow,
-  schemaVersion,
-  schemaVersionOf,
-} from './layout.ts';
+import { type Row, rowOf, StateBuilder, schemaKey, schemaRow, schemaVersionOf } from './layout.ts';
 import { openFailure, prepareDirectory, readFailure, storeLocation, tooNew } from './location.ts';
+import { backUp, currentSchema, migrated, type Schema, stepsFrom } from './migrations.ts';
 
 export interface LevelStoreOptions {
   /** The data directory; made when it is not there. */
@@ -30,9 +23,11 @@ export interface LevelStoreOptions {
    * to the disk at each batch.
    */
   readonly durability?: 'process' | 'power';
+  /** For tests; otherwise the present one. */
+  readonly schema?: Schema;
 }
 
-type Database = Level<string, Buffer>;
+export type Database = Level<string, Buffer>;
 
 interface Waiting {
   readonly rows: readonly Row[];
@@ -48,6 +43,7 @@ export class LevelStore implements Store {
   readonly #sync: boolean;
   readonly #database: Database;
   readonly #log: Log;
+  readonly #schema: Schema;
   #waiting: Waiting[] = [];
   #flushing: Promise<void> | undefined;
   #failed = false;
@@ -59,17 +55,7 @@ export class LevelStore implements Store {
    *   one sentence what is wrong and, where something can be done, what.
    */
   static async open(options: LevelStoreOptions, components: { readonly log: Log }): Promise<LevelStore> {
-    await prepareDirectory(options.directory);
-    // Without compression a flipped byte damages one row, and signed envelopes hardly compress.
-    const database: Database = new Level(storeLocation(options.directory), {
-      valueEncoding: 'buffer',
-      compression: false,
-    });
-    try {
-      await database.open();
-    } catch (error) {
-      throw openFailure(options.directory, error);
-    }
+    const database = await openDatabase(options.directory);
     const store = new LevelStore(options, database, components.log);
     try {
       await store.#checkSchema();
@@ -86,27 +72,15 @@ export class LevelStore implements Store {
     this.#sync = options.durability === 'power';
     this.#database = database;
     this.#log = log;
+    this.#schema = options.schema ?? currentSchema;
   }
 
   async load(): Promise<StoredState> {
     const builder = new StateBuilder();
     const damaged: Buffer[] = [];
-    // Keys as bytes: one that is damaged may be no text, and must be removed by what it is.
-    const rows = this.#database.iterator<Buffer, Buffer>({
-      keyEncoding: 'buffer',
-      highWaterMarkBytes: readAheadBytes,
+    await eachRow(this.#directory, this.#database, (key, value) => {
+      if (!builder.add(key.toString('latin1'), value)) damaged.push(key);
     });
-    try {
-      for (;;) {
-        const some = await rows.nextv(rowsPerReadCount);
-        if (some.length === 0) break;
-        for (const [key, value] of some) if (!builder.add(key.toString('latin1'), value)) damaged.push(key);
-      }
-    } catch (error) {
-      throw readFailure(this.#directory, error);
-    } finally {
-      await rows.close();
-    }
     await this.#remove(damaged);
     const damagedRows = damaged.length + this.#damagedAtOpen;
     this.#damagedAtOpen = 0;
@@ -188,20 +162,95 @@ export class LevelStore implements Store {
       throw readFailure(this.#directory, error);
     }
     const version = value && schemaVersionOf(value);
-    if (version === schemaVersion) return;
-    if (version !== undefined) throw tooNew(this.#directory, version, schemaVersion);
+    if (version === this.#schema.version) return;
+    if (version !== undefined) return this.#migrate(version);
     // New, or the row is damaged: every row has a sum of its own, so a wrong guess shows at once.
     if (value !== undefined) this.#damagedAtOpen = 1;
     try {
-      await this.#commit([schemaRow(schemaVersion)]);
+      await this.#commit([schemaRow(this.#schema.version)]);
     } catch (error) {
       throw this.#failure(error);
+    }
+  }
+
+  /** From an earlier version, with a copy of what was there. */
+  async #migrate(found: number): Promise<void> {
+    const { version } = this.#schema;
+    const steps = found < version ? stepsFrom(found, this.#schema) : undefined;
+    if (steps === undefined) throw tooNew(this.#directory, found, version);
+    const backup = await this.#backUp(found);
+    const rows = new Map<string, Buffer>();
+    await eachRow(this.#directory, this.#database, (key, value) => {
+      const name = key.toString('latin1');
+      if (name !== schemaKey) rows.set(name, value);
+    });
+    try {
+      await this.#commit([...migrated(rows, steps), schemaRow(version)]);
+    } catch (error) {
+      throw this.#failure(error);
+    }
+    this.#log('store_migrated', { directory: this.#directory, from: found, to: version, backup });
+  }
+
+  /** Closed meanwhile, for an open database may tidy up its files at any moment. */
+  async #backUp(version: number): Promise<string> {
+    await this.#database.close();
+    try {
+      return await backUp(storeLocation(this.#directory), version, new Date());
+    } catch (error) {
+      const text = `the database in ${this.#directory} has to be migrated from schema version ${version}, and no copy of it can be made first: ${(error as Error).message}`;
+      throw new FirsthandError('DATA_DIR_UNUSABLE', { text, directory: this.#directory }, error);
+    } finally {
+      await this.#database.open();
     }
   }
 
   #failure(cause: unknown): FirsthandError {
     const text = `the database in ${this.#directory} refused a write: ${(cause as Error).message}`;
     return new FirsthandError('STORE_FAILED', { text, directory: this.#directory }, cause);
+  }
+}
+
+/**
+ * Opens the database of a data directory, and makes both when they are not there.
+ *
+ * @throws FirsthandError DATA_DIR_UNUSABLE, STORE_LOCKED, STORE_CORRUPT
+ */
+export async function openDatabase(directory: string): Promise<Database> {
+  await prepareDirectory(directory);
+  // Without compression a flipped byte damages one row, and signed envelopes hardly compress.
+  const database: Database = new Level(storeLocation(directory), {
+    valueEncoding: 'buffer',
+    compression: false,
+  });
+  try {
+    await database.open();
+  } catch (error) {
+    throw openFailure(directory, error);
+  }
+  return database;
+}
+
+/** Keys as bytes: one that is damaged may be no text, and must be removed by what it is. @throws FirsthandError STORE_CORRUPT */
+export async function eachRow(
+  directory: string,
+  database: Database,
+  visit: (key: Buffer, value: Buffer) => void,
+): Promise<void> {
+  const rows = database.iterator<Buffer, Buffer>({
+    keyEncoding: 'buffer',
+    highWaterMarkBytes: readAheadBytes,
+  });
+  try {
+    for (;;) {
+      const some = await rows.nextv(rowsPerReadCount);
+      if (some.length === 0) break;
+      for (const [key, value] of some) visit(key, value);
+    }
+  } catch (error) {
+    throw readFailure(directory, error);
+  } finally {
+    await rows.close();
   }
 }
 

@@ -13,6 +13,7 @@ export const logEvents = {
 
   store_opened: 'debug',
   store_rows_damaged: 'warn',
+  store_migrated: 'info',
   store_write_failed: 'error',
   store_recovered: 'info',
 
