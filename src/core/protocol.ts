@@ -20,6 +20,7 @@ import { type Random, randomIndex } from './random.ts';
 import { Author, type Seal } from './record/author.ts';
 import type { FloorEntry } from './record/floor.ts';
 import { isSameContent, type NodeFields, type NodeId, type NodeType, nodeProblem } from './record/node.ts';
+import { OwnVoice } from './record/own-voice.ts';
 import {
   type AgentContact,
   type ContextEntry,
@@ -118,6 +119,8 @@ const clockFlushEveryMs = 5_000;
 const syncAfterLinkMs = 500;
 const reassertEveryMs = 5_000;
 const lookMaxMs = 10_000;
+/** Two that jump so far by chance meet once in a thousand answers. */
+const twinEpochsCount = 1_000;
 /** Saying everything again costs all of them; a liar must not make us do it all the time. */
 const returnEveryMs = 60_000;
 
@@ -131,6 +134,7 @@ export class Protocol {
   readonly backends: BackendHealth;
   readonly confirmations: Confirmations;
   readonly author: Author;
+  readonly ownVoice = new OwnVoice();
   readonly #options: ProtocolOptions;
   readonly #settings: ProtocolSettings;
   readonly #gossip: GossipSettings;
@@ -598,18 +602,29 @@ export class Protocol {
   #ownVoice(record: VerifiedRecord, now: Now): readonly Effect[] {
     this.hosting.adopt(record, now);
     if (compareDots(record, this.author.dot) < 0) return [];
-    const epoch = this.author.openEpoch(record.epoch);
+    // Two processes that answer each other must not meet in one epoch: that would prove equivocation.
+    const isTwin = this.ownVoice.heardCount > 0;
+    const seen = record.epoch + (isTwin ? randomIndex(this.#random, twinEpochsCount) : 0);
+    const epoch = this.author.openEpoch(seen);
     this.detector.openEpoch(epoch);
-    const authors = [this.author.peer];
     return [
       { type: 'persist', operations: [{ type: 'put-meta', name: 'epoch', value: epoch }], then: [] },
-      {
-        type: 'event',
-        event: { event: 'conflict', data: { id: record.subject, kind: 'key-in-use-twice', authors } },
-      },
-      log('key_in_use_twice', { id: record.subject, epoch: record.epoch, sequence: record.sequence }),
-      ...this.#reannounce(now),
+      ...(this.ownVoice.hear(now.monoMs) ? this.#reportTwin(record) : []),
+      ...this.#answerOwnVoice(now),
     ];
+  }
+
+  #reportTwin({ subject: id, epoch, sequence }: VerifiedRecord): readonly Effect[] {
+    const data = { id, kind: 'key-in-use-twice', authors: [this.author.peer] } as const;
+    return [
+      { type: 'event', event: { event: 'conflict', data } },
+      log('key_in_use_twice', { id, epoch, sequence, times: this.ownVoice.heardCount }),
+    ];
+  }
+
+  #answerOwnVoice(now: Now): readonly Effect[] {
+    if (this.#phase === 'stopping' || !this.ownVoice.takeAnswer(now.monoMs)) return [];
+    return this.#announce(now);
   }
 
   /**
@@ -808,6 +823,7 @@ export class Protocol {
 
   #everySecond(now: Now): readonly Effect[] {
     const effects: Effect[] = [...this.hosting.expire(now), ...this.#watchPartition(now)];
+    effects.push(...this.#answerOwnVoice(now));
     this.sync.tick(now.monoMs);
     effects.push(...this.#retry(this.table.parking.records(), 'sync', now));
     if (now.monoMs >= this.#nextSyncMonoMs) effects.push(...this.#syncWithSomebody(now));

@@ -309,6 +309,12 @@ export class LocalAgent implements AgentPort {
         'this agent’s key is proved to have signed contradictory records: start it with a new data directory',
       );
     }
+    const twinAgoMs = protocol.ownVoice.twinAgoMs(this.#components.clock.now().monoMs);
+    if (twinAgoMs !== undefined) {
+      findings.push(
+        `another process speaks with this agent’s key, last ${Math.round(twinAgoMs / 1_000)} s ago: end one of them, and give it a data directory of its own`,
+      );
+    }
     if (sentence !== undefined) findings.push(sentence);
     else if (suspect.length > 0) findings.push(`not reachable at the moment: ${named(suspect)}`);
     if (dead.length > 0) {
