@@ -106,18 +106,22 @@ describe('epochs, with real processes', { timeout: 180_000 }, () => {
   });
 
   it('make two processes with one key notice each other, and not fight for ever', async () => {
-    const [keeper, other] = await playground.cluster(['keeper', 'other']);
-    if (keeper === undefined || other === undefined) throw new Error('two agents');
+    const env = { FIRSTHAND_SYNC_INTERVAL_MS: '1000' };
+    const [keeper, other] = [
+      await playground.start('keeper', [], { env }),
+      await playground.start('other', [], { env }),
+    ];
     const seeds = ['--seed', keeper.seed, '--seed', other.seed];
-    const first = await playground.start('a', seeds);
-    await met(first, keeper, other);
+    const first = await playground.start('a', seeds, { env });
+    await met(first, keeper);
+    await met(first, other);
     await first.register('svc', '127.0.0.1:8000');
     await first.stop();
     await cp(place('a'), place('copy'), { recursive: true });
 
     const twins = [
-      await playground.start('a', seeds),
-      await playground.start('a', seeds, { dataDir: place('copy') }),
+      await playground.start('a', seeds, { env }),
+      await playground.start('a', seeds, { env, dataDir: place('copy') }),
     ];
 
     for (const twin of twins) {
