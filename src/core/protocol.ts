@@ -9,6 +9,7 @@ import { BackendHealth } from './backends/backend-health.ts';
 import type { CheckSettings } from './backends/checks.ts';
 import type { StoredConfirmation } from './confirm/confirmation.ts';
 import { Confirmations, type ConfirmSettings } from './confirm/confirmations.ts';
+import { receipt } from './confirm/receipts.ts';
 import type { CoreLogEvent, Effect, Input, Refusal, StoreOperation, Ticket, Wake } from './effects.ts';
 import { RateLimit } from './gossip/rate-limit.ts';
 import { Hosting, type HostingSettings } from './hosting/hosting.ts';
@@ -329,7 +330,7 @@ export class Protocol {
       case 'sync-message':
         return this.#hearTable(input, now);
       case 'held-asked':
-        return this.confirmations.receipt(input.from, input.items);
+        return receipt(input.from, input.items, this.table.ledger);
       case 'held':
         return this.confirmations.held(input.from, input.digests, now);
       case 'confirm-durable':
@@ -475,7 +476,7 @@ export class Protocol {
     }
     const changed = !isSameContent(before, node);
     const done: Effect = { type: 'reply', ticket, reply: { ok: true, changed } };
-    if (!changed) return [done];
+    if (!changed) return [{ type: 'persist', operations: [], then: [done] }];
     this.#own = { ...this.#own, node };
     return this.#announce(now, [done]);
   }

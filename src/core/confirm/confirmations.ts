@@ -10,11 +10,11 @@
  * What is waited for is a row in the store, written together with the record, so a restart goes on with it.
  * When time runs out the record stays valid and goes on spreading, unless the caller asked for `rollback`.
  */
-import type { Effect, Reply, StoreOperation, Ticket } from '../effects.ts';
+import type { Effect, StoreOperation, Ticket } from '../effects.ts';
 import type { NodeFields, NodeId } from '../record/node.ts';
 import type { PeerId, VerifiedRecord } from '../record/record.ts';
 import type { Table } from '../record/table.ts';
-import { type HeldItem, heldItemsPerFrameMaxCount, type ShortDigest, shortDigest } from '../sync/message.ts';
+import { type ShortDigest, shortDigest } from '../sync/message.ts';
 import type { Now } from '../time.ts';
 import {
   type ConfirmationView,
@@ -26,6 +26,8 @@ import {
   type Tally,
   tally,
 } from './confirmation.ts';
+import { answerTo, withoutAnswer } from './held-answer.ts';
+import { questions } from './receipts.ts';
 
 export interface ConfirmSettings {
   /** Between two questions to one member about one record, ms. */
@@ -200,20 +202,6 @@ export class Confirmations {
     this.#hasCaughtUp = true;
   }
 
-  /** What a member asks us for and we have; it is told once that is on our disk. */
-  receipt(from: PeerId, items: readonly HeldItem[]): readonly Effect[] {
-    const digests = items
-      .slice(0, heldItemsPerFrameMaxCount)
-      .filter(({ subject, digest }) => {
-        const record = this.#components.table.ledger.recordBy(from, subject);
-        return record !== undefined && shortDigest(record.digest) === digest;
-      })
-      .map(({ digest }) => digest);
-    if (digests.length === 0) return [];
-    const told: Effect = { type: 'send', to: from, message: { type: 'held', digests } };
-    return [{ type: 'persist', operations: [], then: [told] }];
-  }
-
   /** The disk refuses: who waits for a record that is not on it yet is told so, and nothing is promised. */
   storeFailed(): readonly Effect[] {
     const lost = [...this.#pending.values()].filter(({ isDurable }) => !isDurable);
@@ -354,15 +342,6 @@ export class Confirmations {
   }
 }
 
-function questions(to: PeerId, items: readonly HeldItem[]): readonly Effect[] {
-  const effects: Effect[] = [];
-  for (let i = 0; i < items.length; i += heldItemsPerFrameMaxCount) {
-    const part = items.slice(i, i + heldItemsPerFrameMaxCount);
-    effects.push({ type: 'send', to, message: { type: 'held?', items: part } });
-  }
-  return effects;
-}
-
 function view(
   { id, subject, digest, rollback, resumed }: Pending,
   tallied: Tally,
@@ -391,21 +370,4 @@ function forgotten(some: readonly { readonly id: number }[]): readonly Effect[] 
 
 function deletion({ id }: { readonly id: number }): StoreOperation {
   return { type: 'delete-confirmation', id };
-}
-
-function answerTo(ticket: Ticket, effects: readonly Effect[]): Reply | undefined {
-  for (const effect of effects) {
-    if (effect.type === 'reply' && effect.ticket === ticket) return effect.reply;
-    const within = effect.type === 'persist' ? answerTo(ticket, effect.then) : undefined;
-    if (within !== undefined) return within;
-  }
-  return undefined;
-}
-
-function withoutAnswer(ticket: Ticket, effects: readonly Effect[]): readonly Effect[] {
-  return effects
-    .filter(effect => effect.type !== 'reply' || effect.ticket !== ticket)
-    .map(effect =>
-      effect.type === 'persist' ? { ...effect, then: withoutAnswer(ticket, effect.then) } : effect,
-    );
 }

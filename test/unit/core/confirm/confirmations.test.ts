@@ -5,6 +5,7 @@ import type {
   StoredConfirmation,
 } from '../../../../src/core/confirm/confirmation.ts';
 import { Confirmations } from '../../../../src/core/confirm/confirmations.ts';
+import { receipt } from '../../../../src/core/confirm/receipts.ts';
 import type { Effect } from '../../../../src/core/effects.ts';
 import type { NodeFields } from '../../../../src/core/record/node.ts';
 import type { VerifiedRecord } from '../../../../src/core/record/record.ts';
@@ -437,7 +438,7 @@ describe('core/confirm/confirmations', () => {
     it('name what we have of the one who asks, once that is on our disk', () => {
       bench.table.take(theirs, at(0));
 
-      const [effect] = bench.confirmations.receipt('key-of-b', [item, { ...item, subject: 'svc' }]);
+      const [effect] = receipt('key-of-b', [item, { ...item, subject: 'svc' }], bench.table.ledger);
 
       const message = { type: 'held', digests: [item.digest] } as const;
       assert.deepEqual(effect, {
@@ -454,14 +455,14 @@ describe('core/confirm/confirmations', () => {
     ] as const)('say nothing about %s', (what, from, items) => {
       if (what !== 'a record that we lack') bench.table.take(theirs, at(0));
 
-      assert.deepEqual(bench.confirmations.receipt(from, items), []);
+      assert.deepEqual(receipt(from, items, bench.table.ledger), []);
     });
 
     it('look at no more than one frame may hold', () => {
       bench.table.take(theirs, at(0));
       const padding = Array.from({ length: heldItemsPerFrameMaxCount }, () => ({ ...item, subject: 'x' }));
 
-      assert.deepEqual(bench.confirmations.receipt('key-of-b', [...padding, item]), []);
+      assert.deepEqual(receipt('key-of-b', [...padding, item], bench.table.ledger), []);
     });
   });
 });
