@@ -330,7 +330,8 @@ export class Protocol {
       case 'sync-message':
         return this.#hearTable(input, now);
       case 'held-asked':
-        return receipt(input.from, input.items, this.table.ledger);
+        // While the disk refuses, answers would pile up behind it.
+        return this.#storeIsWell ? receipt(input.from, input.items, this.table.ledger) : [];
       case 'held':
         return this.confirmations.held(input.from, input.digests, now);
       case 'confirm-durable':

@@ -133,6 +133,17 @@ describe('core/protocol: confirmations', () => {
     assert.deepInclude(replies(effects)[0], { ok: false, code: 'STORE_FAILED' });
   });
 
+  it('of others get no receipt while the disk refuses', () => {
+    const theirs = bench.protocol.table.ledger.recordBy(bench.peer.peer, 'peer');
+    const items = [{ subject: 'peer', digest: shortDigest(theirs?.digest ?? '') }];
+    const ask: Input = { type: 'held-asked', from: bench.peer.peer, items };
+    assert.lengthOf(ofType(bench.step(ask), 'send'), 1);
+
+    bench.step({ type: 'store-health', ok: false });
+
+    assert.deepEqual(bench.step(ask), []);
+  });
+
   it('need nobody else where nobody is known', () => {
     const claims = new SignedProbeCodec({ cluster: testCluster }, { key: me.key });
     const alone = new Protocol(
