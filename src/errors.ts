@@ -69,6 +69,7 @@ const catalogue = {
   STORE_CORRUPT: { done: 'no', retry: false, text: 'the database is damaged' },
   STORE_TOO_NEW: { done: 'no', retry: false, text: 'the database was written by a later version' },
   STORE_FULL: { done: 'unknown', retry: true, text: 'the disk of the data directory is full' },
+  IMPORT_REFUSED: { done: 'no', retry: false, text: 'the file is no export that can be taken in' },
   STORE_FAILED: { done: 'unknown', retry: true, text: 'the database refused a write' },
 
   // The CLI as a client.

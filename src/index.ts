@@ -4,6 +4,7 @@ import { loadSettings } from './config/load.ts';
 import type { Values } from './config/settings.ts';
 import { createLog } from './telemetry/log.ts';
 
+export type { ConfirmationOutcome, ConfirmRequest } from './core/confirm/confirmation.ts';
 export type { NodeFields, NodeId, NodeType } from './core/record/node.ts';
 export { capabilitiesOf } from './core/record/node.ts';
 export type { AgentEvent, NodeView, SubjectView } from './core/view.ts';

@@ -4,7 +4,7 @@
  * 1 when a benchmark could not be carried through.
  *
  * Without a name: all but those of the failure detector, which wait for timeouts most of the time; `liveness`
- * is all of these (half an hour). `--agents`, `--repetitions` and `--seconds` make them shorter or longer, for
+ * is all of these (half an hour). `crash` (100 kills, some minutes) runs only by name. `--agents`, `--repetitions` and `--seconds` make them shorter or longer, for
  * instance `npm run bench -- kill --agents 5 --repetitions 3`.
  */
 import { type Figure, printTable } from './figures.ts';
@@ -24,6 +24,7 @@ const benches: Readonly<Record<string, Bench>> = {
   processes: async () => (await import('./processes.ts')).propagation(),
   newcomer: async () => (await import('./processes.ts')).newcomer(),
   sync: async () => (await import('./sync.ts')).sync(),
+  updates: async options => (await import('./updates.ts')).updates(options),
   'mass-join': async () => (await import('./processes.ts')).massJoin(),
 };
 
@@ -39,8 +40,13 @@ const livenessBenches: Readonly<Record<string, Bench>> = {
   partition: async options => (await import('./liveness-network.ts')).partition(options),
 };
 
+/** Long, and asked for by name only. */
+const endurance: Readonly<Record<string, Bench>> = {
+  crash: async options => (await import('./crash.ts')).crash(options),
+};
+
 const group = 'liveness';
-const everything = { ...benches, ...livenessBenches };
+const everything = { ...benches, ...livenessBenches, ...endurance };
 
 // Whatever was started and made is taken away on exit.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));

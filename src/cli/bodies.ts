@@ -39,6 +39,15 @@ export interface RegistrationBody {
   readonly status: 'registered' | 'updated';
   readonly message: string;
   readonly peers: readonly PeerBody[];
+  /** When it was asked for. */
+  readonly confirmation?: {
+    readonly wanted: string;
+    readonly confirmed: readonly string[];
+    readonly missing: readonly string[];
+    readonly needed: number;
+    readonly took_ms: number;
+  };
+  readonly rolled_back?: true;
 }
 
 export interface ErrorBody {

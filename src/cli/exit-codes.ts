@@ -57,6 +57,7 @@ const byErrorCode: Readonly<Record<ErrorCode, ExitCode>> = {
   STORE_CORRUPT: failure,
   STORE_TOO_NEW: failure,
   STORE_FULL: failure,
+  IMPORT_REFUSED: failure,
   STORE_FAILED: failure,
 
   AGENT_UNREACHABLE: unreachable,

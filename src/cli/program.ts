@@ -49,6 +49,10 @@ const commands: Readonly<
     summary: 'finds what is wrong, says how to mend it',
     load: () => import('./commands/doctor.ts'),
   },
+  store: {
+    summary: 'check, export or import the database of an agent that does not run',
+    load: () => import('./commands/store.ts'),
+  },
   config: { summary: 'check or print a configuration', load: () => import('./commands/config.ts') },
 };
 

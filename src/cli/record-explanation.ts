@@ -69,6 +69,7 @@ function recordLines(
     ['says', saying(record)],
     ['authority', record.authority],
     ['version', `epoch ${record.epoch}, sequence ${record.sequence}`],
+    ['clock', clockOf(record, options)],
     ['written', `${localTime(record.time.wall_ms)} +${record.time.counter}`],
     ['stands', lease],
     ['claimed', `first on ${localTime(record.claimed_at.wall_ms)}`],
@@ -81,11 +82,34 @@ function recordLines(
     const which = held ? seen.digest.slice(0, 12) : `${seen.digest.slice(0, 12)}, not kept any more`;
     facts.push(['had seen', `${authorName(seen.author, options)} ${seen.epoch}/${seen.sequence} (${which})`]);
   }
+  facts.push(
+    ...unknownTo(record, subject).map(
+      other =>
+        [
+          'not seen',
+          `${authorName(other.author, options)} ${other.epoch}/${other.sequence} (${other.digest.slice(0, 12)})`,
+        ] as [string, string],
+    ),
+  );
   const colour = won ? 'green' : record.vouches ? undefined : 'dim';
   return [
     paint(`${title}: ${safe(fate)}`, colour, options.colour),
     ...facts.map(([label, fact]) => `  ${label.padEnd(10)} ${safe(fact)}`),
   ];
+}
+
+/** The vector clock: the record itself, and whatever its author had seen. */
+function clockOf(record: RecordBody, options: ExplanationOptions): string {
+  return [record, ...record.context]
+    .map(({ author, epoch, sequence }) => `${authorName(author, options)}: ${epoch}/${sequence}`)
+    .join(', ');
+}
+
+/** What others say now, and the author of this record had not seen: they are concurrent, or came later. */
+function unknownTo(record: RecordBody, { records }: SubjectBody): readonly RecordBody[] {
+  return records
+    .filter(other => other !== record && !record.context.some(({ digest }) => digest === other.digest))
+    .sort((a, b) => (a.digest < b.digest ? -1 : 1));
 }
 
 function fateOf(record: RecordBody): string {

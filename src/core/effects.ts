@@ -7,6 +7,7 @@
 import type { ErrorCode, ErrorDetails } from '../errors.ts';
 import type { CheckOutcome } from './backends/outcome.ts';
 import type { PeerOutcome } from './bridge/outcome.ts';
+import type { ConfirmationOutcome, ConfirmRequest, StoredConfirmation } from './confirm/confirmation.ts';
 import type { QueueHead, Seal } from './outbox/chain.ts';
 import type {
   DeadLetter,
@@ -23,7 +24,7 @@ import type { VerifiedClaim } from './swim/claim.ts';
 import type { Nonce, ProbeMessage, ReceivedProbe } from './swim/message.ts';
 import type { StoredReachability } from './swim/reachability.ts';
 import type { ExchangeEnd } from './sync/exchange.ts';
-import type { ExchangeMessage, SyncMessage } from './sync/message.ts';
+import type { ExchangeMessage, HeldItem, ShortDigest, SyncMessage } from './sync/message.ts';
 import type { CoreEvent } from './view.ts';
 
 /** Names one call from outside; its answer carries the same. */
@@ -38,7 +39,10 @@ export type Wake =
   | { readonly type: 'probe-overdue'; readonly nonce: Nonce }
   /** The one whom we asked for somebody else has not answered. */
   | { readonly type: 'errand-overdue'; readonly nonce: Nonce }
-  | { readonly type: 'news-due' };
+  | { readonly type: 'news-due' }
+  /** A registration that is to be confirmed is on our own disk. */
+  | { readonly type: 'confirm-durable'; readonly id: number }
+  | { readonly type: 'confirm-due' };
 
 export type Input =
   | Wake
@@ -54,6 +58,8 @@ export type Input =
       readonly action: 'register' | 'update';
       readonly id: NodeId;
       readonly node: NodeFields;
+      /** Absent: answered as soon as it is durable here. */
+      readonly confirm?: ConfirmRequest;
     }
   | { readonly type: 'deregister'; readonly ticket: Ticket; readonly id: NodeId }
   /** Announce departure; `forGood` also withdraws the hosted services. */
@@ -77,6 +83,8 @@ export type Input =
       readonly from: PeerId;
       readonly message: ExchangeMessage;
     }
+  | { readonly type: 'held-asked'; readonly from: PeerId; readonly items: readonly HeldItem[] }
+  | { readonly type: 'held'; readonly from: PeerId; readonly digests: readonly ShortDigest[] }
   | { readonly type: 'link-up'; readonly peer: PeerId; readonly address: string }
   | { readonly type: 'link-down'; readonly peer: PeerId }
   | { readonly type: 'subscribed'; readonly peer: PeerId }
@@ -169,10 +177,12 @@ export type StoreOperation =
   | { readonly type: 'put-outbox-seal'; readonly seal: Seal }
   | { readonly type: 'put-dead-letter'; readonly letter: DeadLetter }
   | { readonly type: 'delete-dead-letter'; readonly number: number }
+  | { readonly type: 'put-confirmation'; readonly confirmation: StoredConfirmation }
+  | { readonly type: 'delete-confirmation'; readonly id: number }
   | { readonly type: 'put-meta'; readonly name: MetaName; readonly value: number };
 
 export type Reply =
-  | { readonly ok: true; readonly changed: boolean }
+  | { readonly ok: true; readonly changed: boolean; readonly confirmation?: ConfirmationOutcome }
   | { readonly ok: false; readonly code: ErrorCode; readonly details: ErrorDetails };
 
 export type Effect =
@@ -240,6 +250,7 @@ export type CoreLogEvent =
   | 'name_held_by_another_key'
   | 'key_in_use_twice'
   | 'equivocation_proved'
+  | 'registration_rolled_back'
   | 'seed_unreachable'
   | 'backend_unhealthy'
   | 'backend_healthy'

@@ -9,6 +9,9 @@ import { BackendHealth } from './backends/backend-health.ts';
 import type { CheckSettings } from './backends/checks.ts';
 import { Bridge } from './bridge/bridge.ts';
 import type { BridgeSettings } from './bridge/settings.ts';
+import type { StoredConfirmation } from './confirm/confirmation.ts';
+import { Confirmations, type ConfirmSettings } from './confirm/confirmations.ts';
+import { receipt } from './confirm/receipts.ts';
 import type {
   CoreLogEvent,
   Effect,
@@ -32,6 +35,7 @@ import { type Random, randomIndex } from './random.ts';
 import { Author, type Seal } from './record/author.ts';
 import type { FloorEntry } from './record/floor.ts';
 import { isSameContent, type NodeFields, type NodeId, type NodeType, nodeProblem } from './record/node.ts';
+import { OwnVoice } from './record/own-voice.ts';
 import {
   type AgentContact,
   type ContextEntry,
@@ -87,6 +91,7 @@ export interface ProtocolSettings {
   readonly checks: Partial<CheckSettings>;
   readonly outbox: Partial<OutboxSettings>;
   readonly bridge: Partial<BridgeSettings>;
+  readonly confirm: Partial<ConfirmSettings>;
   /** How long a starting agent looks for a peer to learn from before it calls itself ready, ms. */
   readonly joinTimeoutMs: number;
   /** How long an agent that is dead or has left is remembered, ms, by its type. Bootstrap agents are never forgotten. */
@@ -103,6 +108,7 @@ export const defaultProtocolSettings: ProtocolSettings = {
   checks: {},
   outbox: {},
   bridge: {},
+  confirm: {},
   joinTimeoutMs: 3_000, // Guess: a few dials that time out; alone is a normal state.
   retentionMs: { proxy: 24 * 3_600_000, backend: 24 * 3_600_000, governator: 24 * 3_600_000 }, // Serf tries for 24 h.
 };
@@ -128,6 +134,7 @@ export interface Restored {
   readonly reachability: ReadonlyMap<PeerId, StoredReachability>;
   readonly removals: readonly VerifiedClaim[];
   readonly outbox?: StoredOutbox;
+  readonly confirmations?: readonly StoredConfirmation[];
   readonly aliveAtMs: number | undefined;
 }
 
@@ -144,6 +151,8 @@ const syncAfterLinkMs = 500;
 const freshMaxCount = 100;
 const reassertEveryMs = 5_000;
 const lookMaxMs = 10_000;
+/** Two that jump so far by chance meet once in a thousand answers. */
+const twinEpochsCount = 1_000;
 /** Saying everything again costs all of them; a liar must not make us do it all the time. */
 const returnEveryMs = 60_000;
 
@@ -161,7 +170,9 @@ export class Protocol {
   readonly backends: BackendHealth;
   readonly outbox: Outbox;
   readonly bridge: Bridge;
+  readonly confirmations: Confirmations;
   readonly author: Author;
+  readonly ownVoice = new OwnVoice();
   readonly #options: ProtocolOptions;
   readonly #settings: ProtocolSettings;
   readonly #gossip: GossipSettings;
@@ -281,6 +292,13 @@ export class Protocol {
       retentionMs: this.#settings.table.tombstoneRetentionMs ?? defaultTableSettings.tombstoneRetentionMs,
     });
     this.agreement = new Agreement({ tree: this.tree });
+    this.confirmations = new Confirmations(this.#settings.confirm, {
+      self: { peer: self, id: options.id },
+      table: this.table,
+      members: () => this.detector.members(),
+      isLinked: peer => this.links.has(peer),
+      rollBack: (subject, previous, now) => this.#rollBack(subject, previous, now),
+    });
     this.#authorRate = new RateLimit({
       perSecond: this.#gossip.authorRecordsPerSecond,
       burstCount: this.#gossip.authorBurstCount,
@@ -369,7 +387,8 @@ export class Protocol {
     this.table.restore(restored.records);
     for (const record of restored.records)
       if (record.author === this.author.peer) this.hosting.adopt(record, now);
-    return outbox;
+    const forgotten = this.confirmations.restore(restored.confirmations ?? []);
+    return forgotten.length > 0 ? [...outbox, { type: 'persist', operations: forgotten, then: [] }] : outbox;
   }
 
   /** Where the stored epoch was lost and the clock went back, our own records still tell how far we had come. */
@@ -388,7 +407,10 @@ export class Protocol {
         return this.#start(input, now);
       case 'register':
         return (
-          this.#unlessClosed(input.ticket) ?? [...this.#register(input, now), ...this.bridge.tellChanges()]
+          this.#unlessClosed(input.ticket) ?? [
+            ...this.#registerAndConfirm(input, now),
+            ...this.bridge.tellChanges(),
+          ]
         );
       case 'deregister':
         return this.#unlessClosed(input.ticket) ?? this.hosting.deregister(input.ticket, input.id, now);
@@ -398,13 +420,22 @@ export class Protocol {
         return this.#enqueue(input.ticket, input.request, now);
       case 'store-health':
         this.#storeProblem = input.ok ? undefined : (input.problem ?? 'STORE_FAILED');
-        return [];
+        return input.ok ? [] : this.confirmations.storeFailed();
       case 'records-received':
         return this.#receive(input, now);
       case 'proof-received':
         return this.#prove({ author: input.first.author, first: input.first, second: input.second });
       case 'sync-message':
         return this.#exchanged(input.from, this.sync.receive(input.from, input.message, now), now);
+      case 'held-asked':
+        // While the disk refuses, answers would pile up behind it.
+        return this.storeIsWell ? receipt(input.from, input.items, this.table.ledger) : [];
+      case 'held':
+        return this.confirmations.held(input.from, input.digests, now);
+      case 'confirm-durable':
+        return this.confirmations.durable(input.id, now);
+      case 'confirm-due':
+        return this.confirmations.wake(now);
       case 'link-up':
         return this.#linkUp(input.peer, input.address, now);
       case 'link-down':
@@ -472,6 +503,7 @@ export class Protocol {
       ...this.#announce(now),
       ...(hasSomebodyToAsk ? [wake(this.#settings.joinTimeoutMs, { type: 'join-overdue' })] : this.#ready()),
       wake(this.detector.nextTickMs(), { type: 'tick' }),
+      ...this.confirmations.start(now),
       ...this.#dialDue(now),
       ...this.bridge.tick(now),
     ];
@@ -512,6 +544,25 @@ export class Protocol {
     });
   }
 
+  #registerAndConfirm(input: Extract<Input, { readonly type: 'register' }>, now: Now): readonly Effect[] {
+    const { ticket, id, confirm } = input;
+    if (confirm === undefined) return this.#register(input, now);
+    if (this.confirmations.isFull) {
+      const text = 'as many confirmations are waited for as may be; register without, or later';
+      return [{ type: 'reply', ticket, reply: { ok: false, code: 'RATE_LIMITED', details: { text } } }];
+    }
+    const before = this.table.ledger.recordBy(this.author.peer, id);
+    return this.confirmations.follow({ ticket, id, confirm }, before, this.#register(input, now), now);
+  }
+
+  #rollBack(id: NodeId, previous: NodeFields | undefined, now: Now): readonly Effect[] {
+    if (this.table.ledger.isQuarantined(this.author.peer)) return [];
+    if (id !== this.#options.id) return this.hosting.rollBack(id, previous, now);
+    if (this.#own === undefined || previous === undefined) return [];
+    this.#own = { ...this.#own, node: previous };
+    return this.#announce(now);
+  }
+
   /** An update of the agent's own id changes what it says about itself; everything else is hosted. */
   #register(input: Extract<Input, { readonly type: 'register' }>, now: Now): readonly Effect[] {
     if (input.id !== this.#options.id || input.action !== 'update' || this.#own === undefined) {
@@ -531,7 +582,7 @@ export class Protocol {
     }
     const changed = !isSameContent(before, node);
     const done: Effect = { type: 'reply', ticket, reply: { ok: true, changed } };
-    if (!changed) return [done];
+    if (!changed) return [{ type: 'persist', operations: [], then: [done] }];
     this.#own = { ...this.#own, node };
     return this.#announce(now, [done]);
   }
@@ -541,9 +592,10 @@ export class Protocol {
     if (this.#own === undefined) return [done];
     // Said already; but only what is written counts as said.
     if (this.#phase === 'stopping') return [{ type: 'persist', operations: [], then: [done] }];
+    const unconfirmed = this.confirmations.stop(forGood, now);
     const withdrawn = forGood ? [...this.hosting.withdrawAll(now), ...this.bridge.withdrawAll(now)] : [];
     this.#phase = 'stopping';
-    if (this.table.ledger.isQuarantined(this.author.peer)) return [...withdrawn, done];
+    if (this.table.ledger.isQuarantined(this.author.peer)) return [...unconfirmed, ...withdrawn, done];
     const epoch = this.author.openEpoch(0);
     const own = this.table.ledger.recordBy(this.author.peer, this.#options.id);
     const record = this.author.write(
@@ -565,6 +617,7 @@ export class Protocol {
     const farewell = this.detector.leave(now).effects;
     return [
       { type: 'persist', operations, then: [] },
+      ...unconfirmed,
       ...withdrawn,
       // The farewell is written first as well: who has been told that we left must find it in our record.
       ...this.hosting.say(record, now, [...farewell, done]),
@@ -671,18 +724,29 @@ export class Protocol {
   #ownVoice(record: VerifiedRecord, now: Now): readonly Effect[] {
     this.hosting.adopt(record, now);
     if (compareDots(record, this.author.dot) < 0) return [];
-    const epoch = this.author.openEpoch(record.epoch);
+    // Two processes that answer each other must not meet in one epoch: that would prove equivocation.
+    const isTwin = this.ownVoice.heardCount > 0;
+    const seen = record.epoch + (isTwin ? randomIndex(this.#random, twinEpochsCount) : 0);
+    const epoch = this.author.openEpoch(seen);
     this.detector.openEpoch(epoch);
-    const authors = [this.author.peer];
     return [
       { type: 'persist', operations: [{ type: 'put-meta', name: 'epoch', value: epoch }], then: [] },
-      {
-        type: 'event',
-        event: { event: 'conflict', data: { id: record.subject, kind: 'key-in-use-twice', authors } },
-      },
-      log('key_in_use_twice', { id: record.subject, epoch: record.epoch, sequence: record.sequence }),
-      ...this.#reannounce(now),
+      ...(this.ownVoice.hear(now.monoMs) ? this.#reportTwin(record) : []),
+      ...this.#answerOwnVoice(now),
     ];
+  }
+
+  #reportTwin({ subject: id, epoch, sequence }: VerifiedRecord): readonly Effect[] {
+    const data = { id, kind: 'key-in-use-twice', authors: [this.author.peer] } as const;
+    return [
+      { type: 'event', event: { event: 'conflict', data } },
+      log('key_in_use_twice', { id, epoch, sequence, times: this.ownVoice.heardCount }),
+    ];
+  }
+
+  #answerOwnVoice(now: Now): readonly Effect[] {
+    if (this.#phase === 'stopping' || !this.ownVoice.takeAnswer(now.monoMs)) return [];
+    return this.#announce(now);
   }
 
   /**
@@ -788,7 +852,10 @@ export class Protocol {
 
   #exchanged(peer: PeerId, { send, inStep, ended, lie }: SyncStep, now: Now): readonly Effect[] {
     const effects: Effect[] = send.map(message => ({ type: 'send', to: peer, message }));
-    if (inStep) effects.push(...this.#ready());
+    if (inStep) {
+      this.confirmations.caughtUp();
+      effects.push(...this.#ready());
+    }
     if (ended !== undefined) effects.push(...this.#syncEnded(peer, ended, now));
     if (lie !== undefined) {
       this.detector.lied(peer, now);
@@ -800,6 +867,7 @@ export class Protocol {
   #syncEnded(peer: PeerId, ended: ExchangeEnd, now: Now): readonly Effect[] {
     this.agreement.ended(peer, ended, this.sync.since(now), now.monoMs);
     const told: Effect = { type: 'sync-ended', peer, end: ended };
+    if (ended.outcome === 'same') return [told, ...this.confirmations.rootAgreed(peer, now)];
     // Who has no time for a newcomer has it soon.
     if (this.#phase !== 'starting' || ended.outcome !== 'busy') return [told];
     this.#synced.delete(peer);
@@ -809,10 +877,11 @@ export class Protocol {
   /** The root that it carries is compared with ours: a member that differs is found within a round of probes. */
   #heardProbe(probe: ReceivedProbe, now: Now): readonly Effect[] {
     const noted = this.#noted(this.detector.received(probe, now), now);
-    if (probe.table !== undefined && this.detector.member(probe.from) !== undefined) {
-      this.agreement.heard(probe.from, probe.table, this.sync.since(now), now.monoMs);
-    }
-    return noted;
+    if (probe.table === undefined || this.detector.member(probe.from) === undefined) return noted;
+    const isEqual = this.agreement.heard(probe.from, probe.table, this.sync.since(now), now.monoMs);
+    // Whoever is linked is asked what it has on its disk.
+    if (!isEqual || this.links.has(probe.from)) return noted;
+    return [...noted, ...this.confirmations.rootAgreed(probe.from, now)];
   }
 
   #walkDue(now: Now): readonly Effect[] {
@@ -914,6 +983,7 @@ export class Protocol {
       ...this.#watchPartition(now),
       ...this.bridge.tick(now),
     ];
+    effects.push(...this.#answerOwnVoice(now));
     for (const { peer, ended } of this.sync.tick(now.monoMs))
       effects.push(...this.#syncEnded(peer, ended, now));
     effects.push(...this.#retry(this.table.parking.records(), 'sync', now));

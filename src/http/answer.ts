@@ -8,7 +8,7 @@ export const jsonType = 'application/json; charset=utf-8';
 /** Above this the pieces go to the socket one by one; below, copying them together is cheaper (measured). */
 const gatherMaxBytes = 128 * 1_024;
 
-/** Answers 200 with `head`, the pieces and `tail`, which together are one JSON document. */
+/** Answers, 200 unless the reply says otherwise, with `head`, the pieces and `tail`, which together are one JSON document. */
 export function sendPieces(reply: FastifyReply, head: string, pieces: Pieces, tail: string): FastifyReply {
   const first = Buffer.from(head);
   const last = Buffer.from(tail);
@@ -19,7 +19,7 @@ export function sendPieces(reply: FastifyReply, head: string, pieces: Pieces, ta
   const headers = reply.type(jsonType).header('content-length', byteLength).getHeaders();
   reply.hijack();
   const { raw } = reply;
-  raw.writeHead(200, headers as OutgoingHttpHeaders);
+  raw.writeHead(reply.statusCode, headers as OutgoingHttpHeaders);
   raw.cork();
   for (const part of parts) raw.write(part);
   raw.end();

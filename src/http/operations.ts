@@ -1,5 +1,6 @@
 /** Every operation for the OpenAPI document: what goes in, what comes out, and how it can fail. */
 import { type TSchema, Type } from 'typebox';
+import { wantedMembers } from '../core/confirm/confirmation.ts';
 import { nodeTypes } from '../core/record/node.ts';
 import { detectorSchema, doctorSchema } from './detector-schemas.ts';
 import { outboxSchema } from './outbox-schemas.ts';
@@ -86,8 +87,30 @@ export const operations = {
     description:
       'The same registration sent again renews the lease and changes nothing. The answer lists everyone else.',
     body: schemas.registrationSchema,
+    querystring: Type.Object({
+      confirm: Type.Optional(
+        Type.Enum([...wantedMembers], {
+          description: 'Answer only when that many known members have it on their disk',
+        }),
+      ),
+      timeout: Type.Optional(
+        Type.String({
+          pattern: '^[0-9]{1,9}(ms|s|m)?$',
+          description: 'How long to wait for that: milliseconds, or like 5s (the default); at most 60s',
+        }),
+      ),
+      rollback: Type.Optional(
+        Type.Enum(['true', 'false', '1', '0'], {
+          description: 'When time runs out, make what was said before count again',
+        }),
+      ),
+    }),
     response: {
-      200: listed('Registered, durably', schemas.registeredSchema),
+      200: listed('Registered, durably, and confirmed if that was asked for', schemas.registeredSchema),
+      202: listed(
+        'Registered, durably, but not confirmed in time; valid and spreading unless `rolled_back`',
+        schemas.unconfirmedSchema,
+      ),
       ...errors(400, 401, 403, 404, 408, 409, 413, 429, 431, 503, 507),
     },
   },
@@ -219,6 +242,11 @@ export const operations = {
     tags: ['inspect'],
     summary: "This agent's clocks: the newest record it has seen of every author",
     response: { 200: json('The clocks', schemas.clockSchema), ...errors(401, 429, 503) },
+  },
+  confirmations: {
+    tags: ['inspect'],
+    summary: 'Confirmations that callers wait for, and how the latest ones ended',
+    response: { 200: json('The confirmations', schemas.confirmationsSchema), ...errors(401, 429, 503) },
   },
   mesh: {
     tags: ['inspect'],

@@ -56,7 +56,7 @@ export const httpDefaults: HttpOptions = {
   headersMaxBytes: 8 * 1_024, // Guess: far above what our callers send.
   requestTimeoutMs: 10_000, // Guess: a body of 32 KiB over a very bad link.
   keepAliveTimeoutMs: 5_000, // Node's default.
-  inactivityTimeoutMs: 60_000, // Derived: 4 * eventHeartbeatMs.
+  inactivityTimeoutMs: 90_000, // Derived: half again the longest confirmation, which is silent meanwhile.
   connectionsMaxCount: 10_000, // Guess: below the usual limit of open files.
   // No limit fits both a service that registers once a minute and a load test from the next machine, and
   // what a flood could fill is bounded by itself: the registry, the bodies, the connections.

@@ -2,11 +2,13 @@
 import type { FastifyRequest } from 'fastify';
 import { isNodeId } from '../core/record/node.ts';
 import { FirsthandError } from '../errors.ts';
-import type { AgentPort, RegistrationOutcome, RegistrationRequest } from '../runtime/agent-port.ts';
+import type { AgentPort } from '../runtime/agent-port.ts';
 import { sendPieces } from './answer.ts';
 import { bodyText } from './body.ts';
 import type { HttpAuth } from './options.ts';
 import type { PeerList } from './peer-list.ts';
+import { Query } from './query.ts';
+import { confirmRequest, registrationAnswer } from './registration-answer.ts';
 import { parseRegistration } from './registration-body.ts';
 import type { Route } from './route.ts';
 import { markView } from './view-header.ts';
@@ -27,11 +29,14 @@ export function registrationRoutes(
       paths: ['/registration', '/service-discovery/register'],
       handle: async (request, reply) => {
         if (options.authMode === 'open') refuseBrowser(request);
+        const confirm = confirmRequest(new Query(request.query));
         const registration = parseRegistration(bodyText(request), Date.now());
         requireReady(agent);
-        const outcome = await agent.register(registration);
+        const asked = confirm === undefined ? registration : { ...registration, confirm };
+        const outcome = await agent.register(asked);
         markView(reply, agent);
-        return sendPieces(reply, answerHead(registration, outcome), peers.peers(registration.id), ']}');
+        const { head, tail, status } = registrationAnswer(registration, outcome);
+        return sendPieces(reply.code(status), head, peers.peers(registration.id), tail);
       },
     },
     {
@@ -69,13 +74,6 @@ export function registrationRoutes(
       },
     },
   ];
-}
-
-/** Ids hold no character that JSON would escape. */
-function answerHead({ action, id }: RegistrationRequest, { changed }: RegistrationOutcome): string {
-  const status = action === 'register' ? 'registered' : 'updated';
-  const message = changed ? `${id} is ${status}` : `nothing new about ${id}; its lease is renewed`;
-  return `{"status":"${status}","message":"${message}","peers":[`;
 }
 
 function idOf(request: FastifyRequest): string {

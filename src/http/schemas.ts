@@ -1,5 +1,6 @@
 /** The JSON of requests and answers. Only the OpenAPI document and tests load this file. */
 import { type Static, type TProperties, Type } from 'typebox';
+import { wantedMembers } from '../core/confirm/confirmation.ts';
 import { addressMaxLength, capabilitiesMaxCount, metricsPortMin, nodeTypes } from '../core/record/node.ts';
 import { authorities } from '../core/record/record.ts';
 import { errorCodes } from '../errors.ts';
@@ -83,11 +84,40 @@ export const peerSchema = exact({ ...nodeFields, status: listedStatus });
 export type PeerJson = Static<typeof peerSchema>;
 export const peersSchema = Type.Array(peerSchema);
 
-export const registeredSchema = exact({
+const tally = {
+  wanted: Type.Enum([...wantedMembers]),
+  confirmed: Type.Array(nodeIdSchema, { description: 'Members that hold the record, this agent included' }),
+  missing: Type.Array(nodeIdSchema, { description: 'Known members that have not said so' }),
+  needed: Type.Integer({ minimum: 1, description: 'Members that have to' }),
+};
+const confirmation = exact({ ...tally, took_ms: milliseconds });
+const registered = {
   status: Type.Enum(['registered', 'updated']),
   message: Type.String(),
   peers: peersSchema,
+};
+
+export const registeredSchema = exact({ ...registered, confirmation: Type.Optional(confirmation) });
+export const unconfirmedSchema = exact({
+  ...registered,
+  confirmation,
+  rolled_back: Type.Optional(
+    Type.Literal(true, { description: 'As asked: what was said before counts again' }),
+  ),
 });
+export const confirmationsSchema = Type.Array(
+  exact({
+    id: count,
+    subject: nodeIdSchema,
+    digest,
+    state: Type.Enum(['waiting', 'met', 'failed']),
+    ...tally,
+    rollback: Type.Boolean(),
+    rolled_back: Type.Boolean(),
+    resumed: Type.Boolean({ description: 'It was taken up again after a restart' }),
+    left_ms: Type.Optional(milliseconds),
+  }),
+);
 export type RegisteredJson = Static<typeof registeredSchema>;
 
 export const goneSchema = exact({

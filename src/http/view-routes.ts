@@ -51,6 +51,12 @@ export function viewRoutes(agent: AgentPort): readonly Route[] {
       handle: (_request, reply) => reply.send(snakeKeys(agent.clock())),
     },
     {
+      operation: 'confirmations',
+      method: 'GET',
+      paths: ['/confirmations'],
+      handle: (_request, reply) => reply.send(snakeKeys(agent.confirmations())),
+    },
+    {
       operation: 'mesh',
       method: 'GET',
       paths: ['/mesh'],

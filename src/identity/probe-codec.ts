@@ -5,6 +5,7 @@ import type { ProbeCodec, UnverifiedClaim, UnverifiedProbe } from '../runtime/po
 import { decodeClaim, encodeClaim, openClaim, sealClaim } from '../wire/claim.ts';
 import { clusterTag, decodeProbe, encodeProbe, openDatagram, sealDatagram } from '../wire/probe.ts';
 import type { AgentKey } from './agent-key.ts';
+import { claimDomain } from './domains.ts';
 import { SignatureChecker } from './signature-checker.ts';
 
 export class SignedProbeCodec implements ProbeCodec {
@@ -17,7 +18,7 @@ export class SignedProbeCodec implements ProbeCodec {
   constructor(options: { readonly cluster: string }, components: { readonly key: AgentKey }) {
     this.#key = components.key;
     this.#tag = clusterTag(options.cluster);
-    this.#claimDomain = Buffer.from(`firsthand/claim/1\0${options.cluster}\0`);
+    this.#claimDomain = claimDomain(options.cluster);
     this.#probeDomain = Buffer.from(`firsthand/probe/1\0${options.cluster}\0`);
   }
 

@@ -7,6 +7,7 @@ import { openEnvelope } from '../wire/envelope.ts';
 import { decodeFrame, decodeGossip, encodeFrame, encodeGossip } from '../wire/message.ts';
 import { decodeEnvelope, encodeRecord, sealedRecord } from '../wire/record.ts';
 import type { AgentKey } from './agent-key.ts';
+import { recordDomain } from './domains.ts';
 import { SignatureChecker } from './signature-checker.ts';
 
 export class SignedRecordCodec implements RecordCodec {
@@ -19,7 +20,7 @@ export class SignedRecordCodec implements RecordCodec {
   constructor(options: { readonly cluster: string }, components: { readonly key: AgentKey }) {
     this.#cluster = options.cluster;
     this.#key = components.key;
-    this.#domain = Buffer.from(`firsthand/record/1\0${options.cluster}\0`);
+    this.#domain = recordDomain(options.cluster);
   }
 
   /** @throws RangeError when the draft is out of bounds or names another author: a bug in the caller. */

@@ -53,6 +53,13 @@ export class FrameSender {
     if (!this.#pumping) void this.#pump();
   }
 
+  /** The next frame takes another connection, if that has changed. */
+  move(): void {
+    const stream = this.#stream;
+    this.#stream = undefined;
+    stream?.close().catch((error: Error) => stream.abort(error));
+  }
+
   stop(): void {
     this.#stopping.abort();
     this.#stream?.abort(new Error('the link is gone'));

@@ -46,6 +46,7 @@ export class Frames {
         stream.abort(new Error('a frame is too long or malformed'));
         return;
       }
+      if (frames.length > 0 && this.#parts.links.heard(connection)) this.#senders.get(from)?.move();
       for (const frame of frames) {
         this.#parts.metrics.frames.add({ direction: 'in' });
         this.#parts.metrics.frameBytes.add({ direction: 'in' }, frame.length);

@@ -7,6 +7,10 @@
  * to the last. A foreign peer is closed after a short grace, in which it learns from its own identify
  * that it is foreign here; closing at once would leave it with "connection reset".
  *
+ * Two processes may have a copy of one key. Then the connections of one peer lead to different agents, which
+ * shows in the addresses that they listen on, and answers go to the one that spoke last. Otherwise one of the
+ * two would hear nothing, and never find out.
+ *
  * Naming the cluster in the Noise prologue was considered: nothing else would have to be refused then,
  * but both ends would see an encryption failure and nobody could say why.
  */
@@ -50,6 +54,10 @@ export class LinkTable implements Admission {
   readonly #decisions = new WeakMap<Connection, Promise<Admitted>>();
   readonly #links = new Map<string, Connection[]>();
   readonly #closing = new Set<NodeJS.Timeout>();
+  /** Where the agent at the other end listens. */
+  readonly #endpoints = new WeakMap<Connection, string>();
+  /** Of peers that are several processes: the connection that spoke last. */
+  readonly #spoke = new Map<string, Connection | undefined>();
   #stopped = false;
 
   constructor(
@@ -78,9 +86,19 @@ export class LinkTable implements Admission {
     return this.#links.has(peer);
   }
 
+  /** A frame came in: whether answers to this peer go another way from now on. */
+  heard(connection: Connection): boolean {
+    const peer = connection.remotePeer.toString();
+    if (!this.#spoke.has(peer) || this.#spoke.get(peer) === connection) return false;
+    this.#spoke.set(peer, connection);
+    return true;
+  }
+
   /** The oldest open connection to a linked peer. */
   connectionTo(peer: string): Connection | undefined {
     const connections = this.#links.get(peer);
+    const spoke = this.#spoke.get(peer);
+    if (spoke?.status === 'open') return spoke;
     return connections?.find(({ status }) => status === 'open') ?? connections?.[0];
   }
 
@@ -125,7 +143,8 @@ export class LinkTable implements Admission {
   async #ask(connection: Connection): Promise<Admitted> {
     try {
       const signal = AbortSignal.timeout(identifyTimeoutMs);
-      const { protocols } = await this.#identify.identify(connection, { signal });
+      const { protocols, listenAddrs } = await this.#identify.identify(connection, { signal });
+      this.#endpoints.set(connection, listenAddrs.map(String).sort().join());
       if (protocols.includes(this.#syncProtocol)) return { kind: 'ours' };
       const cluster = clusterOf(protocols);
       return cluster === undefined ? { kind: 'foreign' } : { kind: 'foreign', cluster };
@@ -150,6 +169,8 @@ export class LinkTable implements Admission {
       this.#events.up(connection);
     } else if (connections.length < connectionsPerPeerMaxCount) {
       connections.push(connection);
+      const endpoints = new Set(connections.map(each => this.#endpoints.get(each)));
+      if (endpoints.size > 1 && !this.#spoke.has(peer)) this.#spoke.set(peer, undefined);
     } else {
       connection.abort(new Error('too many connections of one peer'));
     }
@@ -165,6 +186,7 @@ export class LinkTable implements Admission {
     const next = connections[0];
     if (next === undefined) {
       this.#links.delete(peer);
+      this.#spoke.delete(peer);
       this.#events.down(connection.remotePeer);
     } else {
       this.#events.moved(next);

@@ -3,6 +3,7 @@
  *
  * Every call that cannot be fulfilled rejects with a `FirsthandError` from the catalogue.
  */
+import type { ConfirmationOutcome, ConfirmationView, ConfirmRequest } from '../core/confirm/confirmation.ts';
 import type { HybridTime } from '../core/record/hybrid-time.ts';
 import type { NodeFields, NodeId, NodeType } from '../core/record/node.ts';
 import type { Dot, PeerId } from '../core/record/record.ts';
@@ -35,12 +36,17 @@ export interface RegistrationRequest {
   readonly action: 'register' | 'update';
   readonly id: NodeId;
   readonly node: NodeFields;
+  /** Answer only when others hold it too. */
+  readonly confirm?: ConfirmRequest;
 }
 
 export interface RegistrationOutcome {
   /** False when the same registration was sent again: the lease was renewed, nothing was gossiped. */
   readonly changed: boolean;
-  readonly node: NodeView;
+  /** Absent when the registration was rolled back and nothing is left of it. */
+  readonly node?: NodeView;
+  /** Present when it was asked for. */
+  readonly confirmation?: ConfirmationOutcome;
 }
 
 export interface ComponentHealth {
@@ -165,7 +171,7 @@ export interface AgentPort {
   readonly phase: Phase;
   readonly listing: Listing;
   readonly events: EventLog;
-  /** Resolves once the record is durable. */
+  /** Resolves once the record is durable, or confirmed, or time is up: see `RegistrationRequest.confirm`. */
   register(request: RegistrationRequest): Promise<RegistrationOutcome>;
   deregister(id: NodeId): Promise<void>;
   /** Announces departure for good; the process stops afterwards. Resolves once announced. */
@@ -191,6 +197,8 @@ export interface AgentPort {
   /** Subjects in order of id, after `after`, at most `limit`. */
   subjects(after: NodeId | undefined, limit: number): readonly SubjectView[];
   clock(): ClockView;
+  /** Confirmations that callers wait for, and how the latest ones ended. */
+  confirmations(): readonly ConfirmationView[];
   mesh(): MeshView;
   status(): StatusView;
   components(): readonly ComponentHealth[];

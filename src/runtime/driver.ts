@@ -65,7 +65,8 @@ export interface DriverOptions {
   readonly intake: Partial<IntakeSettings>;
 }
 
-type Waiting = { readonly resolve: (changed: boolean) => void; readonly reject: (error: unknown) => void };
+type Done = Extract<Reply, { readonly ok: true }>;
+type Waiting = { readonly resolve: (done: Done) => void; readonly reject: (error: unknown) => void };
 
 export class Driver {
   readonly #options: DriverOptions;
@@ -170,6 +171,7 @@ export class Driver {
       contacts: stored.contacts,
       proofs,
       reachability: stored.reachability,
+      confirmations: stored.confirmations ?? [],
       removals: stored.removals.map(wire => probeCodec.trustClaim(wire)).filter(isKnown),
       outbox: stored.outbox,
       aliveAtMs: stored.meta['alive-at-ms'],
@@ -188,9 +190,13 @@ export class Driver {
   }
 
   /** Resolves with whether anything changed, once it is durable. @throws FirsthandError */
-  register(request: RegistrationRequest): Promise<boolean> {
-    const { action, id, node } = request;
-    return this.#ask(ticket => ({ type: 'register', ticket, action, id, node }));
+  async register(request: RegistrationRequest): Promise<boolean> {
+    return (await this.registerAndConfirm(request)).changed;
+  }
+
+  /** Resolves once others hold it too, or time is up, if the request asks for that. @throws FirsthandError */
+  registerAndConfirm(request: RegistrationRequest): Promise<Done> {
+    return this.#ask(ticket => ({ type: 'register', ticket, ...request }));
   }
 
   async deregister(id: NodeId): Promise<void> {
@@ -242,7 +248,7 @@ export class Driver {
     }
   }
 
-  #ask(inputFor: (ticket: Ticket) => Input): Promise<boolean> {
+  #ask(inputFor: (ticket: Ticket) => Input): Promise<Done> {
     if (this.#isStopped)
       return Promise.reject(new FirsthandError('NOT_READY', { text: 'the agent has stopped' }));
     this.#lastTicket += 1;
@@ -347,7 +353,7 @@ export class Driver {
   #answer(ticket: Ticket, reply: Reply): void {
     const waiting = this.#waiting.get(ticket);
     this.#waiting.delete(ticket);
-    if (reply.ok) waiting?.resolve(reply.changed);
+    if (reply.ok) waiting?.resolve(reply);
     else waiting?.reject(new FirsthandError(reply.code, reply.details));
   }
 

@@ -124,6 +124,9 @@ export class Intake {
     }
     if (message.type === 'claims') return this.#handlers.onClaims(from, message.claims);
     if (message.type === 'look') return this.#handlers.feed({ type: 'look-asked', from });
+    if (message.type === 'held?')
+      return this.#handlers.feed({ type: 'held-asked', from, items: message.items });
+    if (message.type === 'held') return this.#handlers.feed({ type: 'held', from, digests: message.digests });
     if (message.type !== 'records') return this.#handlers.feed({ type: 'sync-message', from, message });
     if (this.#frames.length >= framesQueuedMaxCount) {
       this.#handlers.onRejected('queue-full', 'sync', from);

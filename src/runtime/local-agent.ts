@@ -1,4 +1,6 @@
 /** A running agent as its callers see it: commands go to the driver, questions to the protocol's tables. */
+
+import type { ConfirmationView } from '../core/confirm/confirmation.ts';
 import type { Protocol } from '../core/protocol.ts';
 import { isHealthSubject } from '../core/record/health.ts';
 import type { NodeId } from '../core/record/node.ts';
@@ -83,15 +85,19 @@ export class LocalAgent implements AgentPort {
   }
 
   async register(request: RegistrationRequest): Promise<RegistrationOutcome> {
-    const changed = await this.#components.driver.register(request);
+    const { changed, confirmation } = await this.#components.driver.registerAndConfirm(request);
     const node = this.listing.get(request.id);
-    if (node === undefined) {
+    if (node === undefined && confirmation?.rolledBack !== true) {
       // Taken out again by somebody else between the write and this answer.
       throw new FirsthandError('UNKNOWN_NODE', {
         text: `${request.id} was registered and has departed again`,
       });
     }
-    return { changed, node };
+    return {
+      changed,
+      ...(node === undefined ? {} : { node }),
+      ...(confirmation === undefined ? {} : { confirmation }),
+    };
   }
 
   deregister(id: NodeId): Promise<void> {
@@ -177,6 +183,10 @@ export class LocalAgent implements AgentPort {
         return { author: peer, ...dot, ...(id === undefined ? {} : { id }) };
       });
     return { author: author.peer, ...author.dot, time: author.time, seen };
+  }
+
+  confirmations(): readonly ConfirmationView[] {
+    return this.#components.protocol.confirmations.views(this.#components.clock.now());
   }
 
   mesh(): MeshView {
@@ -328,6 +338,12 @@ export class LocalAgent implements AgentPort {
     if (protocol.table.ledger.isQuarantined(this.identity.peerId)) {
       findings.push(
         'this agent’s key is proved to have signed contradictory records: start it with a new data directory',
+      );
+    }
+    const twinAgoMs = protocol.ownVoice.twinAgoMs(this.#components.clock.now().monoMs);
+    if (twinAgoMs !== undefined) {
+      findings.push(
+        `another process speaks with this agent’s key, last ${Math.round(twinAgoMs / 1_000)} s ago: end one of them, and give it a data directory of its own`,
       );
     }
     if (sentence !== undefined) findings.push(sentence);

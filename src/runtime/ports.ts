@@ -4,6 +4,7 @@
  */
 import type { CheckOutcome } from '../core/backends/outcome.ts';
 import type { PeerOutcome } from '../core/bridge/outcome.ts';
+import type { StoredConfirmation } from '../core/confirm/confirmation.ts';
 import type { MetaName, StoredContact, StoreOperation } from '../core/effects.ts';
 import type { DeliveryOutcome, Receiver } from '../core/outbox/delivery.ts';
 import type { StoredOutbox } from '../core/outbox/outbox.ts';
@@ -151,6 +152,8 @@ export interface StoredState {
   /** Signed claims. */
   readonly removals: readonly Uint8Array[];
   readonly outbox: StoredOutbox;
+  /** What callers still wait to hear of. */
+  readonly confirmations?: readonly StoredConfirmation[];
   readonly meta: Readonly<Partial<Record<MetaName, number>>>;
   /** Rows whose checksum did not fit: left out, removed, and to be reported. */
   readonly damagedRows: number;

@@ -197,6 +197,10 @@ function rowOf(operation: StoreOperation): string {
       return `dead ${operation.letter.number}`;
     case 'delete-dead-letter':
       return `dead ${operation.number}`;
+    case 'put-confirmation':
+      return `confirmation ${operation.confirmation.id}`;
+    case 'delete-confirmation':
+      return `confirmation ${operation.id}`;
     case 'put-meta':
       return `meta ${operation.name}`;
   }

@@ -1,4 +1,5 @@
 /** One simulated agent: the production core and driver on a virtual clock, network and disk. */
+import type { ConfirmationOutcome, ConfirmRequest } from '../core/confirm/confirmation.ts';
 import type { Input } from '../core/effects.ts';
 import type { DeliveryRequest } from '../core/outbox/delivery.ts';
 import { Protocol, type ProtocolSettings } from '../core/protocol.ts';
@@ -173,6 +174,22 @@ export class SimAgent {
     process.driver.register({ action: 'register', id, node }).catch(() => {
       // Refusals (a service hosted elsewhere, an agent still joining) are part of the workload.
     });
+  }
+
+  /** The same for a caller who wants to know who else has it; `undefined` when he never hears. */
+  async registerConfirmed(
+    id: NodeId,
+    port: number,
+    confirm: ConfirmRequest,
+  ): Promise<ConfirmationOutcome | undefined> {
+    const process = this.#process;
+    if (process === undefined) return undefined;
+    const node = this.#node(process.clock, `10.1.0.${this.#options.index}:${port}`, port + 1_000);
+    const request = { action: 'register', id, node, confirm } as const;
+    return process.driver.registerAndConfirm(request).then(
+      ({ confirmation }) => confirmation,
+      () => undefined,
+    );
   }
 
   deregister(id: NodeId): void {

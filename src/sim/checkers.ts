@@ -1,6 +1,7 @@
 /** What must hold when the faults are over. Each answers with sentences; none means it holds. */
 import { metricsUrl } from '../core/backends/checks.ts';
-import { isSameContent } from '../core/record/node.ts';
+import type { ConfirmationOutcome } from '../core/confirm/confirmation.ts';
+import { isSameContent, type NodeId } from '../core/record/node.ts';
 import type { SimAgent } from './agent.ts';
 import type { Clinic } from './clinic.ts';
 import type { Predecessors } from './predecessors.ts';
@@ -108,6 +109,19 @@ function digests(agent: SimAgent): string {
   return Array.from(agent.protocol.table.ledger.records(), ({ digest }) => digest)
     .sort()
     .join();
+}
+
+/** Members that are said to hold what an agent wrote, and hold nothing of it. To be asked when it is said. */
+export function brokenPromises(
+  origin: SimAgent,
+  id: NodeId,
+  { confirmed }: ConfirmationOutcome,
+  agents: readonly SimAgent[],
+): readonly string[] {
+  return agents
+    .filter(agent => agent.isUp && confirmed.includes(agent.id))
+    .filter(agent => agent.protocol.table.ledger.recordBy(origin.peer, id) === undefined)
+    .map(agent => `${agent.id} does not hold ${id}, which ${origin.id} believes`);
 }
 
 function listing(agent: SimAgent): string {

@@ -7,14 +7,15 @@
  */
 import { createHash } from 'node:crypto';
 import { checkFailures } from '../core/backends/outcome.ts';
+import type { ConfirmationOutcome } from '../core/confirm/confirmation.ts';
 import type { Input } from '../core/effects.ts';
 import type { ProtocolSettings } from '../core/protocol.ts';
 import { type Random, randomIndex } from '../core/random.ts';
-import { capabilitiesOf } from '../core/record/node.ts';
+import { capabilitiesOf, type NodeId } from '../core/record/node.ts';
 import { compareText } from '../core/record/record.ts';
 import { seededRandom } from '../runtime/seeded-random.ts';
 import { SimAgent } from './agent.ts';
-import { disagreements, lostWrites, misjudgements, unbridged } from './checkers.ts';
+import { brokenPromises, disagreements, lostWrites, misjudgements, unbridged } from './checkers.ts';
 import { Clinic } from './clinic.ts';
 import { SimNetworkHub } from './network.ts';
 import { Predecessors } from './predecessors.ts';
@@ -63,10 +64,13 @@ class Simulation {
   /** Of the predecessor's nodes; apart as well. */
   readonly #past: Random;
   readonly #predecessors: Predecessors;
+  /** Likewise. */
+  readonly #doubt: Random;
   readonly #clinic: Clinic;
   readonly #hub: SimNetworkHub;
   readonly #agents: readonly SimAgent[];
   readonly #happened = new Map<string, number>();
+  readonly #brokenPromises: string[] = [];
   #inputsCount = 0;
 
   constructor(options: SimulationOptions) {
@@ -76,6 +80,7 @@ class Simulation {
     this.#past = seededRandom(options.seed, 'predecessors');
     this.#predecessors = new Predecessors({ random: seededRandom(options.seed, 'predecessors answer') });
     for (let index = 1; index <= (options.predecessorsCount ?? 0); index++) this.#addPredecessor(index);
+    this.#doubt = seededRandom(options.seed, 'doubt');
     this.#clinic = new Clinic({ random: seededRandom(options.seed, 'clinic') });
     this.#hub = new SimNetworkHub(
       { loss: 0, delayMinMs: 0.5, delayMaxMs: 3 },
@@ -101,6 +106,7 @@ class Simulation {
       await this.#somethingHappens();
       await this.#somebodyIsStruck();
       await this.#thePastStirs();
+      await this.#somebodyWantsToBeSure();
       await this.#scheduler.run(this.#scheduler.nowMs + 2 * stepMeanMs * this.#chaos.next());
     }
     await this.#calm();
@@ -116,7 +122,7 @@ class Simulation {
       traceHash: this.#hash.digest('hex'),
       inputsCount: this.#inputsCount,
       settledAfterMs: violations.length > 0 ? undefined : this.#scheduler.nowMs - calmAtMs,
-      violations: [...violations, ...lostWrites(this.#agents)],
+      violations: [...violations, ...lostWrites(this.#agents), ...this.#brokenPromises],
       happened: Object.fromEntries([...this.#happened].sort(([a], [b]) => compareText(a, b))),
     };
   }
@@ -177,6 +183,29 @@ class Simulation {
         lastUpdatedS: 1_767_225_600,
       },
     });
+  }
+
+  async #somebodyWantsToBeSure(): Promise<void> {
+    if (this.#doubt.next() > 0.1) return;
+    const agent = this.#agents[randomIndex(this.#doubt, this.#agents.length)] as SimAgent;
+    // Ids that nobody else speaks about, so that what is confirmed can be looked for.
+    const id = `sure-of-${agent.id}-${randomIndex(this.#doubt, 3)}`;
+    const confirm = {
+      wanted: this.#doubt.next() < 0.5 ? 'majority' : 'all',
+      timeoutMs: 500 + 2_000 * this.#doubt.next(),
+      rollback: this.#doubt.next() < 0.5,
+    } as const;
+    const port = 8_100 + randomIndex(this.#doubt, 3);
+    await this.#do('confirm', () => {
+      void agent.registerConfirmed(id, port, confirm).then(outcome => this.#checkPromise(agent, id, outcome));
+    });
+  }
+
+  #checkPromise(agent: SimAgent, id: NodeId, outcome: ConfirmationOutcome | undefined): void {
+    const ending = outcome === undefined ? 'unheard' : outcome.rolledBack ? 'rolled back' : outcome.isMet;
+    this.#happened.set(`confirmed ${ending}`, (this.#happened.get(`confirmed ${ending}`) ?? 0) + 1);
+    if (outcome === undefined) return;
+    this.#brokenPromises.push(...brokenPromises(agent, id, outcome, this.#agents));
   }
 
   #violations(): readonly string[] {

@@ -14,6 +14,7 @@
  *     q!head!<receiver>       what proves that its queue is whole
  *     q!seal                  what proves that all queues are there
  *     d!<number>              JSON: a delivery that did not arrive
+ *     k!<number>              JSON: a registration that is to be confirmed, and by when
  *     m!<name>                JSON: a number that outlives a restart
  *
  * A `!` is in no node id and no peer id; receivers come last, for theirs. Keys are ASCII. Each value is a CRC-32 (4 bytes, big-endian) over
@@ -22,6 +23,7 @@
  * and counted; what it said comes back from the peers.
  */
 import { crc32 } from 'node:zlib';
+import type { StoredConfirmation } from '../core/confirm/confirmation.ts';
 import type { QueueHead, Seal } from '../core/outbox/chain.ts';
 import type { DeadLetter, StoredDelivery } from '../core/outbox/delivery.ts';
 import type { FloorEntry } from '../core/record/floor.ts';
@@ -111,6 +113,10 @@ export function rowOf(operation: StoreOperation): Row {
       return put(`d!${padded(operation.letter.number)}`, deadLetterBytes(operation.letter));
     case 'delete-dead-letter':
       return { key: `d!${padded(operation.number)}` };
+    case 'put-confirmation':
+      return putJson(`k!${operation.confirmation.id}`, operation.confirmation);
+    case 'delete-confirmation':
+      return { key: `k!${operation.id}` };
     case 'put-meta':
       return putJson(`m!${operation.name}`, operation.value);
   }
@@ -147,7 +153,10 @@ function put(key: string, payload: Uint8Array): Row {
   return { key, value };
 }
 
-function putJson(key: string, content: FloorRow | ClockRow | ContactRow | ReachabilityRow | number): Row {
+function putJson(
+  key: string,
+  content: FloorRow | ClockRow | ContactRow | ReachabilityRow | StoredConfirmation | number,
+): Row {
   return put(key, Buffer.from(JSON.stringify(content)));
 }
 
@@ -176,9 +185,10 @@ export class StateBuilder {
   readonly #heads: QueueHead[] = [];
   readonly #deadLetters: DeadLetter[] = [];
   #seal: Seal | undefined;
+  readonly #confirmations: StoredConfirmation[] = [];
   readonly #meta: Partial<Record<MetaName, number>> = {};
 
-  /** False when the row is damaged: it was left out. */
+  /** False when the row is damaged: it was left out. Of a kind that only later versions know: left alone. */
   add(key: string, value: Buffer): boolean {
     const payload = payloadOf(key, value);
     if (payload === undefined) return false;
@@ -219,11 +229,14 @@ export class StateBuilder {
       case 'd!':
         this.#deadLetters.push(deadLetterOf(payload));
         return true;
+      case 'k!':
+        this.#confirmations.push(parse<StoredConfirmation>(payload));
+        return true;
       case 'm!':
         this.#meta[name as MetaName] = parse<number>(payload);
         return true;
       default:
-        return key === schemaKey;
+        return true;
     }
   }
 
@@ -253,6 +266,7 @@ export class StateBuilder {
         deadLetters: this.#deadLetters,
         seal: this.#seal,
       },
+      confirmations: this.#confirmations,
       meta: this.#meta,
       damagedRows,
     };

@@ -12,16 +12,9 @@ import { FirsthandError } from '../errors.ts';
 import type { Store, StoredState, StoreOperation } from '../runtime/ports.ts';
 import type { Log } from '../telemetry/log.ts';
 import { Ballast } from './ballast.ts';
-import {
-  type Row,
-  rowOf,
-  StateBuilder,
-  schemaKey,
-  schemaRow,
-  schemaVersion,
-  schemaVersionOf,
-} from './layout.ts';
+import { type Row, rowOf, StateBuilder, schemaKey, schemaRow, schemaVersionOf } from './layout.ts';
 import { openFailure, prepareDirectory, readFailure, storeLocation, tooNew } from './location.ts';
+import { backUp, currentSchema, migrated, type Schema, stepsFrom } from './migrations.ts';
 
 export interface LevelStoreOptions {
   /** The data directory; made when it is not there. */
@@ -34,9 +27,11 @@ export interface LevelStoreOptions {
   readonly durability?: 'process' | 'power';
   /** See ballast.ts; none when it is not given. */
   readonly ballastBytes?: number;
+  /** For tests; otherwise the present one. */
+  readonly schema?: Schema;
 }
 
-type Database = Level<string, Buffer> & Compactable;
+export type Database = Level<string, Buffer> & Compactable;
 
 /** Part of the engine, not of what all engines have in common. */
 interface Compactable {
@@ -67,6 +62,7 @@ export class LevelStore implements Store {
   readonly #sync: boolean;
   readonly #database: Database;
   readonly #log: Log;
+  readonly #schema: Schema;
   #waiting: Waiting[] = [];
   #flushing: Promise<void> | undefined;
   readonly #ballast: Ballast;
@@ -83,18 +79,7 @@ export class LevelStore implements Store {
    *   one sentence what is wrong and, where something can be done, what.
    */
   static async open(options: LevelStoreOptions, components: { readonly log: Log }): Promise<LevelStore> {
-    await prepareDirectory(options.directory);
-    // Without compression a flipped byte damages one row, and signed envelopes hardly compress.
-    const database: Database = new Level(storeLocation(options.directory), {
-      valueEncoding: 'buffer',
-      compression: false,
-      ...writeBuffer(options.ballastBytes ?? 0),
-    }) as Database;
-    try {
-      await database.open();
-    } catch (error) {
-      throw openFailure(options.directory, error);
-    }
+    const database = await openDatabase(options.directory, options.ballastBytes);
     const store = new LevelStore(options, database, components.log);
     try {
       await store.#checkSchema();
@@ -113,27 +98,15 @@ export class LevelStore implements Store {
     this.#database = database;
     this.#log = log;
     this.#ballast = new Ballast({ directory: options.directory, bytes: options.ballastBytes ?? 0 });
+    this.#schema = options.schema ?? currentSchema;
   }
 
   async load(): Promise<StoredState> {
     const builder = new StateBuilder();
     const damaged: Buffer[] = [];
-    // Keys as bytes: one that is damaged may be no text, and must be removed by what it is.
-    const rows = this.#database.iterator<Buffer, Buffer>({
-      keyEncoding: 'buffer',
-      highWaterMarkBytes: readAheadBytes,
+    await eachRow(this.#directory, this.#database, (key, value) => {
+      if (!builder.add(key.toString('latin1'), value)) damaged.push(key);
     });
-    try {
-      for (;;) {
-        const some = await rows.nextv(rowsPerReadCount);
-        if (some.length === 0) break;
-        for (const [key, value] of some) if (!builder.add(key.toString('latin1'), value)) damaged.push(key);
-      }
-    } catch (error) {
-      throw readFailure(this.#directory, error);
-    } finally {
-      await rows.close();
-    }
     await this.#remove(damaged);
     const damagedRows = damaged.length + this.#damagedAtOpen;
     this.#damagedAtOpen = 0;
@@ -233,14 +206,46 @@ export class LevelStore implements Store {
       throw readFailure(this.#directory, error);
     }
     const version = value && schemaVersionOf(value);
-    if (version === schemaVersion) return;
-    if (version !== undefined) throw tooNew(this.#directory, version, schemaVersion);
+    if (version === this.#schema.version) return;
+    if (version !== undefined) return this.#migrate(version);
     // New, or the row is damaged: every row has a sum of its own, so a wrong guess shows at once.
     if (value !== undefined) this.#damagedAtOpen = 1;
     try {
-      await this.#commit([schemaRow(schemaVersion)]);
+      await this.#commit([schemaRow(this.#schema.version)]);
     } catch (error) {
       throw this.#failure(error);
+    }
+  }
+
+  /** From an earlier version, with a copy of what was there. */
+  async #migrate(found: number): Promise<void> {
+    const { version } = this.#schema;
+    const steps = found < version ? stepsFrom(found, this.#schema) : undefined;
+    if (steps === undefined) throw tooNew(this.#directory, found, version);
+    const backup = await this.#backUp(found);
+    const rows = new Map<string, Buffer>();
+    await eachRow(this.#directory, this.#database, (key, value) => {
+      const name = key.toString('latin1');
+      if (name !== schemaKey) rows.set(name, value);
+    });
+    try {
+      await this.#commit([...migrated(rows, steps), schemaRow(version)]);
+    } catch (error) {
+      throw this.#failure(error);
+    }
+    this.#log('store_migrated', { directory: this.#directory, from: found, to: version, backup });
+  }
+
+  /** Closed meanwhile, for an open database may tidy up its files at any moment. */
+  async #backUp(version: number): Promise<string> {
+    await this.#database.close();
+    try {
+      return await backUp(storeLocation(this.#directory), version, new Date());
+    } catch (error) {
+      const text = `the database in ${this.#directory} has to be migrated from schema version ${version}, and no copy of it can be made first: ${(error as Error).message}`;
+      throw new FirsthandError('DATA_DIR_UNUSABLE', { text, directory: this.#directory }, error);
+    } finally {
+      await this.#database.open();
     }
   }
 
@@ -262,6 +267,50 @@ class FullDiskError extends Error {
 export function isFullDisk(error: unknown): boolean {
   const text = `${(error as Error).message} ${((error as Error).cause as Error | undefined)?.message ?? ''}`;
   return /No space left|quota exceeded/i.test(text);
+}
+
+/**
+ * Opens the database of a data directory, and makes both when they are not there.
+ *
+ * @throws FirsthandError DATA_DIR_UNUSABLE, STORE_LOCKED, STORE_CORRUPT
+ */
+export async function openDatabase(directory: string, ballastBytes = 0): Promise<Database> {
+  await prepareDirectory(directory);
+  // Without compression a flipped byte damages one row, and signed envelopes hardly compress.
+  const database: Database = new Level(storeLocation(directory), {
+    valueEncoding: 'buffer',
+    compression: false,
+    ...writeBuffer(ballastBytes),
+  }) as Database;
+  try {
+    await database.open();
+  } catch (error) {
+    throw openFailure(directory, error);
+  }
+  return database;
+}
+
+/** Keys as bytes: one that is damaged may be no text, and must be removed by what it is. @throws FirsthandError STORE_CORRUPT */
+export async function eachRow(
+  directory: string,
+  database: Database,
+  visit: (key: Buffer, value: Buffer) => void,
+): Promise<void> {
+  const rows = database.iterator<Buffer, Buffer>({
+    keyEncoding: 'buffer',
+    highWaterMarkBytes: readAheadBytes,
+  });
+  try {
+    for (;;) {
+      const some = await rows.nextv(rowsPerReadCount);
+      if (some.length === 0) break;
+      for (const [key, value] of some) visit(key, value);
+    }
+  } catch (error) {
+    throw readFailure(directory, error);
+  } finally {
+    await rows.close();
+  }
 }
 
 function batchOperation({ key, value }: Row) {

@@ -3,6 +3,7 @@
  *
  * What was written outlives `close`: handing the same object to the next agent is that agent's restart.
  */
+import type { StoredConfirmation } from '../core/confirm/confirmation.ts';
 import { emptySeal, type QueueHead, type Seal } from '../core/outbox/chain.ts';
 import type { DeadLetter, Receiver, StoredDelivery } from '../core/outbox/delivery.ts';
 import type { FloorEntry } from '../core/record/floor.ts';
@@ -30,6 +31,7 @@ export class MemoryStore implements Store {
   readonly #queues = new Map<Receiver, QueueHead>();
   readonly #deadLetters = new Map<number, DeadLetter>();
   #seal: Seal = emptySeal;
+  readonly #confirmations = new Map<number, StoredConfirmation>();
   readonly #meta = new Map<MetaName, number>();
 
   async load(): Promise<StoredState> {
@@ -47,6 +49,7 @@ export class MemoryStore implements Store {
         deadLetters: [...this.#deadLetters.values()],
         seal: this.#seal,
       },
+      confirmations: [...this.#confirmations.values()].sort((a, b) => a.id - b.id),
       meta: Object.fromEntries(this.#meta),
       damagedRows: 0,
     };
@@ -119,6 +122,12 @@ export class MemoryStore implements Store {
         break;
       case 'delete-dead-letter':
         this.#deadLetters.delete(operation.number);
+        break;
+      case 'put-confirmation':
+        this.#confirmations.set(operation.confirmation.id, operation.confirmation);
+        break;
+      case 'delete-confirmation':
+        this.#confirmations.delete(operation.id);
         break;
       case 'put-meta':
         this.#meta.set(operation.name, operation.value);

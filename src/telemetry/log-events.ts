@@ -13,6 +13,7 @@ export const logEvents = {
 
   store_opened: 'debug',
   store_rows_damaged: 'warn',
+  store_migrated: 'info',
   store_write_failed: 'error',
   store_recovered: 'info',
 
@@ -32,6 +33,7 @@ export const logEvents = {
   name_held_by_another_key: 'error',
   key_in_use_twice: 'error',
   equivocation_proved: 'error',
+  registration_rolled_back: 'warn',
   agent_removed: 'info',
   taken_out_but_alive: 'warn',
   sync_lied: 'warn',

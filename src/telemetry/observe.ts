@@ -52,5 +52,7 @@ function countCheck({ checks, seconds }: HealthMetrics, outcome: CheckOutcome): 
 
 function outcomeOf({ reply }: Extract<Effect, { readonly type: 'reply' }>): string {
   if (!reply.ok) return reply.code.toLowerCase();
+  if (reply.confirmation?.rolledBack) return 'rolled_back';
+  if (reply.confirmation?.isMet === false) return 'unconfirmed';
   return reply.changed ? 'changed' : 'renewed';
 }

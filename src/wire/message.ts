@@ -5,9 +5,16 @@
  * record beyond its `wire`, 10 per proof, and 8 in all.
  */
 import protobuf from 'protobufjs';
+import { isNodeId } from '../core/record/node.ts';
 import type { VerifiedRecord } from '../core/record/record.ts';
 import type { VerifiedClaim } from '../core/swim/claim.ts';
-import type { SyncMessage } from '../core/sync/message.ts';
+import {
+  type HeldItem,
+  heldItemsPerFrameMaxCount,
+  type ShortDigest,
+  type SyncMessage,
+  shortDigestLength,
+} from '../core/sync/message.ts';
 import {
   frameMaxBytes,
   type GossipMessage,
@@ -21,6 +28,8 @@ import type { SignedParts } from './envelope.ts';
 import { decodeSigned } from './record.ts';
 import { equivocationType, fieldTag, gossipType, recordsType, syncFrameType } from './schema.ts';
 import { decodeExchange, type ExchangeFields, encodeExchange } from './sync.ts';
+
+const shortDigestBytes = shortDigestLength / 2;
 
 /** The smallest record there can be takes 122 bytes of a message, so no message within its size holds more. */
 const recordsMaxCount = 600;
@@ -126,15 +135,35 @@ function frameFields(
       return { claims: { claims: message.claims.map(({ wire }) => wire) } };
     case 'look':
       return { look: {} };
+    case 'held?':
+      return {
+        heldQuestion: {
+          items: message.items.map(({ subject, digest }) => ({
+            subject,
+            digest: bytesOf(digest, shortDigestBytes),
+          })),
+        },
+      };
+    case 'held':
+      return { held: { digests: joinDigests(message.digests) } };
     default:
       return encodeExchange(message);
   }
 }
 
+/** As protobufjs returns it; bytes that were not sent are an empty array, not an empty buffer. */
+interface DigestsFields {
+  readonly digests: Buffer | readonly never[];
+}
+
 interface FrameFields extends ExchangeFields {
-  readonly message?: 'records' | 'claims' | 'look' | keyof ExchangeFields;
+  readonly message?: 'records' | 'claims' | 'look' | 'heldQuestion' | 'held' | keyof ExchangeFields;
   readonly records: { readonly records: readonly SignedParts[]; readonly last: boolean };
   readonly claims: { readonly claims: readonly Uint8Array[] };
+  readonly heldQuestion: {
+    readonly items: readonly { readonly subject: string; readonly digest: Buffer | readonly never[] }[];
+  };
+  readonly held: DigestsFields;
 }
 
 export function decodeFrame(bytes: Uint8Array): SyncMessage<UnverifiedRecord, UnverifiedClaim> | undefined {
@@ -154,11 +183,54 @@ export function decodeFrame(bytes: Uint8Array): SyncMessage<UnverifiedRecord, Un
     }
     case 'look':
       return { type: 'look' };
+    case 'heldQuestion': {
+      const items = heldItems(frame.heldQuestion.items);
+      return items && { type: 'held?', items };
+    }
+    case 'held': {
+      const digests = splitDigests(frame.held.digests);
+      return digests && { type: 'held', digests };
+    }
     case undefined: // A message of a later version.
       return undefined;
     default:
       return decodeExchange(frame.message, frame);
   }
+}
+
+function heldItems(items: FrameFields['heldQuestion']['items']): readonly HeldItem[] | undefined {
+  if (items.length > heldItemsPerFrameMaxCount) return undefined;
+  const found: HeldItem[] = [];
+  for (const { subject, digest } of items) {
+    const [short, another] = splitDigests(digest) ?? [];
+    if (short === undefined || another !== undefined || !isNodeId(subject)) return undefined;
+    found.push({ subject, digest: short });
+  }
+  return found;
+}
+
+function joinDigests(digests: readonly ShortDigest[]): Buffer {
+  if (digests.length > heldItemsPerFrameMaxCount) {
+    throw new RangeError(`${digests.length} digests in one frame`);
+  }
+  return Buffer.concat(digests.map(digest => bytesOf(digest, shortDigestBytes)));
+}
+
+function splitDigests(bytes: DigestsFields['digests']): readonly ShortDigest[] | undefined {
+  if (!Buffer.isBuffer(bytes)) return [];
+  const count = bytes.length / shortDigestBytes;
+  if (!Number.isInteger(count) || count > heldItemsPerFrameMaxCount) return undefined;
+  return Array.from({ length: count }, (_, i) =>
+    bytes.toString('hex', i * shortDigestBytes, (i + 1) * shortDigestBytes),
+  );
+}
+
+function bytesOf(hex: string, bytesCount: number): Buffer {
+  const bytes = Buffer.from(hex, 'hex');
+  if (bytes.length !== bytesCount || hex.length !== bytesCount * 2) {
+    throw new RangeError(`${JSON.stringify(hex)} is not a digest of ${bytesCount} bytes`);
+  }
+  return bytes;
 }
 
 function finish(writer: Writer, maxBytes: number): Uint8Array {

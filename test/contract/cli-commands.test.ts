@@ -392,6 +392,71 @@ describe('cli commands against an agent', () => {
     });
   });
 
+  const unconfirmed = {
+    ...registered,
+    confirmation: { wanted: 'all', confirmed: ['a'], missing: ['b'], needed: 2, took_ms: 2_000 },
+  };
+
+  it('register: with --confirm says who is missing, and ends with 5', async () => {
+    const agent = await cliAgent({ ...everything, 'POST /registration': { status: 202, json: unconfirmed } });
+
+    const { code, stdout } = await run(
+      `register --id x --address h:1 --metrics-port 9100 --confirm all --timeout 2s --agent ${agent.url}`,
+    );
+
+    assert.equal(code, 5);
+    assert.match(stdout, /; only 1 of 2 members hold it, not yet b, it keeps spreading\n$/);
+    assert.equal(agent.asked[0]?.what, 'POST /registration?confirm=all&timeout=2000');
+  });
+
+  it('register: with --confirm says how many hold it, and ends with 0', async () => {
+    const confirmation = {
+      wanted: 'majority',
+      confirmed: ['a', 'b'],
+      missing: ['c'],
+      needed: 2,
+      took_ms: 30,
+    };
+    const agent = await cliAgent({
+      ...everything,
+      'POST /registration': { json: { ...registered, confirmation } },
+    });
+
+    const { code, stdout } = await run(
+      `register --id x --address h:1 --metrics-port 9100 --confirm majority --agent ${agent.url}`,
+    );
+
+    assert.equal(code, 0);
+    assert.match(stdout, /; 2 of 3 members hold it\n$/);
+  });
+
+  it('update: with --rollback says that it was rolled back', async () => {
+    const agent = await cliAgent({
+      ...everything,
+      'POST /registration': { status: 202, json: { ...unconfirmed, rolled_back: true } },
+    });
+
+    const { code, stdout } = await run(
+      `update --id backend-1 --metrics-port 9200 --confirm all --rollback --agent ${agent.url}`,
+    );
+
+    assert.equal(code, 5);
+    assert.match(stdout, /so it was rolled back\n$/);
+    assert.equal(agent.asked[1]?.what, 'POST /registration?confirm=all&timeout=5000&rollback=true');
+  });
+
+  it.each([
+    ['--confirm quorum', /--confirm: "quorum" is not one of majority, all/],
+    ['--confirm all --timeout 61s', /--timeout: "61s" is not a time like 5s/],
+    ['--timeout 5s', /--timeout: has a meaning only with --confirm/],
+    ['--rollback', /--rollback: has a meaning only with --confirm/],
+  ])('register: refuses %s', async (options, reason) => {
+    const { code, stderr } = await run(`register --id x --address h:1 --metrics-port 9100 ${options}`);
+
+    assert.equal(code, 2);
+    assert.match(stderr, reason);
+  });
+
   it('register: leaves out what was not given, so that the agent fills in its defaults', async () => {
     const agent = await cliAgent(everything);
 
@@ -484,7 +549,7 @@ describe('cli commands against an agent', () => {
 
   it('tries --json with every command that asks the agent', async () => {
     // These have tests of their own: streams, the end of the agent, and what needs no agent.
-    const others = ['start', 'watch', 'leave', 'config', 'help', 'inspect', 'diff'];
+    const others = ['start', 'watch', 'leave', 'config', 'store', 'help', 'inspect', 'diff'];
     const names = async (line: string) =>
       [...(await run(line)).stdout.matchAll(/^ {2}([a-z]+) .*$/gm)].map(match => match[1] ?? '');
     const listed = (await names('--help')).filter(name => !others.includes(name));

@@ -2,8 +2,9 @@
 import type { Command } from 'commander';
 import type { RegistrationBody } from '../bodies.ts';
 import { clientFor } from '../client.ts';
+import { addConfirmOptions, type ConfirmOptions, confirmedText, confirmRequest } from '../confirm-options.ts';
 import { type Context, printJson } from '../context.ts';
-import { count } from '../display.ts';
+import { count, safe } from '../display.ts';
 import { addNodeOptions, type NodeOptions } from '../node-options.ts';
 
 export function define(command: Command, context: Context): void {
@@ -11,7 +12,8 @@ export function define(command: Command, context: Context): void {
     .requiredOption('--id <id>', 'unique name of the service in the cluster')
     .requiredOption('--address <host:port>', 'where it serves');
   addNodeOptions(command);
-  command.action(async (options: NodeOptions & { readonly id: string }) => {
+  addConfirmOptions(command);
+  command.action(async (options: NodeOptions & ConfirmOptions & { readonly id: string }) => {
     const { io } = context;
     if (options.metricsPort === undefined) {
       command.error("error: required option '--metrics-port <port>' not specified");
@@ -27,13 +29,16 @@ export function define(command: Command, context: Context): void {
     };
     const answer = await client.request<RegistrationBody>({
       method: 'POST',
-      path: '/registration',
+      ...confirmRequest(options),
       body: { action: 'register', node },
     });
+    const confirmed = confirmedText(answer, context);
     if (context.globals().json) await printJson(io, answer);
     else {
       await io.out(
-        `${answer.status} ${options.id} at ${options.address} with the agent at ${client.url}; it knows ${count(answer.peers.length, 'other node')}\n`,
+        safe(
+          `${answer.status} ${options.id} at ${options.address} with the agent at ${client.url}; it knows ${count(answer.peers.length, 'other node')}${confirmed}`,
+        ).concat('\n'),
       );
     }
   });

@@ -4,7 +4,9 @@ import { capabilitiesOf, isNodeType } from '../../core/record/node.ts';
 import { FirsthandError } from '../../errors.ts';
 import type { PeerBody, RegistrationBody } from '../bodies.ts';
 import { type AgentClient, clientFor } from '../client.ts';
+import { addConfirmOptions, type ConfirmOptions, confirmedText, confirmRequest } from '../confirm-options.ts';
 import { type Context, printJson, usageError } from '../context.ts';
+import { safe } from '../display.ts';
 import { addNodeOptions, type NodeOptions } from '../node-options.ts';
 
 export function define(command: Command, context: Context): void {
@@ -12,7 +14,8 @@ export function define(command: Command, context: Context): void {
     .requiredOption('--id <id>', 'the service to change, or the agent itself until its next start')
     .option('--address <host:port>', 'where it serves');
   addNodeOptions(command);
-  command.action(async (options: NodeOptions & { readonly id: string }) => {
+  addConfirmOptions(command);
+  command.action(async (options: NodeOptions & ConfirmOptions & { readonly id: string }) => {
     const { io } = context;
     const changes = changesOf(options);
     if (Object.keys(changes).length === 0) {
@@ -24,11 +27,15 @@ export function define(command: Command, context: Context): void {
     const known = keptFields(await currentFields(client, options.id), options);
     const answer = await client.request<RegistrationBody>({
       method: 'POST',
-      path: '/registration',
+      ...confirmRequest(options),
       body: { action: 'update', node: { ...known, ...changes } },
     });
+    const confirmed = confirmedText(answer, context);
     if (context.globals().json) await printJson(io, answer);
-    else await io.out(`${answer.status} ${options.id}: ${Object.keys(changes).join(', ')}\n`);
+    else
+      await io.out(
+        `${safe(`${answer.status} ${options.id}: ${Object.keys(changes).join(', ')}${confirmed}`)}\n`,
+      );
   });
 }
 

@@ -7,7 +7,7 @@
  */
 import type { Effect, Input, Reply, Ticket } from '../effects.ts';
 import type { Author } from '../record/author.ts';
-import { isNodeId, isSameContent, type NodeId, nodeProblem } from '../record/node.ts';
+import { isNodeId, isSameContent, type NodeFields, type NodeId, nodeProblem } from '../record/node.ts';
 import type { ContextEntry, DepartureReason, PeerId, VerifiedRecord } from '../record/record.ts';
 import { saysTheSame } from '../record/resolution.ts';
 import type { Table } from '../record/table.ts';
@@ -72,7 +72,9 @@ export class Hosting {
       table.ledger.resolution(id).vouchers.includes(own);
     if (isRepeated) {
       this.#leases.renew(id, now.monoMs);
-      return [reply(request.ticket, { ok: true, changed: false })];
+      // The first one may be on its way to the disk still.
+      const done = reply(request.ticket, { ok: true, changed: false });
+      return [{ type: 'persist', operations: [], then: [done] }];
     }
 
     this.#leases.renew(id, now.monoMs);
@@ -130,6 +132,31 @@ export class Hosting {
       const draft = { subject: id, authority: 'host', context, claimedAt, leaseMs, body } as const;
       return this.say(author.write(draft, now.wallMs), now, []);
     });
+  }
+
+  /**
+   * What a registration that failed said is void: the content before it counts again, or, where we said
+   * nothing before, whatever others say.
+   */
+  rollBack(id: NodeId, previous: NodeFields | undefined, now: Now): readonly Effect[] {
+    const { table, author } = this.#components;
+    const own = table.ledger.recordBy(author.peer, id);
+    if (own?.body.type !== 'entry') return [];
+    const draft =
+      previous === undefined
+        ? ({ context: [], leaseMs: 0, body: { type: 'departure', reason: 'withdrawn' } } as const)
+        : ({
+            context: table.ledger.contextFor(author.peer, id),
+            leaseMs: own.leaseMs,
+            body: { type: 'entry', node: previous },
+          } as const);
+    if (previous === undefined) this.#leases.end(id);
+    const { claimedAt } = own;
+    return this.say(
+      author.write({ subject: id, authority: 'host', claimedAt, ...draft }, now.wallMs),
+      now,
+      [],
+    );
   }
 
   /** Takes our own record in, writes it, and only then tells others. */

@@ -448,8 +448,11 @@ export class Detector {
     const { issuer, subject, kind } = claim;
     if (issuer === self) return false;
     if (kind === 'removed') return !this.#parts.isRemoved(subject, claim.epoch);
-    if (subject === self)
-      return isAccusation(kind) && compareLives(claim, this.life) >= 0 && this.#isHeard(issuer, sender, now);
+    if (subject === self) {
+      if (!isAccusation(kind) || compareLives(claim, this.life) < 0) return false;
+      // Two that took each other for dead would else never hear that they should refute.
+      return (issuer === sender && this.#members.has(issuer)) || this.#isHeard(issuer, sender, now);
+    }
     const member = this.#members.get(subject);
     if (member === undefined) return false;
     const order = compareLives(claim, member.life);

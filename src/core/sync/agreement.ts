@@ -85,12 +85,12 @@ export class Agreement {
     for (const row of this.#rows.values()) this.#judge(row, since, monoMs);
   }
 
-  /** What a peer says that it holds. */
-  heard(peer: PeerId, root: TreeRoot, since: number, monoMs: number): void {
+  /** What a peer says that it holds. True when that is just what we hold. */
+  heard(peer: PeerId, root: TreeRoot, since: number, monoMs: number): boolean {
     this.look(since, monoMs);
     const row = this.#row(peer, monoMs);
     // It compares less than we do when its first epoch is later, which is fine; but never what we have forgotten.
-    if (root.since < since) return;
+    if (root.since < since) return false;
     row.heard = root;
     row.heardMonoMs = monoMs;
     const ceasedMonoMs = this.#former.get(root.root);
@@ -98,6 +98,7 @@ export class Agreement {
     if (wasOurs) row.differsSinceMonoMs = undefined;
     else row.differsSinceMonoMs ??= monoMs;
     this.#judge(row, since, monoMs);
+    return row.state === 'agrees';
   }
 
   /** Peers with which a walk is due. */

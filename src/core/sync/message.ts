@@ -1,4 +1,6 @@
 /** What two agents say to each other over the sync stream. */
+import type { NodeId } from '../record/node.ts';
+import type { Digest } from '../record/record.ts';
 import type { Prefix, RecordRef, Top, TreeHash, TreeRoot } from './tree.ts';
 
 /** The first 4 bytes of a hash: enough to guess what the other would have to ask for next, never believed. */
@@ -65,13 +67,35 @@ export type SyncMessage<Record, Claim> =
   /** Claims about who is alive: what the other must hear even where datagrams do not get through. */
   | { readonly type: 'claims'; readonly claims: readonly Claim[] }
   /** "Send me a probe", to find out whether datagrams arrive. */
-  | { readonly type: 'look' };
+  | { readonly type: 'look' }
+  /** "Which of these records of mine do you have on your disk?" */
+  | { readonly type: 'held?'; readonly items: readonly HeldItem[] }
+  /** "These." Of the others nothing is said: they may still come. */
+  | { readonly type: 'held'; readonly digests: readonly ShortDigest[] };
+
+/** A record of the one who asks, found by what it is about. */
+export interface HeldItem {
+  readonly subject: NodeId;
+  readonly digest: ShortDigest;
+}
 
 /** What the exchange of records consists of, records themselves aside. */
 export type ExchangeMessage = Extract<
   SyncMessage<unknown, unknown>,
   { readonly type: 'open' | 'walk' | 'branches' | 'offer' | 'want' | 'close' }
 >;
+
+/** First 8 bytes of a record's digest, as 16 hexadecimal digits. */
+export type ShortDigest = string;
+
+export const shortDigestLength = 16;
+
+export function shortDigest(digest: Digest): ShortDigest {
+  return digest.slice(0, shortDigestLength);
+}
+
+/** Records in one question for receipt; 256 of at most 145 bytes stay below a frame of 64 KiB. */
+export const heldItemsPerFrameMaxCount = 256;
 
 /** References in one `offer` or `want`; 2,000 of 18 bytes stay far below a frame of 64 KiB. */
 export const refsPerFrameMaxCount = 2_000;
@@ -127,6 +151,10 @@ export function messageBytes(
       return message.records.reduce((sum, { wire }) => sum + wire.length + 3, 8);
     case 'claims':
       return message.claims.reduce((sum, { wire }) => sum + wire.length + 3, 8);
+    case 'held?':
+      return message.items.reduce((sum, { subject }) => sum + subject.length + 14, 8);
+    case 'held':
+      return 8 + message.digests.length * 8;
     case 'close':
     case 'look':
       return 6;

@@ -61,6 +61,9 @@ describe('cli/record-explanation', () => {
     assert.include(text, 'says       backend at 10.0.0.1:8080, metrics port 9100, can inference\n');
     assert.include(text, 'version    epoch 3, sequence 17\n');
     assert.include(text, 'had seen   12D3…Bobby2 3/17 (bbbbbbbbbbbb)\n');
+    assert.include(text, 'clock      web-1 (12D3…Alice1): 3/17, 12D3…Bobby2: 3/17, 12D3…Bobby2: 1/2\n');
+    assert.include(text, 'not seen   web-1 (12D3…Alice1) 3/17 (aaaaaaaaaaaa)\n');
+    assert.lengthOf(text.match(/not seen/g) ?? [], 1, 'the winner had seen the other one');
     assert.include(text, 'had seen   12D3…Bobby2 1/2 (cccccccccccc, not kept any more)\n');
     assert.include(
       text,

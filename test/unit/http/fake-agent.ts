@@ -1,4 +1,5 @@
 /** An agent without a cluster: enough of one for the HTTP shim to stand on. */
+import type { ConfirmationView } from '../../../src/core/confirm/confirmation.ts';
 import type { NodeFields, NodeId } from '../../../src/core/record/node.ts';
 import type {
   AgentEvent,
@@ -108,6 +109,9 @@ export class FakeAgent implements AgentPort {
   examinationsCount = 0;
   readonly removed: NodeId[] = [];
   agreement: SyncAgreement = { root: 'ab'.repeat(16), agree: 2, of: 2, sinceMs: 1_200, differ: [] };
+  /** Who will have said that they hold what is to be confirmed; of two other members. */
+  confirmedBy: readonly string[] = [];
+  confirmationViews: readonly ConfirmationView[] = [];
   /** Thrown by the next `register`. */
   failure: unknown;
   /** `register` and `doctor` wait for it: a slow disk, a slow network. */
@@ -128,7 +132,7 @@ export class FakeAgent implements AgentPort {
     },
   };
 
-  async register({ action, id, node }: RegistrationRequest): Promise<RegistrationOutcome> {
+  async register({ action, id, node, confirm }: RegistrationRequest): Promise<RegistrationOutcome> {
     if (this.gate !== undefined) await this.gate;
     if (this.failure !== undefined) throw this.failure;
     const before = this.listing.get(id);
@@ -142,7 +146,14 @@ export class FakeAgent implements AgentPort {
     const view: NodeView = { ...node, id, status: 'alive', authors: [selfPeer] };
     const changed = before === undefined || JSON.stringify(before) !== JSON.stringify(view);
     if (changed) this.#put(view, before === undefined ? 'added' : 'updated');
-    return { changed, node: view };
+    if (confirm === undefined) return { changed, node: view };
+    const { wanted } = confirm;
+    const isMet = this.confirmedBy.length >= (wanted === 'all' ? 2 : 1);
+    const rolledBack = confirm.rollback && !isMet;
+    const missing = ['agent-2', 'agent-3'].filter(name => !this.confirmedBy.includes(name));
+    const confirmed = ['agent-1', ...this.confirmedBy];
+    const confirmation = { wanted, confirmed, missing, needed: wanted === 'all' ? 3 : 2, isMet, rolledBack };
+    return { changed, node: view, confirmation: { ...confirmation, tookMs: confirm.timeoutMs } };
   }
 
   async deregister(id: NodeId): Promise<void> {
@@ -279,6 +290,10 @@ export class FakeAgent implements AgentPort {
       .filter(id => after === undefined || id > after)
       .slice(0, limit)
       .map(id => this.subject(id) as SubjectView);
+  }
+
+  confirmations(): readonly ConfirmationView[] {
+    return this.confirmationViews;
   }
 
   clock(): ClockView {

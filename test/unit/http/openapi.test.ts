@@ -153,6 +153,13 @@ describe('http/openapi', () => {
     const calls: readonly Call[] = [
       { method: 'POST', url: '/registration', path: '/registration', ...json(legacy), status: 200 },
       { method: 'POST', url: '/service-discovery/register', ...json({ ...legacy, id: 'x' }), status: 200 },
+      {
+        method: 'POST',
+        url: '/registration?confirm=all&rollback=1',
+        path: '/registration',
+        ...json({ ...legacy, id: 'y' }),
+        status: 202,
+      },
       { method: 'POST', url: '/registration', payload: '{', status: 400 },
       { method: 'POST', url: '/registration', ...json({ ...legacy, id: '' }), status: 400 },
       {
@@ -184,6 +191,7 @@ describe('http/openapi', () => {
       { url: '/records/b1', path: '/records/{id}', status: 200 },
       { url: '/records/none', path: '/records/{id}', status: 404 },
       { url: '/clock', status: 200 },
+      { url: '/confirmations', status: 200 },
       { url: '/mesh', status: 200 },
       { url: '/status', status: 200 },
       { url: '/detector', status: 200 },

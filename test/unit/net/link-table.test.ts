@@ -1,4 +1,5 @@
 import type { Connection } from '@libp2p/interface';
+import { multiaddr } from '@multiformats/multiaddr';
 import { assert, describe, it } from 'vitest';
 import { LinkTable } from '../../../src/net/link-table.ts';
 
@@ -19,8 +20,9 @@ class FakeConnection extends EventTarget {
   }
 }
 
-function setUp(protocols: readonly string[] = ['/firsthand/blue/sync/1']) {
+function setUp(protocols: readonly string[] = ['/firsthand/blue/sync/1'], endpoints: readonly string[] = []) {
   const calls: string[] = [];
+  let asked = 0;
   const links = new LinkTable(
     { syncProtocol: '/firsthand/blue/sync/1' },
     {
@@ -28,7 +30,7 @@ function setUp(protocols: readonly string[] = ['/firsthand/blue/sync/1']) {
         identify: async connection => ({
           peerId: connection.remotePeer,
           connection,
-          listenAddrs: [],
+          listenAddrs: endpoints.slice(asked++, asked).map(text => multiaddr(text)),
           protocols: [...protocols],
         }),
       },
@@ -45,6 +47,46 @@ function setUp(protocols: readonly string[] = ['/firsthand/blue/sync/1']) {
 }
 
 describe('net/link-table', () => {
+  describe('when one peer is two processes', () => {
+    const here = '/ip4/10.0.0.1/tcp/7946';
+    const there = '/ip4/10.0.0.2/tcp/7946';
+
+    async function two(...endpoints: readonly string[]) {
+      const { links, admit } = setUp(undefined, endpoints);
+      const connections = [new FakeConnection('p'), new FakeConnection('p')] as unknown as Connection[];
+      for (const connection of connections) await admit(connection as unknown as FakeConnection);
+      const [first, second] = connections as [Connection, Connection];
+      return { links, first, second };
+    }
+
+    it('answers the one that spoke last', async () => {
+      const { links, first, second } = await two(here, there);
+
+      assert.equal(links.connectionTo('p'), first);
+      assert.isTrue(links.heard(second));
+      assert.equal(links.connectionTo('p'), second);
+      assert.isFalse(links.heard(second), 'nothing has changed');
+      assert.isTrue(links.heard(first));
+      assert.equal(links.connectionTo('p'), first);
+    });
+
+    it('answers the other one when that has gone', async () => {
+      const { links, first, second } = await two(here, there);
+      links.heard(second);
+
+      second.abort(new Error('gone'));
+
+      assert.equal(links.connectionTo('p'), first);
+    });
+
+    it('stays with the oldest connection where both lead to the same', async () => {
+      const { links, first, second } = await two(here, here);
+
+      assert.isFalse(links.heard(second));
+      assert.equal(links.connectionTo('p'), first);
+    });
+  });
+
   it('keeps a link up from the first connection to the last', async () => {
     const { calls, admit } = setUp();
     const connections = [new FakeConnection('p'), new FakeConnection('p')];

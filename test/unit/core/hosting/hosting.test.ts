@@ -114,7 +114,9 @@ describe('core/hosting', () => {
 
     const effects = bench.register('svc', { lastUpdatedS: startWallMs / 1_000 + 5 }, 900);
 
-    assert.deepEqual(effects, [{ type: 'reply', ticket: 1, reply: { ok: true, changed: false } }]);
+    const answer = { type: 'reply', ticket: 1, reply: { ok: true, changed: false } } as const;
+    // Not before the first one is on the disk.
+    assert.deepEqual(effects, [{ type: 'persist', operations: [], then: [answer] }]);
     assert.deepEqual(bench.hosting.expire(at(1_899)), []);
     assert.lengthOf(published(bench.hosting.expire(at(1_900))), 1);
   });

@@ -1,0 +1,37 @@
+/** Checks what others signed, without a key of one's own: for files that lie around. */
+import type { VerifiedRecord } from '../core/record/record.ts';
+import type { VerifiedClaim } from '../core/swim/claim.ts';
+import { decodeClaim, openClaim } from '../wire/claim.ts';
+import { openEnvelope } from '../wire/envelope.ts';
+import { decodeEnvelope } from '../wire/record.ts';
+import { claimDomain, recordDomain } from './domains.ts';
+import { SignatureChecker } from './signature-checker.ts';
+
+export class Verifier {
+  readonly #cluster: string;
+  readonly #checker = new SignatureChecker();
+
+  constructor(options: { readonly cluster: string }) {
+    this.#cluster = options.cluster;
+  }
+
+  /** The record, or in a few words what is wrong with it. */
+  record(wire: Uint8Array): VerifiedRecord | string {
+    const record = decodeEnvelope(wire);
+    if (record === undefined) return 'is no record';
+    if (record.cluster !== this.#cluster) return `belongs to cluster ${record.cluster}, not ${this.#cluster}`;
+    const parts = openEnvelope(record.wire);
+    const signed = Buffer.concat([recordDomain(this.#cluster), parts.record]);
+    if (!this.#checker.verify(record.author, signed, parts.signature)) return 'has a wrong signature';
+    return record as unknown as VerifiedRecord; // As the line above just found.
+  }
+
+  claim(wire: Uint8Array): VerifiedClaim | string {
+    const claim = decodeClaim(wire);
+    const parts = openClaim(wire);
+    if (claim === undefined || parts === undefined) return 'is no claim';
+    const signed = Buffer.concat([claimDomain(this.#cluster), parts.claim]);
+    if (!this.#checker.verify(claim.issuer, signed, parts.signature)) return 'has a wrong signature';
+    return claim as unknown as VerifiedClaim; // Likewise.
+  }
+}
