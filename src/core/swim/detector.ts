@@ -484,8 +484,11 @@ export class Detector {
     const { issuer, subject, kind } = claim;
     if (issuer === self) return false;
     if (kind === 'removed') return !this.#parts.isRemoved(subject, claim.epoch);
-    if (subject === self)
-      return isAccusation(kind) && compareLives(claim, this.#life) >= 0 && this.#isHeard(issuer, sender, now);
+    if (subject === self) {
+      // Also of one that is dead to us: two that have given each other up would otherwise never hear of it.
+      const isHeard = (issuer === sender && this.#members.has(issuer)) || this.#isHeard(issuer, sender, now);
+      return isAccusation(kind) && compareLives(claim, this.#life) >= 0 && isHeard;
+    }
     const member = this.#members.get(subject);
     if (member === undefined) return false;
     const order = compareLives(claim, member.life);
