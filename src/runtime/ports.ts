@@ -7,7 +7,7 @@ import type { PeerOutcome } from '../core/bridge/outcome.ts';
 import type { StoredConfirmation } from '../core/confirm/confirmation.ts';
 import type { MetaName, StoredContact, StoreOperation } from '../core/effects.ts';
 import type { DeliveryOutcome, Receiver } from '../core/outbox/delivery.ts';
-import type { StoredOutbox } from '../core/outbox/outbox.ts';
+import type { StoredOutbox } from '../core/outbox/recovery.ts';
 import type { FloorEntry } from '../core/record/floor.ts';
 import type { SubjectHash } from '../core/record/health.ts';
 import type { NodeId } from '../core/record/node.ts';

@@ -14,10 +14,9 @@ import type { CoreLogEvent, Effect, StoreOperation } from '../effects.ts';
 import type { Random } from '../random.ts';
 import type { Now } from '../time.ts';
 import type { OutboxView } from '../view.ts';
-import { combined, damageOf, isSealed, noLink, type QueueHead, type Seal } from './chain.ts';
+import { combined, noLink, type QueueHead } from './chain.ts';
 import { DeadLetters } from './dead-letters.ts';
 import type {
-  DeadLetter,
   DeathReason,
   Delivery,
   DeliveryOutcome,
@@ -25,29 +24,12 @@ import type {
   LinkOf,
   OutboxRefusal,
   Receiver,
-  StoredDelivery,
 } from './delivery.ts';
 import { type OutboxCounts, outboxView } from './outbox-view.ts';
 import { DeliveryQueue, type Waiting } from './queue.ts';
 import { ReceiverHealth } from './receiver-health.ts';
+import { recover, type StoredOutbox } from './recovery.ts';
 import { defaultOutboxSettings, type OutboxSettings } from './settings.ts';
-
-/** What the store kept. */
-export interface StoredOutbox {
-  readonly heads: readonly QueueHead[];
-  /** In any order. */
-  readonly deliveries: readonly StoredDelivery[];
-  readonly deadLetters: readonly DeadLetter[];
-  /** Absent in a store that never had a delivery. */
-  readonly seal: Seal | undefined;
-}
-
-export const emptyStoredOutbox: StoredOutbox = {
-  heads: [],
-  deliveries: [],
-  deadLetters: [],
-  seal: undefined,
-};
 
 export interface OutboxComponents {
   readonly random: Random;
@@ -115,49 +97,25 @@ export class Outbox {
    */
   restore(stored: StoredOutbox, now: Now): readonly Effect[] {
     this.#deadLetters.restore(stored.deadLetters);
-    const byReceiver = new Map<Receiver, StoredDelivery[]>();
-    for (const { receiver } of stored.heads) byReceiver.set(receiver, []);
-    for (const delivery of stored.deliveries) {
-      const queue = byReceiver.get(delivery.receiver);
-      if (queue === undefined) byReceiver.set(delivery.receiver, [delivery]);
-      else queue.push(delivery);
-    }
-    const heads = new Map(stored.heads.map(head => [head.receiver, head]));
-    // A queue whose head alone is gone still adds up, so that the others are not taken for damaged with it.
-    const headless = stored.deliveries.filter(({ receiver }) => !heads.has(receiver));
-    const isWhole = isSealed(stored.seal, [
-      ...stored.heads,
-      ...headless.map(delivery => ({ count: 1, sum: this.#components.linkOf(delivery) })),
-    ]);
+    const { whole, damaged, isSealed } = recover(stored, this.#components.linkOf);
+    for (const { head, deliveries } of whole) this.#resume(head, deliveries, now);
+    if (damaged.length === 0 && isSealed) return [];
+
     const operations: StoreOperation[] = [];
     const effects: Effect[] = [];
-    for (const [receiver, unsorted] of byReceiver) {
-      const deliveries = unsorted.sort((a, b) => a.sequence - b.sequence);
-      const links = deliveries.map(this.#components.linkOf);
-      const head = heads.get(receiver);
-      const damage =
-        damageOf(head, deliveries, links) ?? (isWhole ? undefined : 'a head was lost, perhaps its own');
-      if (head !== undefined && damage === undefined) {
-        this.#resume(
-          head,
-          deliveries.map((delivery, i) => ({ ...delivery, link: links[i] ?? noLink })),
-          now,
-        );
-        continue;
-      }
+    for (const { receiver, deliveries, damage } of damaged) {
       this.#damaged.add(receiver);
       this.#counts.damaged += deliveries.length;
       for (const delivery of deliveries) {
         operations.push(
           { type: 'delete-delivery', receiver, sequence: delivery.sequence },
-          ...this.#deadLetters.add(delivery, 'damaged', damage ?? '', now.wallMs),
+          ...this.#deadLetters.add(delivery, 'damaged', damage, now.wallMs),
         );
       }
       operations.push({ type: 'delete-queue', receiver });
       effects.push(log('outbox_queue_damaged', { receiver, deliveries: deliveries.length, damage }));
     }
-    if (!isWhole && byReceiver.size === 0) effects.push(log('outbox_queue_damaged', { deliveries: 0 }));
-    if (operations.length === 0 && isWhole) return effects;
+    if (damaged.length === 0) effects.push(log('outbox_queue_damaged', { damage: 'every queue is gone' }));
     return [...effects, { type: 'persist', operations: [...operations, this.#sealRow()], then: [] }];
   }
 
