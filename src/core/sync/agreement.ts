@@ -132,7 +132,8 @@ export class Agreement {
     row.vainCount = end.outcome === 'walked' && over === row.walkedOver ? row.vainCount + 1 : 0;
     row.walkedOver = over;
     const pauseMs = Math.min(walkRarelyMs, walkEveryMs * 2 ** Math.min(row.vainCount, 20));
-    row.nextWalkMonoMs = monoMs + pauseMs;
+    // Equal tables say nothing about a difference that comes later, and cost next to nothing.
+    row.nextWalkMonoMs = end.outcome === 'same' ? monoMs : monoMs + pauseMs;
     if (end.peerRoot === undefined || (end.outcome !== 'same' && end.outcome !== 'walked')) return;
     // What it showed before it took what we offered says nothing any more, unless it is just what we have now.
     row.differsSinceMonoMs = undefined;

@@ -129,6 +129,16 @@ describe('core/sync/agreement', () => {
     assert.deepEqual(bench.agreement.due(10_000), ['p']);
   });
 
+  it('does not wait after an exchange that found nothing to do', () => {
+    const bench = new Bench();
+    bench.agreement.ended('p', { ...end, outcome: 'same', peerRoot: bench.own.root }, since, 1_000);
+
+    bench.hear(other, 1_000);
+
+    assert.equal(bench.state(1_000), 'unheard');
+    assert.deepEqual(bench.agreement.due(3_000), ['p']);
+  });
+
   it('leaves a liar alone for a minute, then for two', () => {
     const bench = new Bench();
 
