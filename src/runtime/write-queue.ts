@@ -53,6 +53,10 @@ export class WriteQueue {
 
   add(operations: readonly StoreOperation[], then: readonly Effect[]): void {
     if (operations.length === 0 && then.length === 0) return;
+    // With nothing on its way to the disk, all that was said is on it.
+    if (operations.length === 0 && !this.#isBusy && this.#operations.length === 0) {
+      return this.#handlers.onDurable(then);
+    }
     for (const operation of operations) this.#operations.push(operation);
     for (const effect of then) this.#then.push(effect);
     if (this.#isFailing || this.#operations.length > backlogMinCount) this.#compact();

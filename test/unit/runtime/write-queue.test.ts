@@ -92,6 +92,21 @@ describe('runtime/write-queue', () => {
     assert.equal(bench.clock.soonCount, 0);
   });
 
+  it('carries out at once what needs no write of its own, unless something is on its way to the disk', async () => {
+    const bench = new Bench();
+
+    bench.queue.add([], [reply(1)]);
+    assert.deepEqual(bench.durable, ['reply 1']);
+    bench.queue.add([epoch(1)], []);
+    bench.queue.add([], [reply(2)]);
+    assert.deepEqual(bench.durable, ['reply 1']);
+    bench.clock.turn();
+    await bench.store.succeed();
+
+    assert.deepEqual(bench.durable, ['reply 1', 'reply 2']);
+    assert.deepEqual(bench.store.writes, [[epoch(1)]]);
+  });
+
   it('refuses the replies of a failed write and of what waited behind it, and keeps the rest', async () => {
     const bench = new Bench();
     bench.queue.add([epoch(1)], [publish('a'), reply(1)]);
