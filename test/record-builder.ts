@@ -5,7 +5,9 @@
  * the digest covers is what a real one covers. `Speaker` signs with a real key, for whatever verifies: records,
  * claims and datagrams.
  */
+
 import { createHash } from 'node:crypto';
+import type { Ledger } from '../src/core/record/ledger.ts';
 import { capabilitiesOf, type NodeFields, type NodeId } from '../src/core/record/node.ts';
 import {
   type Body,
@@ -191,4 +193,11 @@ export function asReceived(codec: SignedProbeCodec, wire: Uint8Array, address: s
   if (body.type !== 'ack' || body.origin === undefined) throw new TypeError('no ack for somebody else');
   const relayed = { from, epoch, incarnation, origin: body.origin };
   return { ...probe, body: { type: 'relay', relayed }, claims, address };
+}
+
+/** Every record of a table by its digest, in an order that does not depend on when it came. */
+export function contentsOf(ledger: Ledger): string {
+  return Array.from(ledger.records(), ({ digest }) => digest)
+    .sort()
+    .join(' ');
 }

@@ -308,9 +308,7 @@ export class Driver {
         return this.feed({ type: 'outbox-written', receiver: effect.receiver, sequence: effect.sequence });
       case 'register-with': {
         const { key } = effect;
-        return httpPeers.register(effect, outcome =>
-          this.feed({ type: 'http-peer-answered', key, outcome }),
-        );
+        return httpPeers.register(effect, outcome => this.feed({ type: 'http-peer-answered', key, outcome }));
       }
       case 'wake':
         return this.#wake(effect.afterMs, effect.input, effect.afterPoll === true);

@@ -16,6 +16,7 @@ import { Clinic } from './clinic.ts';
 import { Ledger } from './delivery-ledger.ts';
 import { SimNetworkHub } from './network.ts';
 import { PostOffice } from './post.ts';
+import { Predecessors } from './predecessors.ts';
 import { Scheduler } from './scheduler.ts';
 
 export interface OutboxSimulationOptions {
@@ -72,6 +73,7 @@ class OutboxSimulation {
       { scheduler: this.#scheduler, random: seededRandom(seed, 'network') },
     );
     const clinic = new Clinic({ random: seededRandom(seed, 'clinic') });
+    const predecessors = new Predecessors({ random: seededRandom(seed, 'predecessors') });
     const trace = {
       input: (agent: string, { type }: { readonly type: string }) =>
         this.#hash.update(`${this.#scheduler.nowMs} ${agent} ${type}\n`),
@@ -80,7 +82,10 @@ class OutboxSimulation {
     this.#agents = Array.from(
       { length: agentsCount },
       (_, i) =>
-        new SimAgent({ seed, index: i + 1, seeds: [], settings }, { hub, clinic, trace, post: this.#post }),
+        new SimAgent(
+          { seed, index: i + 1, seeds: [], settings },
+          { hub, clinic, predecessors, trace, post: this.#post },
+        ),
     );
     this.#ledger = new Ledger(this.#post);
   }

@@ -4,6 +4,7 @@
  * It answers probes and keeps its record, so nobody has another reason to doubt it. All its datagrams carry
  * lies, and besides it sends them to everybody whenever it is told to shout.
  */
+
 import { generateKeyPairSync } from 'node:crypto';
 import { Protocol } from '../../src/core/protocol.ts';
 import { capabilitiesOf } from '../../src/core/record/node.ts';
@@ -17,6 +18,7 @@ import { Libp2pNetwork } from '../../src/net/network.ts';
 import { ProbeSocket } from '../../src/net/probe-socket.ts';
 import { Driver } from '../../src/runtime/driver.ts';
 import { RecentEvents } from '../../src/runtime/event-log.ts';
+import { linkOf } from '../../src/runtime/outbox-link.ts';
 import type { ProbeCodec } from '../../src/runtime/ports.ts';
 import { systemClock, systemRandom } from '../../src/runtime/system.ts';
 import { MemoryStore } from '../../src/store/memory-store.ts';
@@ -51,6 +53,7 @@ export class Liar {
         sealClaim: draft => this.#codec.sealClaim(draft),
         random: systemRandom,
         hash: treeHash,
+        linkOf,
       },
     );
     this.#network = new Libp2pNetwork(
@@ -68,6 +71,7 @@ export class Liar {
         probes: this.#probes,
         store: new MemoryStore(),
         checker: { check: () => {}, stop: async () => {} },
+        deliverer: { deliver: () => {}, stop: async () => {} },
         httpPeers: { register: () => {}, stop: async () => {} },
         clock: systemClock,
         events: new RecentEvents({ epoch }),

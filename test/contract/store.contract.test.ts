@@ -1,8 +1,10 @@
 /** What every store promises, whether it writes to a disk or not. */
+
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, assert, beforeEach, describe, it } from 'vitest';
+import { emptyStoredOutbox } from '../../src/core/outbox/recovery.ts';
 import type { Store, StoreOperation } from '../../src/runtime/ports.ts';
 import { LevelStore } from '../../src/store/level-store.ts';
 import { MemoryStore } from '../../src/store/memory-store.ts';
@@ -76,6 +78,8 @@ for (const [name, { create, restart, remove }] of Object.entries(cases)) {
         proofs: [],
         reachability: new Map(),
         removals: [],
+        outbox: emptyStoredOutbox,
+        confirmations: [],
         meta: {},
         damagedRows: 0,
       });

@@ -11,6 +11,7 @@ import { SimAgent, type SimAgentOptions } from '../../src/sim/agent.ts';
 import { notAlive } from '../../src/sim/checkers.ts';
 import { Clinic } from '../../src/sim/clinic.ts';
 import { SimNetworkHub } from '../../src/sim/network.ts';
+import { Predecessors } from '../../src/sim/predecessors.ts';
 import { Scheduler } from '../../src/sim/scheduler.ts';
 
 const calm = { loss: 0, delayMinMs: 0.5, delayMaxMs: 3 };
@@ -42,11 +43,12 @@ class Cluster {
       },
     };
     const clinic = new Clinic({ random: seededRandom(seed, 'clinic') });
+    const predecessors = new Predecessors({ random: seededRandom(seed, 'predecessors') });
     const agents: SimAgent[] = [];
     for (let index = 1; index <= count; index++) {
       const seeds = agents.slice(0, 2).map(({ peer }) => peer);
       const options = { seed, index, seeds, settings: {}, ...special(index) };
-      agents.push(new SimAgent(options, { hub: this.hub, clinic, trace }));
+      agents.push(new SimAgent(options, { hub: this.hub, clinic, predecessors, trace }));
     }
     this.agents = agents;
   }

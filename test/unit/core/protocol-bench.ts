@@ -1,8 +1,11 @@
 /** A protocol on a table: inputs by hand, time by hand, and readers for what came out. */
+
 import type { Effect, Input, Reply, StoreOperation, Wake } from '../../../src/core/effects.ts';
 import { Protocol, type ProtocolSettings } from '../../../src/core/protocol.ts';
 import type { VerifiedRecord } from '../../../src/core/record/record.ts';
 import type { CoreEvent } from '../../../src/core/view.ts';
+import { treeHash } from '../../../src/identity/tree-hash.ts';
+import { linkOf } from '../../../src/runtime/outbox-link.ts';
 import { seededRandom } from '../../../src/runtime/seeded-random.ts';
 import { at, nodeFields, Speaker } from '../../record-builder.ts';
 
@@ -24,6 +27,8 @@ export class ProtocolBench {
         seal: draft => this.me.codec.seal(draft),
         sealClaim: draft => this.me.probeCodec.sealClaim(draft),
         random: seededRandom(1),
+        hash: treeHash,
+        linkOf,
       },
     );
   }

@@ -510,7 +510,7 @@ describe('core/protocol, partitions', () => {
       ['partition_healed'],
     );
     assert.isTrue(
-      ofType(healed, 'send').some(({ message }) => message.type === 'summary'),
+      ofType(healed, 'send').some(({ message }) => message.type === 'open'),
       'the sides compare at once',
     );
   });

@@ -1,4 +1,5 @@
 /** Whatever comes in, in whatever order, from friend or foe: effects come out, and never a throw. */
+
 import fc from 'fast-check';
 import { assert, describe, it } from 'vitest';
 import { checkFailures } from '../../../src/core/backends/outcome.ts';
@@ -8,6 +9,9 @@ import { bucketOf, healthSubjectOf } from '../../../src/core/record/health.ts';
 import { authorities, type ContextEntry, compareText } from '../../../src/core/record/record.ts';
 import { claimKinds, type VerifiedClaim } from '../../../src/core/swim/claim.ts';
 import { datagramMaxBytes, type ReceivedProbe } from '../../../src/core/swim/message.ts';
+import { recordRef } from '../../../src/core/sync/tree.ts';
+import { treeHash } from '../../../src/identity/tree-hash.ts';
+import { linkOf } from '../../../src/runtime/outbox-link.ts';
 import { seededRandom } from '../../../src/runtime/seeded-random.ts';
 import {
   agentEntry,
@@ -85,7 +89,16 @@ const arbitraryHealth = fc
     });
   });
 
-const digests = fc.array(fc.constantFrom('ab'.repeat(8), 'cd'.repeat(8), '00'.repeat(8)), { maxLength: 5 });
+const treeDigest = fc.constantFrom('ab'.repeat(16), 'cd'.repeat(16), '00'.repeat(16));
+const epoch = fc.constantFrom(0, 1, 500, Number.MAX_SAFE_INTEGER);
+const prefix = fc.constantFrom('', 'a', 'ab', 'abcd');
+const hints = fc.array(fc.constantFrom('ab'.repeat(4), '00'.repeat(4)), { maxLength: 16 });
+const tops = fc.array(fc.record({ epoch, hash: treeDigest }), { maxLength: 3 });
+const refs = fc.array(
+  treeDigest.map(digest => recordRef('', digest)),
+  { maxLength: 5 },
+);
+const root = { since: epoch, root: treeDigest, entries: fc.nat() };
 
 const input: fc.Arbitrary<Input> = fc.oneof(
   fc.record({ type: fc.constant('tick' as const) }),
@@ -122,13 +135,32 @@ const input: fc.Arbitrary<Input> = fc.oneof(
     type: fc.constant('sync-message' as const),
     from: stranger,
     message: fc.oneof(
+      fc.record({ type: fc.constant('open' as const), ...root, tops, hints }),
+      fc.record({ type: fc.constant('walk' as const), branches: fc.array(fc.record({ epoch, prefix })) }),
       fc.record({
-        type: fc.constant('summary' as const),
-        fingerprint: fc.constantFrom('ab'.repeat(32), '00'.repeat(32)),
-        count: fc.nat(),
+        type: fc.constant('branches' as const),
+        ...root,
+        tops,
+        nodes: fc.array(
+          fc.record({ epoch, prefix, children: fc.array(treeDigest, { minLength: 16, maxLength: 16 }) }),
+          { maxLength: 3 },
+        ),
+        leaves: fc.array(
+          fc.record({
+            epoch,
+            prefix,
+            after: fc.constantFrom('', 'ab'.repeat(16)),
+            digests: fc.array(treeDigest, { maxLength: 3 }),
+            last: fc.boolean(),
+          }),
+          { maxLength: 3 },
+        ),
       }),
-      fc.record({ type: fc.constant('have' as const), digests, last: fc.boolean(), answer: fc.boolean() }),
-      fc.record({ type: fc.constant('want' as const), digests }),
+      fc.record({ type: fc.constantFrom('offer' as const, 'want' as const), refs }),
+      fc.record({
+        type: fc.constant('close' as const),
+        reason: fc.constantFrom('same' as const, 'busy' as const, 'took' as const, 'end' as const),
+      }),
     ),
   }),
   fc.record({ type: fc.constant('link-up' as const), peer: stranger, address: fc.constant('/x') }),
@@ -256,6 +288,8 @@ function freshProtocol(): Protocol {
       seal: draft => me.codec.seal(draft),
       sealClaim: draft => me.probeCodec.sealClaim(draft),
       random: seededRandom(5),
+      hash: treeHash,
+      linkOf,
     },
   );
 }

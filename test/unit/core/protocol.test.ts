@@ -85,12 +85,13 @@ describe('core/protocol', () => {
       const peer = other();
       agent.start([seed]);
       agent.link(peer);
-      const { ledger } = agent.protocol.table;
+      const { tree, sync } = agent.protocol;
+      const since = sync.since(at(agent.monoMs));
 
       const step = agent.step({
         type: 'sync-message',
         from: peer.peer,
-        message: { type: 'summary', fingerprint: ledger.fingerprint, count: 1 },
+        message: { type: 'open', ...tree.root(since), tops: [], hints: [] },
       });
 
       assert.isTrue(hasReady(step));

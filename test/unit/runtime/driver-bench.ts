@@ -1,11 +1,14 @@
 /** One agent's driver in a world that moves by hand. */
+
 import type { Effect, Input } from '../../../src/core/effects.ts';
 import { Protocol } from '../../../src/core/protocol.ts';
 import type { VerifiedRecord } from '../../../src/core/record/record.ts';
+import { treeHash } from '../../../src/identity/tree-hash.ts';
 import { Doctor } from '../../../src/runtime/doctor.ts';
 import { Driver, type Observer } from '../../../src/runtime/driver.ts';
 import { RecentEvents } from '../../../src/runtime/event-log.ts';
 import { LocalAgent } from '../../../src/runtime/local-agent.ts';
+import { linkOf } from '../../../src/runtime/outbox-link.ts';
 import type { Verdict } from '../../../src/runtime/ports.ts';
 import { seededRandom } from '../../../src/runtime/seeded-random.ts';
 import { nodeFields, Speaker, testCluster } from '../../record-builder.ts';
@@ -49,6 +52,8 @@ export class DriverBench {
         seal: draft => codec.seal(draft),
         sealClaim: draft => probeCodec.sealClaim(draft),
         random: seededRandom(1),
+        hash: treeHash,
+        linkOf,
       },
     );
     this.driver = new Driver(
@@ -61,6 +66,7 @@ export class DriverBench {
         probes,
         store,
         checker,
+        deliverer: { deliver: () => {}, stop: async () => {} },
         httpPeers,
         clock,
         events,

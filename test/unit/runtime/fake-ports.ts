@@ -1,6 +1,8 @@
 /** A world that moves by hand only: time, turns of the loop, and what the store answers. */
+
 import type { CheckOutcome } from '../../../src/core/backends/outcome.ts';
 import type { StoreOperation } from '../../../src/core/effects.ts';
+import { emptyStoredOutbox } from '../../../src/core/outbox/recovery.ts';
 import type { PeerId } from '../../../src/core/record/record.ts';
 import type { Now } from '../../../src/core/time.ts';
 import type {
@@ -96,6 +98,7 @@ export class FakeStore implements Store {
       proofs: [],
       reachability: new Map(),
       removals: [],
+      outbox: emptyStoredOutbox,
       meta: {},
       damagedRows: 0,
     });

@@ -1,7 +1,7 @@
 import { assert, describe, it } from 'vitest';
 import type { Input } from '../../../src/core/effects.ts';
 import type { VerifiedRecord } from '../../../src/core/record/record.ts';
-import { shortDigest } from '../../../src/core/sync/message.ts';
+import { recordRef } from '../../../src/core/sync/tree.ts';
 import { SignedRecordCodec } from '../../../src/identity/record-codec.ts';
 import { Intake, type IntakeSettings } from '../../../src/runtime/intake.ts';
 import type { UnverifiedRecord, Verdict } from '../../../src/runtime/ports.ts';
@@ -52,10 +52,10 @@ class Bench {
     return this.intake.gossip(this.peer.peer, this.codec.encodeGossip([], pairs));
   }
 
-  /** The peer lists these, so that this agent asks for them. */
+  /** The peer offers these, so that this agent asks for them. */
   list(records: readonly VerifiedRecord[]): void {
-    const digests = records.map(({ digest }) => shortDigest(digest));
-    this.frame({ type: 'have', digests, last: true, answer: false });
+    this.frame({ type: 'open', since: 0, root: 'ab'.repeat(16), entries: 1, tops: [], hints: [] });
+    this.frame({ type: 'offer', refs: records.map(({ digest }) => recordRef('', digest)) });
   }
 
   frame(message: Parameters<SignedRecordCodec['encodeFrame']>[0]): void {
@@ -369,13 +369,13 @@ describe('runtime/intake, sync', () => {
   it('feeds other sync messages at once', () => {
     const bench = new Bench();
 
-    bench.frame({ type: 'summary', fingerprint: 'ab'.repeat(32), count: 3 });
+    bench.frame({ type: 'want', refs: [recordRef('', 'ab'.repeat(16))] });
 
     assert.deepEqual(bench.fed, [
       {
         type: 'sync-message',
         from: bench.peer.peer,
-        message: { type: 'summary', fingerprint: 'ab'.repeat(32), count: 3 },
+        message: { type: 'want', refs: [recordRef('', 'ab'.repeat(16))] },
       },
     ]);
   });

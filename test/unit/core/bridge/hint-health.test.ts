@@ -1,10 +1,13 @@
 /** Hints in the whole protocol: joined by its own tick, checked like services, and told everywhere. */
+
 import { assert, describe, it } from 'vitest';
 import type { CheckOutcome } from '../../../../src/core/backends/outcome.ts';
 import type { PeerOutcome } from '../../../../src/core/bridge/outcome.ts';
 import type { Effect, Input } from '../../../../src/core/effects.ts';
 import { Protocol } from '../../../../src/core/protocol.ts';
 import { SignedProbeCodec } from '../../../../src/identity/probe-codec.ts';
+import { treeHash } from '../../../../src/identity/tree-hash.ts';
+import { linkOf } from '../../../../src/runtime/outbox-link.ts';
 import { seededRandom } from '../../../../src/runtime/seeded-random.ts';
 import { at, nodeFields, Speaker, testCluster } from '../../../record-builder.ts';
 
@@ -28,6 +31,8 @@ class Bench {
         seal: draft => this.me.codec.seal(draft),
         sealClaim: draft => claims.sealClaim(draft),
         random: seededRandom(1),
+        hash: treeHash,
+        linkOf,
       },
     );
     const self = { multiaddrs: [this.me.multiaddr], probe: '10.0.0.1:7946' };

@@ -1,10 +1,13 @@
 /** Confirmations as a part of the whole protocol. */
+
 import { assert, beforeEach, describe, it } from 'vitest';
 import type { ConfirmRequest } from '../../../../src/core/confirm/confirmation.ts';
 import type { Effect, Input } from '../../../../src/core/effects.ts';
 import { Protocol, type ProtocolSettings } from '../../../../src/core/protocol.ts';
 import { shortDigest } from '../../../../src/core/sync/message.ts';
 import { SignedProbeCodec } from '../../../../src/identity/probe-codec.ts';
+import { treeHash } from '../../../../src/identity/tree-hash.ts';
+import { linkOf } from '../../../../src/runtime/outbox-link.ts';
 import { seededRandom } from '../../../../src/runtime/seeded-random.ts';
 import { at, nodeFields, Speaker, testCluster } from '../../../record-builder.ts';
 import { ofType, published, replies } from '../protocol-bench.ts';
@@ -24,6 +27,8 @@ class Bench {
         seal: draft => me.codec.seal(draft),
         sealClaim: draft => claims.sealClaim(draft),
         random: seededRandom(1),
+        hash: treeHash,
+        linkOf,
       },
     );
     const self = { multiaddrs: [me.multiaddr], probe: '10.0.0.1:7946' };
@@ -84,15 +89,16 @@ describe('core/protocol: confirmations', () => {
     assert.deepInclude(replies(effects)[0], { ok: true, changed: true });
   });
 
-  it('are met by a summary that equals ours', () => {
+  it('are met by a table that equals ours', () => {
     bench.register('10.0.0.9:1');
     bench.after(25);
-    const { fingerprint, recordsCount: count } = bench.protocol.table.ledger;
+    const { tree, sync } = bench.protocol;
+    const root = tree.root(sync.since(at(bench.monoMs)));
 
     const effects = bench.step({
       type: 'sync-message',
       from: bench.peer.peer,
-      message: { type: 'summary', fingerprint, count },
+      message: { type: 'open', ...root, tops: [], hints: [] },
     });
 
     assert.lengthOf(replies(effects), 1);
@@ -152,6 +158,8 @@ describe('core/protocol: confirmations', () => {
         seal: draft => me.codec.seal(draft),
         sealClaim: draft => claims.sealClaim(draft),
         random: seededRandom(1),
+        hash: treeHash,
+        linkOf,
       },
     );
     const self = { multiaddrs: [me.multiaddr], probe: '10.0.0.1:7946' };

@@ -9,6 +9,7 @@ import type { LivenessState } from '../../../../src/core/view.ts';
 import {
   agentEntry,
   at,
+  contentsOf,
   departure,
   entryAt,
   nodeFields,
@@ -242,7 +243,7 @@ describe('core/hosting', () => {
   it.each(refusals)('refuses $title: $code', ({ options, prepare, id, node, action, code, text }) => {
     const bench = new Bench(options);
     prepare?.(bench);
-    const before = [bench.table.ledger.fingerprint, bench.hosting.hostedCount];
+    const before = [contentsOf(bench.table.ledger), bench.hosting.hostedCount];
 
     const effects = bench.register(id ?? 'svc', node, 0, action);
 
@@ -251,7 +252,7 @@ describe('core/hosting', () => {
     assert.equal(!reply.ok && reply.code, code);
     if (text !== undefined) assert.equal(!reply.ok && reply.details.text, text);
     assert.lengthOf(effects, 1);
-    assert.deepEqual([bench.table.ledger.fingerprint, bench.hosting.hostedCount], before);
+    assert.deepEqual([contentsOf(bench.table.ledger), bench.hosting.hostedCount], before);
   });
 
   it('names the known time to who is late', () => {

@@ -14,8 +14,15 @@ const claim = fc.record({
   minutesAgo: fc.integer({ min: 0, max: 600 }),
 });
 
+interface Claim {
+  readonly subject: number;
+  readonly author: string;
+  readonly isDeparture: boolean;
+  readonly minutesAgo: number;
+}
+
 /** Each author counts its records, so no two share a dot. */
-function recordsOf(claims: readonly fc.infer<typeof claim>[]): readonly VerifiedRecord[] {
+function recordsOf(claims: readonly Claim[]): readonly VerifiedRecord[] {
   return claims.map(({ subject, author, isDeparture, minutesAgo }, i) => ({
     ...record({
       subject: `service-${subject}`,
