@@ -196,7 +196,7 @@ export function asReceived(codec: SignedProbeCodec, wire: Uint8Array, address: s
 }
 
 /** Every record of a table by its digest, in an order that does not depend on when it came. */
-export function contentsOf(ledger: Ledger): string {
+export function heldIn(ledger: Ledger): string {
   return Array.from(ledger.records(), ({ digest }) => digest)
     .sort()
     .join(' ');

@@ -4,7 +4,7 @@
  * What was written outlives `close`: handing the same object to the next agent is that agent's restart.
  */
 import type { StoredConfirmation } from '../core/confirm/confirmation.ts';
-import { emptySeal, type QueueHead, type Seal } from '../core/outbox/chain.ts';
+import type { QueueHead, Seal } from '../core/outbox/chain.ts';
 import type { DeadLetter, Receiver, StoredDelivery } from '../core/outbox/delivery.ts';
 import type { FloorEntry } from '../core/record/floor.ts';
 import type { NodeId } from '../core/record/node.ts';
@@ -30,7 +30,7 @@ export class MemoryStore implements Store {
   readonly #deliveries = new Map<string, StoredDelivery>();
   readonly #queues = new Map<Receiver, QueueHead>();
   readonly #deadLetters = new Map<number, DeadLetter>();
-  #seal: Seal = emptySeal;
+  #seal: Seal | undefined;
   readonly #confirmations = new Map<number, StoredConfirmation>();
   readonly #meta = new Map<MetaName, number>();
 

@@ -4,6 +4,7 @@ import type {
   DetectorBody,
   DoctorBody,
   MeshBody,
+  OutboxBody,
   PartitionBody,
   PeerBody,
   RecordsBody,
@@ -302,4 +303,25 @@ export const sync: SyncBody = {
     },
     { id: 'web-4', peer: alice, liveness: 'alive', state: 'unheard', bytes: 0, lies: 2 },
   ],
+};
+
+export const outbox: OutboxBody = {
+  entries: 0,
+  entries_max: 10_000,
+  bytes: 0,
+  bytes_max: 67_108_864,
+  counts: {
+    enqueued: 3,
+    superseded: 1,
+    delivered: 2,
+    failed: 0,
+    refused: 0,
+    expired: 0,
+    damaged: 0,
+    turned_away: 0,
+  },
+  receivers: [],
+  dead_letters_count: 0,
+  dead_letters: [],
+  damaged: [],
 };

@@ -447,7 +447,8 @@ describe('core/protocol, an update of the own id', () => {
 
     const effects = update(agent, {});
 
-    assert.deepEqual(effects, [{ type: 'reply', ticket: 3, reply: { ok: true, changed: false } }]);
+    const reply = { type: 'reply', ticket: 3, reply: { ok: true, changed: false } } as const;
+    assert.deepEqual(effects, [{ type: 'persist', operations: [], then: [reply] }]);
     assert.equal(agent.own?.sequence, 1);
   });
 

@@ -9,7 +9,6 @@ import { bucketOf, healthSubjectOf } from '../../../src/core/record/health.ts';
 import { authorities, type ContextEntry, compareText } from '../../../src/core/record/record.ts';
 import { claimKinds, type VerifiedClaim } from '../../../src/core/swim/claim.ts';
 import { datagramMaxBytes, type ReceivedProbe } from '../../../src/core/swim/message.ts';
-import { recordRef } from '../../../src/core/sync/tree.ts';
 import { treeHash } from '../../../src/identity/tree-hash.ts';
 import { linkOf } from '../../../src/runtime/outbox-link.ts';
 import { seededRandom } from '../../../src/runtime/seeded-random.ts';
@@ -89,16 +88,17 @@ const arbitraryHealth = fc
     });
   });
 
-const treeDigest = fc.constantFrom('ab'.repeat(16), 'cd'.repeat(16), '00'.repeat(16));
-const epoch = fc.constantFrom(0, 1, 500, Number.MAX_SAFE_INTEGER);
-const prefix = fc.constantFrom('', 'a', 'ab', 'abcd');
-const hints = fc.array(fc.constantFrom('ab'.repeat(4), '00'.repeat(4)), { maxLength: 16 });
-const tops = fc.array(fc.record({ epoch, hash: treeDigest }), { maxLength: 3 });
+const hash = fc.constantFrom('ab'.repeat(16), '00'.repeat(16));
 const refs = fc.array(
-  treeDigest.map(digest => recordRef('', digest)),
+  hash.map(digest => `abc0${digest}`),
   { maxLength: 5 },
 );
-const root = { since: epoch, root: treeDigest, entries: fc.nat() };
+const treeRoot = { since: fc.constantFrom(1, 3_000_000), root: hash, entries: fc.nat(9) };
+const tops = fc.array(fc.record({ epoch: fc.constantFrom(0, 7), hash }), { maxLength: 2 });
+const place = { epoch: fc.constantFrom(0, 7), prefix: fc.constantFrom('', 'a', 'ab') };
+const sixteen = fc.array(fc.oneof(fc.constant(''), hash), { minLength: 16, maxLength: 16 });
+const leafPlace = { epoch: fc.constantFrom(0, 7), prefix: fc.constantFrom('abc', '000') };
+const digests = fc.array(hash, { maxLength: 3 });
 
 const input: fc.Arbitrary<Input> = fc.oneof(
   fc.record({ type: fc.constant('tick' as const) }),
@@ -135,27 +135,23 @@ const input: fc.Arbitrary<Input> = fc.oneof(
     type: fc.constant('sync-message' as const),
     from: stranger,
     message: fc.oneof(
-      fc.record({ type: fc.constant('open' as const), ...root, tops, hints }),
-      fc.record({ type: fc.constant('walk' as const), branches: fc.array(fc.record({ epoch, prefix })) }),
+      fc.record({ type: fc.constant('open' as const), ...treeRoot, tops, hints: sixteen }),
       fc.record({
-        type: fc.constant('branches' as const),
-        ...root,
-        tops,
-        nodes: fc.array(
-          fc.record({ epoch, prefix, children: fc.array(treeDigest, { minLength: 16, maxLength: 16 }) }),
-          { maxLength: 3 },
-        ),
-        leaves: fc.array(
-          fc.record({
-            epoch,
-            prefix,
-            after: fc.constantFrom('', 'ab'.repeat(16)),
-            digests: fc.array(treeDigest, { maxLength: 3 }),
-            last: fc.boolean(),
-          }),
-          { maxLength: 3 },
-        ),
+        type: fc.constant('walk' as const),
+        branches: fc.array(fc.record({ ...place, hints: sixteen }), { maxLength: 3 }),
       }),
+      fc.record(
+        {
+          type: fc.constant('branches' as const),
+          ...treeRoot,
+          tops,
+          nodes: fc.array(fc.record({ ...place, children: sixteen }), { maxLength: 3 }),
+          leaves: fc.array(fc.record({ ...leafPlace, after: fc.constant(''), digests, last: fc.boolean() }), {
+            maxLength: 3,
+          }),
+        },
+        { requiredKeys: ['type', 'since', 'root', 'entries', 'nodes', 'leaves'] },
+      ),
       fc.record({ type: fc.constantFrom('offer' as const, 'want' as const), refs }),
       fc.record({
         type: fc.constant('close' as const),

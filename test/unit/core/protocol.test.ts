@@ -91,7 +91,7 @@ describe('core/protocol', () => {
       const step = agent.step({
         type: 'sync-message',
         from: peer.peer,
-        message: { type: 'open', ...tree.root(since), tops: [], hints: [] },
+        message: { type: 'open', ...tree.root(since), tops: [], hints: Array<string>(16).fill('') },
       });
 
       assert.isTrue(hasReady(step));
@@ -116,7 +116,7 @@ describe('core/protocol', () => {
 
       const sends = ofType(agent.step({ type: 'subscribed', peer: peer.peer }), 'send');
 
-      assert.equal(sends[0]?.message.type, 'summary');
+      assert.equal(sends[0]?.message.type, 'open');
       assert.deepEqual(agent.step({ type: 'sync-due', peer: peer.peer }), [], 'not twice');
     });
 
@@ -148,7 +148,14 @@ describe('core/protocol', () => {
       agent.link(peer);
       agent.hear(peer, peer.introduce('peer'));
 
-      const sends = ofType(agent.pass(10_000), 'send');
+      const sends: unknown[] = [];
+      for (let second = 0; second < 20; second++) {
+        const sent = ofType(agent.pass(500), 'send').filter(({ message }) => message.type === 'open');
+        sends.push(...sent);
+        for (const { to } of sent) {
+          agent.step({ type: 'sync-message', from: to, message: { type: 'close', reason: 'same' } });
+        }
+      }
 
       assert.isAtLeast(sends.length, 6);
       assert.isAtMost(sends.length, 20);

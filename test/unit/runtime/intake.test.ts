@@ -5,7 +5,7 @@ import { recordRef } from '../../../src/core/sync/tree.ts';
 import { SignedRecordCodec } from '../../../src/identity/record-codec.ts';
 import { Intake, type IntakeSettings } from '../../../src/runtime/intake.ts';
 import type { UnverifiedRecord, Verdict } from '../../../src/runtime/ports.ts';
-import { keyNumber, Speaker, testCluster, time } from '../../record-builder.ts';
+import { keyNumber, Speaker, subjectHashOf, testCluster, time } from '../../record-builder.ts';
 import { ProtocolBench } from '../core/protocol-bench.ts';
 import { FakeClock } from './fake-ports.ts';
 
@@ -17,6 +17,16 @@ class CountingCodec extends SignedRecordCodec {
     return super.verify(record);
   }
 }
+
+/** Of a table that is not ours. */
+const opening = {
+  type: 'open',
+  since: 4_000_000,
+  root: 'ab'.repeat(16),
+  entries: 3,
+  tops: [],
+  hints: Array<string>(16).fill(''),
+} as const;
 
 class Bench {
   readonly core = new ProtocolBench();
@@ -52,10 +62,11 @@ class Bench {
     return this.intake.gossip(this.peer.peer, this.codec.encodeGossip([], pairs));
   }
 
-  /** The peer offers these, so that this agent asks for them. */
+  /** The peer lists these, so that this agent asks for them. */
   list(records: readonly VerifiedRecord[]): void {
-    this.frame({ type: 'open', since: 0, root: 'ab'.repeat(16), entries: 1, tops: [], hints: [] });
-    this.frame({ type: 'offer', refs: records.map(({ digest }) => recordRef('', digest)) });
+    const refs = records.map(({ subject, digest }) => recordRef(subjectHashOf(subject).slice(0, 3), digest));
+    this.frame(opening);
+    this.frame({ type: 'offer', refs });
   }
 
   frame(message: Parameters<SignedRecordCodec['encodeFrame']>[0]): void {
@@ -369,13 +380,13 @@ describe('runtime/intake, sync', () => {
   it('feeds other sync messages at once', () => {
     const bench = new Bench();
 
-    bench.frame({ type: 'want', refs: [recordRef('', 'ab'.repeat(16))] });
+    bench.frame(opening);
 
     assert.deepEqual(bench.fed, [
       {
         type: 'sync-message',
         from: bench.peer.peer,
-        message: { type: 'want', refs: [recordRef('', 'ab'.repeat(16))] },
+        message: opening,
       },
     ]);
   });

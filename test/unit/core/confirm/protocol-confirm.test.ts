@@ -98,7 +98,7 @@ describe('core/protocol: confirmations', () => {
     const effects = bench.step({
       type: 'sync-message',
       from: bench.peer.peer,
-      message: { type: 'open', ...root, tops: [], hints: [] },
+      message: { type: 'open', ...root, tops: [], hints: Array<string>(16).fill('') },
     });
 
     assert.lengthOf(replies(effects), 1);

@@ -9,9 +9,9 @@ import type { LivenessState } from '../../../../src/core/view.ts';
 import {
   agentEntry,
   at,
-  contentsOf,
   departure,
   entryAt,
+  heldIn,
   nodeFields,
   record,
   seen,
@@ -243,7 +243,7 @@ describe('core/hosting', () => {
   it.each(refusals)('refuses $title: $code', ({ options, prepare, id, node, action, code, text }) => {
     const bench = new Bench(options);
     prepare?.(bench);
-    const before = [contentsOf(bench.table.ledger), bench.hosting.hostedCount];
+    const before = [heldIn(bench.table.ledger), bench.hosting.hostedCount];
 
     const effects = bench.register(id ?? 'svc', node, 0, action);
 
@@ -252,7 +252,7 @@ describe('core/hosting', () => {
     assert.equal(!reply.ok && reply.code, code);
     if (text !== undefined) assert.equal(!reply.ok && reply.details.text, text);
     assert.lengthOf(effects, 1);
-    assert.deepEqual([contentsOf(bench.table.ledger), bench.hosting.hostedCount], before);
+    assert.deepEqual([heldIn(bench.table.ledger), bench.hosting.hostedCount], before);
   });
 
   it('names the known time to who is late', () => {

@@ -1,7 +1,7 @@
 import { assert, describe, it } from 'vitest';
 import { Ledger } from '../../../../src/core/record/ledger.ts';
 import type { VerifiedRecord } from '../../../../src/core/record/record.ts';
-import { contentsOf, departure, entryAt, record, seen, time } from '../../../record-builder.ts';
+import { departure, entryAt, heldIn, record, seen, time } from '../../../record-builder.ts';
 
 function ledgerWith(...records: readonly VerifiedRecord[]): Ledger {
   const ledger = new Ledger();
@@ -30,7 +30,7 @@ describe('core/record/ledger', () => {
     assert.equal(ledger.resolution('svc').winner, first);
     assert.equal(ledger.recordBy('a', 'svc'), first);
     assert.deepEqual([ledger.recordsCount, ledger.subjectsCount], [1, 1]);
-    assert.equal(contentsOf(ledger), first.digest);
+    assert.equal(heldIn(ledger), first.digest);
     assert.deepEqual(ledger.clock.get('a'), { epoch: 1, sequence: 1 });
   });
 
@@ -48,7 +48,7 @@ describe('core/record/ledger', () => {
 
     assert.equal(ledger.admit(newer).type, 'admitted');
     assert.deepEqual(ledger.recordsOf('svc'), [newer]);
-    assert.equal(contentsOf(ledger), newer.digest);
+    assert.equal(heldIn(ledger), newer.digest);
   });
 
   it('refuses what its author has overtaken', () => {
@@ -138,7 +138,7 @@ describe('core/record/ledger', () => {
         { author: 'b', epoch: 1, sequence: 4 },
       ]);
       assert.equal(ledger.recordsCount, 0);
-      assert.equal(contentsOf(ledger), '');
+      assert.equal(heldIn(ledger), '');
       for (const old of [entry, gone, record({ sequence: 6 })]) {
         assert.equal(ledger.admit(old).type, 'stale');
         assert.isFalse(ledger.wants(old));
@@ -237,7 +237,7 @@ describe('core/record/ledger', () => {
       assert.deepEqual(authorsOf(ledger), ['b']);
       assert.equal(ledger.recordsCount, 1);
       assert.equal(ledger.conflictsCount, 0);
-      assert.equal(contentsOf(ledger), ledger.recordBy('b', 'svc')?.digest);
+      assert.equal(heldIn(ledger), ledger.recordBy('b', 'svc')?.digest);
       assert.equal(ledger.admit(record({ sequence: 99 })).type, 'quarantined');
       assert.isFalse(ledger.wants(record({ sequence: 99 })));
       assert.isTrue(ledger.isQuarantined('a'));
@@ -263,13 +263,13 @@ describe('core/record/ledger', () => {
 
     it('evict the ninth itself when it is the least', () => {
       const ledger = ledgerWith(...hosts);
-      const before = contentsOf(ledger);
+      const before = heldIn(ledger);
 
       const early = record({ author: 'z', time: time(-1) });
       const admission = ledger.admit(early);
 
       assert.deepEqual(admission.type === 'admitted' && admission.evicted, [early]);
-      assert.equal(contentsOf(ledger), before);
+      assert.equal(heldIn(ledger), before);
     });
 
     it('let the ninth host in a row take over what eight before it had', () => {

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { assert, describe, it } from 'vitest';
 import { compareDots, type VerifiedRecord } from '../../../../src/core/record/record.ts';
 import { Table } from '../../../../src/core/record/table.ts';
-import { at, contentsOf } from '../../../record-builder.ts';
+import { at, heldIn } from '../../../record-builder.ts';
 import { honestHistory, hostileHistory, latestOfEach, type Shape } from './histories.ts';
 import { naiveResolution } from './naive-resolution.ts';
 
@@ -35,7 +35,7 @@ function exchangeUntilQuiet(tables: readonly Table[]): void {
       for (const record of table.parking.records()) take(table, record, monoMs);
     }
     const state = tables
-      .map(({ ledger, parking }) => `${contentsOf(ledger)} ${ledger.proofs.size} ${parking.count}`)
+      .map(({ ledger, parking }) => `${heldIn(ledger)} ${ledger.proofs.size} ${parking.count}`)
       .join();
     if (state === before && tables.every(({ parking }) => parking.count === 0)) return;
     before = state;
@@ -67,7 +67,7 @@ describe('core/record/table', () => {
         exchangeUntilQuiet([b]);
         exchangeUntilQuiet([a, b]);
 
-        assert.equal(contentsOf(a.ledger), contentsOf(b.ledger));
+        assert.equal(heldIn(a.ledger), heldIn(b.ledger));
         assert.deepEqual(winners(a), winners(b));
         assert.equal(a.parking.count + b.parking.count, 0);
       }),
@@ -85,7 +85,7 @@ describe('core/record/table', () => {
         exchangeUntilQuiet([a]);
         exchangeUntilQuiet([b]);
 
-        assert.equal(contentsOf(a.ledger), contentsOf(b.ledger));
+        assert.equal(heldIn(a.ledger), heldIn(b.ledger));
         assert.deepEqual(winners(a), winners(b));
       }),
       { numRuns: 500 },
@@ -123,7 +123,7 @@ describe('core/record/table', () => {
         exchangeUntilQuiet([a, b]);
 
         assert.isAtMost(a.ledger.recordsOf('svc').length, 8);
-        assert.equal(contentsOf(a.ledger), contentsOf(b.ledger));
+        assert.equal(heldIn(a.ledger), heldIn(b.ledger));
       }),
       { numRuns: 500 },
     );
@@ -183,7 +183,7 @@ describe('core/record/table', () => {
         for (const proof of table.ledger.proofs.values()) restored.quarantine(proof);
         restored.restore([...table.ledger.records()].reverse());
 
-        assert.equal(contentsOf(restored.ledger), contentsOf(table.ledger));
+        assert.equal(heldIn(restored.ledger), heldIn(table.ledger));
         assert.deepEqual(winners(restored), winners(table));
       }),
       { numRuns: 300 },
