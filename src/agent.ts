@@ -6,6 +6,8 @@
 import { hostname, networkInterfaces } from 'node:os';
 import { HttpPeerClient } from './bridge/http-peers.ts';
 import type { Settings } from './config/settings.ts';
+import { httpScheme } from './core/bridge/delivery.ts';
+import { defaultOutboxSettings } from './core/outbox/settings.ts';
 import { Protocol, type ProtocolSettings } from './core/protocol.ts';
 import { capabilitiesOf, type NodeFields } from './core/record/node.ts';
 import type { AgentContact, PeerId } from './core/record/record.ts';
@@ -22,6 +24,7 @@ import { Deliverers } from './runtime/deliverers.ts';
 import { Doctor } from './runtime/doctor.ts';
 import { Driver } from './runtime/driver.ts';
 import { RecentEvents } from './runtime/event-log.ts';
+import { HttpDeliverer } from './runtime/http-deliverer.ts';
 import { LocalAgent } from './runtime/local-agent.ts';
 import { LoopDelay } from './runtime/loop-delay.ts';
 import { linkOf } from './runtime/outbox-link.ts';
@@ -149,10 +152,11 @@ async function assemble(
   const probes = new ProbeSocket({ metrics: netMetrics });
   const checker = healthChecker(settings, metrics);
   stops.push(() => checker.stop());
-  const deliverers = new Deliverers({ clock: systemClock });
-  stops.push(() => deliverers.stop());
   const httpPeers = httpPeerClient(settings, metrics);
   stops.push(() => httpPeers.stop());
+  const deliverers = new Deliverers({ clock: systemClock });
+  stops.push(() => deliverers.stop());
+  deliverers.add(httpScheme, new HttpDeliverer({ peers: httpPeers }));
   registerBridgeMetrics(metrics, () => protocol.bridge.counts);
   const driver = new Driver(
     { cluster, seeds: settings.net.seeds, intake: intakeSettings(settings) },
@@ -366,6 +370,7 @@ function protocolSettings(settings: Settings): Partial<ProtocolSettings> {
       entriesMaxCount: store.outboxMaxCount,
       bytesMax: store.outboxMaxBytes,
       ageMaxMs: store.outboxMaxAgeMs,
+      answerTimeoutMs: Math.max(defaultOutboxSettings.answerTimeoutMs, bridge.httpPeerTimeoutMs + 5_000),
     },
     bridge: {
       urls: bridge.registerWith,

@@ -244,11 +244,18 @@ export class Protocol {
         this.bridge.follow(record, now);
       },
     });
+    this.outbox = new Outbox(this.#settings.outbox, {
+      random: components.random,
+      linkOf: components.linkOf,
+      storeProblem: () => this.#storeProblem,
+    });
     this.bridge = new Bridge(
       { selfId: options.id, settings: this.#settings.bridge },
       {
         author: this.author,
         table: this.table,
+        outbox: this.outbox,
+        digestOf: text => hash([text]),
         random: components.random,
         livenessOf,
         say: (record, now) => this.hosting.say(record, now, []),
@@ -264,11 +271,6 @@ export class Protocol {
       random: components.random,
       say: (record, now) => this.hosting.say(record, now, []),
       renew: (id, now) => this.hosting.renew(id, now),
-    });
-    this.outbox = new Outbox(this.#settings.outbox, {
-      random: components.random,
-      linkOf: components.linkOf,
-      storeProblem: () => this.#storeProblem,
     });
     this.peering = new Peering(this.#settings.peering, {
       self,
@@ -410,7 +412,7 @@ export class Protocol {
         return (
           this.#unlessClosed(input.ticket) ?? [
             ...this.#registerAndConfirm(input, now),
-            ...this.bridge.tellChanges(),
+            ...this.bridge.tellChanges(now),
           ]
         );
       case 'deregister':

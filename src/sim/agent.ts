@@ -13,13 +13,14 @@ import { SignedRecordCodec } from '../identity/record-codec.ts';
 import { treeHash } from '../identity/tree-hash.ts';
 import { Driver, type Observer } from '../runtime/driver.ts';
 import { RecentEvents } from '../runtime/event-log.ts';
+import { HttpDeliverer } from '../runtime/http-deliverer.ts';
 import { linkOf } from '../runtime/outbox-link.ts';
 import type { NetworkHandlers, Verdict } from '../runtime/ports.ts';
 import { seededRandom } from '../runtime/seeded-random.ts';
 import type { Clinic } from './clinic.ts';
 import { SimDisk } from './disk.ts';
 import { addressOf, type SimNetworkHub } from './network.ts';
-import { PostOffice } from './post.ts';
+import type { PostOffice } from './post.ts';
 import type { Predecessors } from './predecessors.ts';
 import { VirtualClock } from './scheduler.ts';
 
@@ -47,7 +48,7 @@ export interface SimAgentComponents {
   readonly clinic: Clinic;
   readonly predecessors: Predecessors;
   readonly trace: Trace;
-  /** Whoever confirms deliveries; nobody when it is not given. */
+  /** Whoever confirms deliveries; the predecessor's nodes when it is not given. */
   readonly post?: PostOffice;
 }
 
@@ -65,7 +66,7 @@ export class SimAgent {
   readonly #clinic: Clinic;
   readonly #predecessors: Predecessors;
   readonly #trace: Trace;
-  readonly #post: PostOffice;
+  readonly #post: PostOffice | undefined;
   readonly #key: AgentKey;
   readonly #codec: SignedRecordCodec;
   readonly #probeCodec: SignedProbeCodec;
@@ -80,8 +81,7 @@ export class SimAgent {
     this.#clinic = components.clinic;
     this.#predecessors = components.predecessors;
     this.#trace = components.trace;
-    this.#post =
-      components.post ?? new PostOffice({ receivers: [] }, { random: seededRandom(options.seed, 'post') });
+    this.#post = components.post;
     this.#key = simulatedKey(options.seed, options.index);
     this.peer = this.#key.peerId;
     this.#codec = new SignedRecordCodec({ cluster }, { key: this.#key });
@@ -134,6 +134,7 @@ export class SimAgent {
     network.onArrival = callback => clock.arrive(callback);
     const probe = `10.0.0.${this.#options.index}:7946`;
     const probes = this.#hub.probes(this.peer, probe);
+    const httpPeers = this.#predecessors.httpPeers(clock);
     const driver = new Driver(
       { cluster, seeds: this.#options.seeds.map(addressOf), intake: {} },
       {
@@ -144,8 +145,8 @@ export class SimAgent {
         probes,
         store,
         checker: this.#clinic.checker(clock),
-        deliverer: this.#post.deliverer(clock),
-        httpPeers: this.#predecessors.httpPeers(clock),
+        deliverer: this.#post?.deliverer(clock) ?? new HttpDeliverer({ peers: httpPeers }),
+        httpPeers,
         clock,
         events,
         observer: this.#observer(),

@@ -66,7 +66,7 @@ class OutboxSimulation {
     this.#options = options;
     const { seed, agentsCount } = options;
     this.#chaos = seededRandom(seed, 'outbox chaos');
-    const receivers = ['http:http://10.9.0.1:80', 'http:http://10.9.0.2:80', 'peer:twelve'];
+    const receivers = ['peer:ten', 'peer:eleven', 'peer:twelve'];
     this.#post = new PostOffice({ receivers }, { random: seededRandom(seed, 'post') });
     const hub = new SimNetworkHub(
       { loss: 0, delayMinMs: 0.5, delayMaxMs: 3 },

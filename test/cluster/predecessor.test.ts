@@ -99,7 +99,7 @@ describe('nodes of the predecessor', { timeout: 120_000 }, () => {
     for (const line of [
       'firsthand_hints 2',
       'firsthand_http_peers{state="answering"} 2',
-      'firsthand_http_peer_deliveries_dropped_total 0',
+      'firsthand_outbox_deliveries 0',
     ]) {
       assert.include(telemetry, line);
     }

@@ -5,11 +5,13 @@
  * The agent does what such a node does when it joins: it registers with every peer that was configured,
  * collects their lists, takes consensus, registers with the nodes it has so learnt of, and registers again
  * every refresh interval, which is also how it hears of changes. What the peers list becomes hints (`hints.ts`);
- * what this agent says of itself and of its services becomes updates that are delivered to all of them
+ * what this agent says of itself and of its services becomes updates that the outbox delivers to all of them
  * (`delivery.ts`). An answer that does not list a service of ours as it is sends it once more, so a peer that
  * was restarted knows everything again after one interval.
  */
 import type { CoreLogEvent, Effect, Input } from '../effects.ts';
+import type { Priority } from '../outbox/delivery.ts';
+import type { Outbox } from '../outbox/outbox.ts';
 import type { Random } from '../random.ts';
 import type { Author } from '../record/author.ts';
 import { isSameContent, type NodeFields, type NodeId } from '../record/node.ts';
@@ -18,7 +20,7 @@ import type { Table } from '../record/table.ts';
 import type { Now } from '../time.ts';
 import type { HttpPeerView, LivenessState } from '../view.ts';
 import { agree } from './consensus.ts';
-import { type Delivery, deliveryKeyPrefix, httpReceiverPrefix, MemoryDeliveries } from './delivery.ts';
+import { httpScheme, receiverOf, updateFor, urlOf } from './delivery.ts';
 import { Hints } from './hints.ts';
 import type { PeerOutcome } from './outcome.ts';
 import { PeerBook } from './peer-book.ts';
@@ -33,11 +35,13 @@ const leaseRefreshes = 3;
 const looksPerRefresh = 4;
 /** The rest follows at the next tick, a second later. */
 const judgedAtOnceMaxCount = 250;
-const joinKeyPrefix = 'join:';
 
 export interface BridgeComponents {
   readonly author: Author;
   readonly table: Table;
+  readonly outbox: Outbox;
+  /** Names a text by what it says. */
+  readonly digestOf: (text: string) => string;
   readonly random: Random;
   readonly livenessOf: (author: PeerId) => LivenessState;
   readonly say: (record: VerifiedRecord, now: Now) => readonly Effect[];
@@ -57,7 +61,6 @@ export class Bridge {
   readonly #peers: PeerBook;
   readonly #testimonies: Testimonies;
   readonly #hints: Hints;
-  readonly #deliveries: MemoryDeliveries;
   /** Services of ours, and ourselves, that the peers have not been told of as they are. */
   readonly #untold = new Set<NodeId>();
   /** Nodes about which a list has changed, and now and then all, because of what else may have. */
@@ -89,7 +92,6 @@ export class Bridge {
       { selfId: this.#selfId, leaseMs, maxCount: hintsMaxCount },
       { ...components, isAnswering },
     );
-    this.#deliveries = new MemoryDeliveries(components);
   }
 
   views(monoMs: number): readonly HttpPeerView[] {
@@ -101,8 +103,6 @@ export class Bridge {
       hints: this.#hints.count,
       leftOut: this.#leftOutCount,
       refusedPeers: this.#peers.refusedCount,
-      waitingDeliveries: this.#deliveries.count,
-      droppedDeliveries: this.#deliveries.droppedCount,
     };
   }
 
@@ -120,15 +120,25 @@ export class Bridge {
     const own = this.#components.ownNode();
     if (own === undefined || (this.#peers.count === 0 && this.#hints.count === 0)) {
       this.#untold.clear();
-      return [];
+      return own === undefined ? [] : this.#forgetReceivers(now);
     }
-    const told = [...this.#register(own, now), ...this.#tellChanges(), ...this.#deliveries.due(now.monoMs)];
-    return [...onceDurable(told), ...this.#judge(now), ...this.#look(now)];
+    return [
+      ...onceDurable(this.#register(own, now)),
+      ...this.tellChanges(now),
+      ...this.#judge(now),
+      ...this.#look(now),
+    ];
   }
 
   /** What has changed of our own, without waiting for the next tick. */
-  tellChanges(): readonly Effect[] {
-    return onceDurable(this.#tellChanges());
+  tellChanges(now: Now): readonly Effect[] {
+    const ids = [...this.#untold].sort(compareText);
+    this.#untold.clear();
+    const urls = [...this.#peers.answering()].map(({ url }) => url);
+    return ids.flatMap(id => {
+      const node = this.#ownWord(id);
+      return node === undefined ? [] : urls.flatMap(url => this.#tell(url, id, node, 'normal', now));
+    });
   }
 
   /** An answer to a request of ours. */
@@ -136,7 +146,6 @@ export class Bridge {
     { key, outcome }: Extract<Input, { readonly type: 'http-peer-answered' }>,
     now: Now,
   ): readonly Effect[] {
-    if (key.startsWith(deliveryKeyPrefix)) return this.#deliveries.answered(key, outcome, now.monoMs);
     const url = key.slice(key.indexOf(' ') + 1);
     const answered = this.#peers.answered(url, outcome, now.monoMs);
     if (answered === undefined) return [];
@@ -146,7 +155,12 @@ export class Bridge {
     const { changed, leftOutCount } = this.#testimonies.hear(url, outcome.peers, now.monoMs);
     this.#leftOutCount += outcome.leftOutCount + leftOutCount;
     for (const id of changed) this.#unjudged.add(id);
-    return [...effects, ...onceDurable(this.#tellMissing(url, outcome, now)), ...this.#judge(now)];
+    return [
+      ...effects,
+      ...this.#components.outbox.seen(receiverOf(url), now),
+      ...this.#tellMissing(url, outcome, now),
+      ...this.#judge(now),
+    ];
   }
 
   /** The agent leaves for good, and with it its word for others. */
@@ -164,18 +178,8 @@ export class Bridge {
   #register(own: NodeFields, { monoMs }: Now): readonly Effect[] {
     return this.#peers.takeDue(monoMs).map(({ url }) => {
       this.#lastKey += 1;
-      const key = `${joinKeyPrefix}${this.#lastKey} ${url}`;
+      const key = `${this.#lastKey} ${url}`;
       return { type: 'register-with', key, url, body: registrationBody('register', this.#selfId, own) };
-    });
-  }
-
-  #tellChanges(): readonly Effect[] {
-    const ids = [...this.#untold].sort(compareText);
-    this.#untold.clear();
-    const urls = [...this.#peers.answering()].map(({ url }) => url);
-    return ids.flatMap(id => {
-      const node = this.#ownWord(id);
-      return node === undefined ? [] : urls.flatMap(url => this.#tell(url, id, node, 'normal'));
     });
   }
 
@@ -194,16 +198,17 @@ export class Bridge {
       if (node === undefined) return [];
       if (isUrlOfAddress(url, node.address)) this.#components.renew(id, now);
       const there = known.get(id);
-      return there !== undefined && isSameContent(there, node) ? [] : this.#tell(url, id, node, 'bulk');
+      return there !== undefined && isSameContent(there, node) ? [] : this.#tell(url, id, node, 'bulk', now);
     });
   }
 
-  #tell(url: string, id: NodeId, node: NodeFields, priority: Delivery['priority']): readonly Effect[] {
+  /** What the outbox has no room for is found missing in the next answer of the peer. */
+  #tell(url: string, id: NodeId, node: NodeFields, priority: Priority, now: Now): readonly Effect[] {
     // It knows best itself.
     if (isUrlOfAddress(url, node.address)) return [];
-    const payload = registrationBody('update', id, node);
-    const receiver = httpReceiverPrefix + url;
-    return this.#deliveries.enqueue({ receiver, subject: id, priority, kind: 'registration', payload });
+    const { outbox, digestOf } = this.#components;
+    const enqueued = outbox.enqueue(updateFor(url, id, node, { priority, digestOf }), now);
+    return enqueued.ok ? enqueued.effects : [];
   }
 
   /** What we say of ourselves or of a service that we host, when it is what the cluster sees. */
@@ -258,12 +263,22 @@ export class Bridge {
     for (const id of this.#testimonies.ids()) this.#unjudged.add(id);
     for (const url of this.#peers.forgetUnlisted(new Set(this.#urls.values()))) {
       this.#testimonies.forget(url);
-      this.#deliveries.forget(httpReceiverPrefix + url);
     }
     return [
+      ...this.#forgetReceivers(now),
       ...[...expired].sort(compareText).flatMap(id => this.#hints.withdraw(id, now)),
       ...this.#hints.yieldSpokenFor(now),
     ];
+  }
+
+  /** What waits for those who are peers no more, also since a restart with other settings. */
+  #forgetReceivers(now: Now): readonly Effect[] {
+    if (!this.#peers.isJoined || this.#unjudged.size > 0) return [];
+    const { outbox } = this.#components;
+    return outbox
+      .receivers()
+      .filter(receiver => receiver.startsWith(httpScheme) && !this.#peers.has(urlOf(receiver)))
+      .flatMap(receiver => outbox.forget(receiver, now));
   }
 }
 

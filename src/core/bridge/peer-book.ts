@@ -70,6 +70,10 @@ export class PeerBook {
   }
 
   /** Its last registration was answered. */
+  has(url: string): boolean {
+    return this.#peers.has(url);
+  }
+
   isAnswering(url: string): boolean {
     const peer = this.#peers.get(url);
     return peer?.hasAnswered === true && peer.failuresInRow === 0;

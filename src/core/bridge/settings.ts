@@ -29,7 +29,4 @@ export interface BridgeCounts {
   readonly leftOut: number;
   /** How often a peer was learnt of and had no room. */
   readonly refusedPeers: number;
-  readonly waitingDeliveries: number;
-  /** That had no room, or that their receiver does not accept. */
-  readonly droppedDeliveries: number;
 }

@@ -195,6 +195,22 @@ export class Outbox {
     return this.#attempt(lane, now);
   }
 
+  receivers(): readonly Receiver[] {
+    return [...this.#lanes.keys()];
+  }
+
+  /** Nobody is to get anything there any more: what waits is dropped. */
+  forget(receiver: Receiver, now: Now): readonly Effect[] {
+    const lane = this.#lanes.get(receiver);
+    if (lane === undefined) return [];
+    const operations = [...lane.queue.all()].flatMap(({ delivery }) => [...this.#take(lane, delivery)]);
+    lane.nextExpiryMonoMs = lane.queue.firstExpiryMonoMs();
+    const effects =
+      operations.length === 0 ? [] : [this.#persist(lane, operations), ...this.#wellAgain(lane)];
+    this.#closeIfIdle(lane, now);
+    return effects;
+  }
+
   /** Gives up what took too long, and tries again what is due. */
   tick(now: Now): readonly Effect[] {
     const effects: Effect[] = [];

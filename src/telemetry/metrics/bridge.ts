@@ -67,15 +67,6 @@ export function registerBridgeMetrics(registry: MetricRegistry, read: () => Brid
   registry.gauge('firsthand_hints', 'Nodes that this agent lists because HTTP peers do', [], gauge =>
     gauge.set(read().hints),
   );
-  registry.gauge('firsthand_http_peer_deliveries', 'Updates that wait for HTTP peers', [], gauge =>
-    gauge.set(read().waitingDeliveries),
-  );
-  registry.totals(
-    'firsthand_http_peer_deliveries_dropped_total',
-    'Updates for HTTP peers that had no room, or that their receiver does not accept',
-    [],
-    report => report(read().droppedDeliveries),
-  );
   registry.totals(
     'firsthand_http_peers_refused_total',
     'Times that an HTTP peer was learnt of and there were as many as may be',

@@ -1,14 +1,17 @@
 /** A bridge on a table: what it asks its peers is kept, and answered by hand. */
 import { Bridge } from '../../../../src/core/bridge/bridge.ts';
+import { deliveryOutcome, urlOf } from '../../../../src/core/bridge/delivery.ts';
 import type { ListedNode, PeerOutcome } from '../../../../src/core/bridge/outcome.ts';
 import type { BridgeSettings } from '../../../../src/core/bridge/settings.ts';
 import type { Effect } from '../../../../src/core/effects.ts';
 import { Hosting } from '../../../../src/core/hosting/hosting.ts';
+import { Outbox } from '../../../../src/core/outbox/outbox.ts';
 import { Author } from '../../../../src/core/record/author.ts';
 import type { NodeFields, NodeId } from '../../../../src/core/record/node.ts';
 import type { VerifiedRecord } from '../../../../src/core/record/record.ts';
 import { Table } from '../../../../src/core/record/table.ts';
 import type { LivenessState } from '../../../../src/core/view.ts';
+import { linkOf } from '../../../../src/runtime/outbox-link.ts';
 import { at, nodeFields, record } from '../../../record-builder.ts';
 
 export const refreshMs = 60_000;
@@ -19,7 +22,12 @@ export const refused: PeerOutcome = {
   latencyMs: 1,
 };
 
-export type Asked = Extract<Effect, { readonly type: 'register-with' }>;
+/** A request to a peer: a delivery of the outbox has a number, what joins has a key. */
+export interface Asked {
+  readonly key: string | number;
+  readonly url: string;
+  readonly body: string;
+}
 
 export function listed(id: NodeId, fields: Partial<NodeFields> = {}): ListedNode {
   return { id, node: nodeFields(fields) };
@@ -33,6 +41,7 @@ export class BridgeBench {
   readonly table: Table;
   readonly hosting: Hosting;
   readonly bridge: Bridge;
+  readonly outbox: Outbox;
   readonly liveness: Record<string, LivenessState> = {};
   isReady = true;
   monoMs = 0;
@@ -57,13 +66,17 @@ export class BridgeBench {
         onOwn: (own, _origin, now) => this.bridge.follow(own, now),
       },
     );
+    // The whole pause.
+    const random = { next: () => 1 };
+    this.outbox = new Outbox({}, { random, linkOf, storeProblem: () => undefined });
     this.bridge = new Bridge(
       { selfId: 'my-id', settings: { urls: ['http://p'], refreshMs, ...settings } },
       {
         author,
         table: this.table,
-        // The whole pause.
-        random: { next: () => 1 },
+        outbox: this.outbox,
+        digestOf: text => text.slice(-100),
+        random,
         livenessOf,
         say: (own, now) => this.hosting.say(own, now, []),
         ownNode: () => nodeFields({ address: 'me:7980' }),
@@ -93,6 +106,7 @@ export class BridgeBench {
 
   tick(ms = 0): void {
     this.monoMs += ms;
+    this.#carryOut(this.outbox.tick(at(this.monoMs)));
     this.#carryOut(this.bridge.tick(at(this.monoMs)));
   }
 
@@ -109,8 +123,13 @@ export class BridgeBench {
     const asked = this.asked.find(each => each.url === url);
     if (asked === undefined) throw new TypeError(`nobody asked ${url}`);
     this.asked = this.asked.filter(each => each !== asked);
-    const input = { type: 'http-peer-answered', key: asked.key, outcome } as const;
-    this.#carryOut(this.bridge.answered(input, at(this.monoMs)));
+    const { key } = asked;
+    const now = at(this.monoMs);
+    this.#carryOut(
+      typeof key === 'number'
+        ? this.outbox.settled(key, deliveryOutcome(outcome), outcome.latencyMs, now)
+        : this.bridge.answered({ type: 'http-peer-answered', key, outcome }, now),
+    );
   }
 
   answerNext(answers: Readonly<Record<string, PeerOutcome>>): void {
@@ -138,6 +157,13 @@ export class BridgeBench {
   #carryOut(effects: readonly Effect[]): void {
     for (const effect of everythingIn(effects)) {
       if (effect.type === 'register-with') this.asked.push(effect);
+      if (effect.type === 'deliver') {
+        const body = Buffer.from(effect.payload).toString();
+        this.asked.push({ key: effect.id, url: urlOf(effect.receiver), body });
+      }
+      if (effect.type === 'written') {
+        this.#carryOut(this.outbox.written(effect.receiver, effect.sequence, at(this.monoMs)));
+      }
       if (effect.type === 'log') this.logged.push(`${effect.event} ${effect.fields.id ?? effect.fields.url}`);
       if (effect.type === 'publish') this.said.push(...effect.records);
     }

@@ -2,6 +2,7 @@
 
 import { assert, describe, it } from 'vitest';
 import type { CheckOutcome } from '../../../../src/core/backends/outcome.ts';
+import { deliveryOutcome, urlOf } from '../../../../src/core/bridge/delivery.ts';
 import type { PeerOutcome } from '../../../../src/core/bridge/outcome.ts';
 import type { Effect, Input } from '../../../../src/core/effects.ts';
 import { Protocol } from '../../../../src/core/protocol.ts';
@@ -64,14 +65,22 @@ class Bench {
         this.checked.add(effect.host);
         this.#step({ type: 'checked', key: effect.key, outcome: this.health });
       } else if (effect.type === 'register-with') {
-        const { action, node } = JSON.parse(effect.body) as {
-          action: string;
-          node: { id: string; address: string };
-        };
-        if (effect.url === 'http://p') this.registered.push(`${action} ${node.id} ${node.address}`);
+        this.#note(effect.url, effect.body);
         this.#step({ type: 'http-peer-answered', key: effect.key, outcome: this.#answerOf(effect.url) });
+      } else if (effect.type === 'written') {
+        this.#step({ type: 'outbox-written', receiver: effect.receiver, sequence: effect.sequence });
+      } else if (effect.type === 'deliver') {
+        const url = urlOf(effect.receiver);
+        this.#note(url, Buffer.from(effect.payload).toString());
+        const outcome = deliveryOutcome(this.#answerOf(url));
+        this.#step({ type: 'delivered', id: effect.id, outcome, latencyMs: 1 });
       }
     }
+  }
+
+  #note(url: string, body: string): void {
+    const { action, node } = JSON.parse(body) as { action: string; node: { id: string; address: string } };
+    if (url === 'http://p') this.registered.push(`${action} ${node.id} ${node.address}`);
   }
 
   #answerOf(url: string): PeerOutcome {
