@@ -132,6 +132,34 @@ describe('nodes of the predecessor', { timeout: 120_000 }, () => {
     assert.match(bridge.log, /http_peer_answers/);
   });
 
+  it('get what waited for them while the agent was killed', async () => {
+    const waiting = async (agent: AgentProcess) =>
+      (await agent.get<{ receivers: { receiver: string; depth: number }[] }>('/outbox')).receivers
+        .filter(({ depth }) => depth > 0)
+        .map(({ receiver }) => receiver);
+    const bridge = await playground.start('bridge', ['--register-with', first.url], { env });
+    await lists(bridge, 'old-1', 'old-2');
+    await first.stop();
+    await bridge.register('service', '127.0.0.1:8000');
+    await eventually(
+      'it waits',
+      () => waiting(bridge),
+      urls => urls.includes(`http:${first.url}`),
+    );
+
+    await bridge.kill();
+    const again = await playground.start('bridge', ['--register-with', first.url], { env });
+
+    assert.include(await waiting(again), `http:${first.url}`);
+    await first.start();
+    await knows(first, 'service', '127.0.0.1:8000');
+    await eventually(
+      'nothing waits',
+      () => waiting(again),
+      urls => !urls.includes(`http:${first.url}`),
+    );
+  });
+
   it('leave the table when they are gone for good', async () => {
     const bridge = await playground.start('bridge', ['--register-with', first.url], { env });
     const other = await playground.start('other', ['--seed', bridge.seed], { env });

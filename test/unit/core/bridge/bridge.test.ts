@@ -136,6 +136,19 @@ describe('core/bridge/bridge', () => {
       assert.equal(bench.outbox.count, 1, 'what it said of svc-2 in the first answer is delivered');
     });
 
+    it('drops what waits for a peer that nobody lists any more', () => {
+      const bench = new BridgeBench();
+      bench.pass(3_000, { 'http://p': answer(old), [url]: answer() });
+      bench.register('svc', { address: 'svc:1' });
+      bench.tick();
+      bench.answer(url, refused);
+      assert.isTrue(bench.outbox.receivers().includes(`http:${url}`));
+
+      bench.pass(5 * refreshMs, { 'http://p': answer(listed('svc', { address: 'svc:1' })) });
+
+      assert.equal(bench.outbox.count, 0);
+    });
+
     it('logs when a configured peer turns, and not each time it fails', () => {
       const bench = new BridgeBench();
 

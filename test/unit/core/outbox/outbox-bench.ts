@@ -82,6 +82,10 @@ export class OutboxBench {
     return taken;
   }
 
+  forget(receiver: string): void {
+    this.run(this.outbox.forget(receiver, at(this.monoMs)));
+  }
+
   advance(ms: number): void {
     this.monoMs += ms;
     this.run(this.outbox.tick(at(this.monoMs)));

@@ -268,6 +268,21 @@ describe('core/outbox', () => {
     }
   });
 
+  it('drops what waits for a receiver that is to get nothing any more, for good', async () => {
+    const bench = new OutboxBench();
+    bench.enqueue({ subject: 'a', digest: 'a' });
+    bench.enqueue({ subject: 'b', digest: 'b' });
+    bench.enqueue({ subject: 'c', digest: 'c', receiver: 'peer:other' });
+
+    bench.forget(receiver);
+
+    assert.equal(bench.outbox.count, 1);
+    bench.settle(failure);
+    await bench.restart();
+    assert.deepEqual(bench.drain(), ['c']);
+    assert.deepEqual([...bench.outbox.damagedReceivers], []);
+  });
+
   it('warns once of a receiver that takes nothing, and says when it does again', () => {
     const bench = new OutboxBench({ stuckAfterMs: 10_000 });
     bench.enqueue();
