@@ -9,6 +9,7 @@ import { AgentKey } from '../../src/identity/agent-key.ts';
 import { SignedRecordCodec } from '../../src/identity/record-codec.ts';
 import { type AgentOptions, createAgent, type RunningAgent } from '../../src/index.ts';
 import { type Figure, median, percentile } from './figures.ts';
+import type { BenchOptions } from './options.ts';
 
 function service(i: number): NodeFields {
   return {
@@ -171,17 +172,7 @@ export async function memory(): Promise<readonly Figure[]> {
       );
     }
     for (let i = 0; i < 500; i++) await register(i);
-    const measure = async () => {
-      // An answer makes the HTTP shim serialise what it keeps; then wait until buffers on their way are gone.
-      await (await fetch(`${agent.ready.http}/peers`)).text();
-      for (let last = Number.POSITIVE_INFINITY; ; ) {
-        await new Promise(resolve => setTimeout(resolve, 1_000));
-        collect();
-        const { heapUsed, external } = process.memoryUsage();
-        if (Math.abs(heapUsed + external - last) < 20_000) return heapUsed + external;
-        last = heapUsed + external;
-      }
-    };
+    const measure = () => settledBytes(agent, collect);
     const before = await measure();
     for (let i = 500; i < 500 + entriesCount; i += 100) {
       await Promise.all(Array.from({ length: 100 }, (_, j) => register(i + j)));
@@ -189,6 +180,58 @@ export async function memory(): Promise<readonly Figure[]> {
     const bytes = ((await measure()) - before) / entriesCount;
     return [{ name: 'memory per hosted entry', value: bytes / 1_024, unit: 'KiB', goal: { atMost: 1.5 } }];
   });
+}
+
+/** An answer makes the HTTP shim serialise what it keeps; then buffers on their way have to be gone. */
+async function settledBytes(agent: RunningAgent, collect: () => unknown): Promise<number> {
+  await (await fetch(`${agent.ready.http}/peers`)).text();
+  for (let last = Number.POSITIVE_INFINITY; ; ) {
+    await new Promise(resolve => setTimeout(resolve, 1_000));
+    collect();
+    const { heapUsed, external } = process.memoryUsage();
+    if (Math.abs(heapUsed + external - last) < 20_000) return heapUsed + external;
+    last = heapUsed + external;
+  }
+}
+
+/** Ten guests join and leave in turn, in this process, so that what either side keeps is seen. */
+export async function churn({ repetitions = 1_000 }: BenchOptions): Promise<readonly Figure[]> {
+  const collect = globalThis.gc;
+  if (collect === undefined) throw new Error('run with --expose-gc');
+  const directory = await mkdtemp(join(tmpdir(), 'firsthand-bench-'));
+  try {
+    return await withAgents(1, async ([host]) => {
+      if (host === undefined) return [];
+      const visit = async (cycle: number) => {
+        const id = `guest-${cycle % 10}`;
+        const guest = await createAgent({
+          id,
+          dataDir: join(directory, id),
+          listen: ['/ip4/127.0.0.1/tcp/0'],
+          http: '127.0.0.1:0',
+          mdns: false,
+          seeds: host.ready.multiaddrs.slice(0, 1),
+        });
+        await guest.stop();
+      };
+      const warmCount = Math.ceil(repetitions / 4);
+      for (let cycle = 0; cycle < warmCount; cycle++) await visit(cycle);
+      const before = await settledBytes(host, collect);
+      for (let cycle = warmCount; cycle < repetitions; cycle++) await visit(cycle);
+      const grown = ((await settledBytes(host, collect)) - before) / (repetitions - warmCount);
+      return [
+        { name: 'memory before', value: before / 1_048_576, unit: 'MiB' },
+        {
+          name: `growth a join and leave, of ${repetitions}`,
+          value: grown / 1_024,
+          unit: 'KiB',
+          goal: { atMost: 1 },
+        },
+      ];
+    });
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
 }
 
 export async function propagation(): Promise<readonly Figure[]> {

@@ -1,4 +1,6 @@
 /** The same agents, each on a host of its own, when the network between them is at fault. */
+
+import { eventually } from '../../test/cluster/agent-process.ts';
 import { available, type NamespaceNetwork } from '../../test/cluster/namespaces.ts';
 import { type Figure, never, spreadMs } from './figures.ts';
 import { agentsUsualCount, type Fleet, pairs, pause, progress, withHosts } from './fleet.ts';
@@ -56,6 +58,57 @@ export function partition({
     }
     return figures;
   });
+}
+
+/** Both halves go on writing while they are apart: how long until all hold the same? */
+export function reunion({
+  agents = 10,
+  seconds = 60,
+  repetitions = 3,
+}: BenchOptions): Promise<readonly Figure[]> {
+  return onHosts('reunion', agents, async (fleet, network) => {
+    const half = Math.ceil(agents / 2);
+    const timesMs: number[] = [];
+    let written = 0;
+    for (let round = 1; round <= repetitions; round++) {
+      await network.partition(network.hosts.slice(0, half), network.hosts.slice(half));
+      const endMs = performance.now() + seconds * 1_000;
+      for (let value = 0; performance.now() < endMs; value++) {
+        for (const [index, id] of fleet.ids.entries()) {
+          // Services of its own, and some that agents on both sides speak about.
+          const name = value % 5 === 0 ? `shared-${value % 25}` : `service-${index}-${value % 20}`;
+          const { status } = await fleet.agent(id).register(name, `10.9.${round}.${index}:${1_000 + value}`);
+          if (status === 200) written += 1;
+        }
+        await pause(200);
+      }
+      const before = new Set(await roots(fleet)).size;
+      await network.heal();
+      const healedMs = performance.now();
+      await eventually(
+        'one root everywhere',
+        () => roots(fleet),
+        all => new Set(all).size === 1,
+        60_000,
+      );
+      timesMs.push(performance.now() - healedMs);
+      progress(
+        `reunion ${round} of ${repetitions}: ${before} roots, one after ${timesMs.at(-1)?.toFixed(0)} ms`,
+      );
+      await fleet.untilAllAlive('after the partition healed');
+    }
+    return [
+      ...spreadMs(`partition of ${seconds} s with writes on both sides: one root after it healed`, timesMs, {
+        p50: 10_000,
+        p99: 10_000,
+      }),
+      { name: 'registrations taken while apart', value: written, unit: '' },
+    ];
+  });
+}
+
+function roots(fleet: Fleet): Promise<readonly string[]> {
+  return Promise.all(fleet.ids.map(async id => (await fleet.agent(id).get<{ root: string }>('/sync')).root));
 }
 
 /** @returns ms from when the last rule that drops packets is gone until all see all. */

@@ -4,7 +4,8 @@
  * 1 when a benchmark could not be carried through.
  *
  * Without a name: all but those of the failure detector, which wait for timeouts most of the time; `liveness`
- * is all of these (half an hour). `crash` (100 kills, some minutes) runs only by name. `--agents`, `--repetitions` and `--seconds` make them shorter or longer, for
+ * is all of these (half an hour). `crash` (100 kills) and `churn` (1,000 joins) take minutes and run only by
+ * name. `--agents`, `--repetitions` and `--seconds` make them shorter or longer, for
  * instance `npm run bench -- kill --agents 5 --repetitions 3`.
  */
 import { type Figure, printTable } from './figures.ts';
@@ -38,10 +39,12 @@ const livenessBenches: Readonly<Record<string, Bench>> = {
   liar: async options => (await import('./liveness-liar.ts')).liar(options),
   idle: async options => (await import('./idle.ts')).idle(options),
   partition: async options => (await import('./liveness-network.ts')).partition(options),
+  reunion: async options => (await import('./liveness-network.ts')).reunion(options),
 };
 
 /** Long, and asked for by name only. */
 const endurance: Readonly<Record<string, Bench>> = {
+  churn: async options => (await import('./in-process.ts')).churn(options),
   crash: async options => (await import('./crash.ts')).crash(options),
 };
 

@@ -255,6 +255,7 @@ export class Bridge {
   #look(now: Now): readonly Effect[] {
     if (now.monoMs < this.#nextLookMonoMs) return [];
     this.#nextLookMonoMs = now.monoMs + this.#settings.refreshMs / looksPerRefresh;
+    const isJudged = this.#unjudged.size === 0;
     const expired = this.#testimonies.takeExpired(now.monoMs);
     for (const id of expired) {
       this.#disputed.delete(id);
@@ -265,7 +266,8 @@ export class Bridge {
       this.#testimonies.forget(url);
     }
     return [
-      ...this.#forgetReceivers(now),
+      // Whoever is listed and not judged yet may still become a peer.
+      ...(isJudged ? this.#forgetReceivers(now) : []),
       ...[...expired].sort(compareText).flatMap(id => this.#hints.withdraw(id, now)),
       ...this.#hints.yieldSpokenFor(now),
     ];
@@ -273,7 +275,7 @@ export class Bridge {
 
   /** What waits for those who are peers no more, also since a restart with other settings. */
   #forgetReceivers(now: Now): readonly Effect[] {
-    if (!this.#peers.isJoined || this.#unjudged.size > 0) return [];
+    if (!this.#peers.isJoined) return [];
     const { outbox } = this.#components;
     return outbox
       .receivers()
