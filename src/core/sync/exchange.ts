@@ -95,6 +95,8 @@ export interface SyncStep {
 interface Session {
   /** Ours to walk; absent where the peer asks. */
   readonly walk: Walk | undefined;
+  /** Of our table when we opened it: who answers `same` has just that. */
+  openedRoot: TreeHash | undefined;
   /** What the peer has and we lack, not asked for yet. */
   wanted: RecordRef[];
   /** What each `want` under way asked for and has not brought yet; answers come in the same order. */
@@ -173,7 +175,9 @@ export class SyncExchange {
     const since = this.since(now);
     const session = this.#open(peer, new Walk({ since }, { tree: this.#tree, hash: this.#hash }), now);
     session.isAwaitingBranches = true;
-    return this.#sent(session, [openingOf(this.#tree, since)]);
+    const opening = openingOf(this.#tree, since);
+    session.openedRoot = opening.root;
+    return this.#sent(session, [opening]);
   }
 
   peerGone(peer: PeerId): void {
@@ -438,6 +442,7 @@ export class SyncExchange {
   #open(peer: PeerId, walk: Walk | undefined, { monoMs }: Now): Session {
     const session: Session = {
       walk,
+      openedRoot: undefined,
       wanted: [],
       asked: [],
       surplus: [],
@@ -459,7 +464,8 @@ export class SyncExchange {
 
   #end(peer: PeerId, session: Session, outcome: ExchangeEnd['outcome'], monoMs: number): ExchangeEnd {
     this.#sessions.delete(peer);
-    return endOf(session, outcome, session.walk?.peerRoot, monoMs);
+    const peerRoot = outcome === 'same' ? session.openedRoot : session.walk?.peerRoot;
+    return endOf(session, outcome, peerRoot, monoMs);
   }
 
   #sent(session: Session, send: readonly Outgoing[]): readonly Outgoing[] {
