@@ -1,7 +1,10 @@
 /** Looks a database over without changing it: sums, signatures, and what must hold between rows. */
+
+import { recover } from '../core/outbox/recovery.ts';
 import { Ledger } from '../core/record/ledger.ts';
 import { compareDots, siblingsMaxCount, type VerifiedRecord } from '../core/record/record.ts';
 import { Verifier } from '../identity/verifier.ts';
+import { linkOf } from '../runtime/outbox-link.ts';
 import type { StoredState } from '../runtime/ports.ts';
 import { readOffline } from '../store/offline.ts';
 import { clusterOf } from './archive.ts';
@@ -36,6 +39,7 @@ export async function checkStore(options: {
     ...proofProblems(state, verifier),
     ...removalProblems(state, verifier),
     ...ledgerProblems(records, state),
+    ...outboxProblems(state),
   );
   return { cluster, counts: countsOf(state), problems };
 }
@@ -86,6 +90,16 @@ function ledgerProblems(records: readonly VerifiedRecord[], state: StoredState):
   return problems;
 }
 
+/** Queues that lost rows are not delivered, so whoever starts an agent on them should know. */
+function outboxProblems({ outbox }: StoredState): readonly string[] {
+  const { damaged, isSealed } = recover(outbox, linkOf);
+  if (damaged.length === 0 && !isSealed) return ['the outbox has lost all of its queues'];
+  return damaged.map(
+    ({ receiver, deliveries, damage }) =>
+      `the queue for ${receiver}, ${deliveries.length} deliveries, is damaged: ${damage}`,
+  );
+}
+
 function nameOf({ subject, author, epoch, sequence }: VerifiedRecord): string {
   return `the record about ${subject} by ${author}, ${epoch}/${sequence},`;
 }
@@ -100,6 +114,8 @@ function countsOf(state: StoredState): Readonly<Record<string, number>> {
     reachability: state.reachability.size,
     removals: state.removals.length,
     confirmations: state.confirmations?.length ?? 0,
+    deliveries: state.outbox.deliveries.length,
+    dead_letters: state.outbox.deadLetters.length,
     numbers: Object.keys(state.meta).length,
   };
 }

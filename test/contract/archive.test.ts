@@ -9,12 +9,23 @@ import { exportStore, importStore } from '../../src/archive/archive.ts';
 import { checkStore } from '../../src/archive/check.ts';
 import { lineMaxBytes } from '../../src/archive/line.ts';
 import type { StoreOperation } from '../../src/core/effects.ts';
+import { Outbox } from '../../src/core/outbox/outbox.ts';
 import { FirsthandError } from '../../src/errors.ts';
 import { SignedProbeCodec } from '../../src/identity/probe-codec.ts';
+import { linkOf } from '../../src/runtime/outbox-link.ts';
 import type { StoredState } from '../../src/runtime/ports.ts';
+import { seededRandom } from '../../src/runtime/seeded-random.ts';
 import { LevelStore } from '../../src/store/level-store.ts';
 import { silentLog } from '../../src/telemetry/log.ts';
-import { departure, keyNumber, nodeFields, Speaker, startWallMs, testCluster } from '../record-builder.ts';
+import {
+  at,
+  departure,
+  keyNumber,
+  nodeFields,
+  Speaker,
+  startWallMs,
+  testCluster,
+} from '../record-builder.ts';
 
 const wallMs = startWallMs;
 let root: string;
@@ -335,6 +346,42 @@ describe('archive', { timeout: 60_000 }, () => {
       );
 
       assert.match((await check()).problems.join(), /stands under another key/);
+    });
+
+    it('names a queue of the outbox that has lost a delivery', async () => {
+      const outbox = new Outbox({}, { random: seededRandom(1), linkOf, storeProblem: () => undefined });
+      const receiver = 'http:http://10.0.0.7:8080';
+      for (const subject of ['a', 'b']) {
+        const payload = new Uint8Array(8);
+        const enqueued = outbox.enqueue(
+          {
+            receiver,
+            subject,
+            priority: 'normal',
+            kind: 'x',
+            payload,
+            expiresAfterMs: 60_000,
+            digest: subject,
+          },
+          at(0),
+        );
+        assert.isTrue(enqueued.ok);
+        if (!enqueued.ok) return;
+        const operations = enqueued.effects.flatMap(each => (each.type === 'persist' ? each.operations : []));
+        await withStore(directory, store => store.write(operations));
+      }
+      const well = await check();
+      await withStore(directory, store => store.write([{ type: 'delete-delivery', receiver, sequence: 1 }]));
+
+      const { problems } = await check();
+
+      assert.deepInclude(well, { problems: [] });
+      assert.equal(well.counts.deliveries, 2);
+      assert.lengthOf(problems, 1);
+      assert.match(
+        problems[0] ?? '',
+        /^the queue for http:http:\/\/10\.0\.0\.7:8080, 1 deliveries, is damaged/,
+      );
     });
 
     it('names what lies below a floor, and two records with one number', async () => {

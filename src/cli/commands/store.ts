@@ -28,7 +28,7 @@ export function define(command: Command, context: Context): void {
   withDirectory('check', 'sums, signatures, and what must hold between rows; changes nothing').action(
     (options: Options) => check(options, context),
   );
-  withDirectory('export', 'everything but the identity key, as JSON lines')
+  withDirectory('export', 'everything but the identity key and what waits in the outbox, as JSON lines')
     .option('--output <file>', 'a new file (default: standard output)')
     .action((options: Options) => exportLines(options, context));
   withDirectory('import', 'makes a new data directory out of an export, after checking all of it')
@@ -113,5 +113,7 @@ async function newFile(path: string) {
 
 function listed(counts: Readonly<Record<string, number>>): string {
   const parts = Object.entries(counts).filter(([, amount]) => amount > 0);
-  return parts.length === 0 ? 'nothing' : parts.map(([kind, amount]) => `${amount} ${kind}`).join(', ');
+  return parts.length === 0
+    ? 'nothing'
+    : parts.map(([kind, amount]) => count(amount, `${kind} row`)).join(', ');
 }
