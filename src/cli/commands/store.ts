@@ -69,7 +69,7 @@ async function exportLines(options: Options, context: Context): Promise<void> {
     const { cluster, counts, leftOut } = await exportStore(what, line => file?.write(line) ?? io.out(line));
     if (leftOut > 0) context.setExitCode(exitCodes.checksFailed);
     // Standard output may be the export itself.
-    io.err(`${directory}, cluster ${safe(cluster)}: exported ${listed(counts)}\n`);
+    io.err(`${directory}, cluster ${safe(cluster)}: exported ${rowsIn(counts)}\n`);
     if (leftOut > 0)
       io.err(`left out: ${count(leftOut, 'damaged row')}; 'firsthand store check' names them\n`);
   } finally {
@@ -84,7 +84,7 @@ async function importLines(file: string, options: Options, context: Context): Pr
   const { cluster } = options;
   const done = await importStore({ file: resolve(file), directory, cluster, wallMs: io.wallMs() });
   if (context.globals().json) await printJson(io, { directory, ...done });
-  else await io.out(`${directory}, cluster ${safe(done.cluster)}: imported ${listed(done.counts)}\n`);
+  else await io.out(`${directory}, cluster ${safe(done.cluster)}: imported ${rowsIn(done.counts)}\n`);
 }
 
 async function directoryOf({ dataDir, cluster }: Options, context: Context): Promise<string> {
@@ -113,7 +113,11 @@ async function newFile(path: string) {
 
 function listed(counts: Readonly<Record<string, number>>): string {
   const parts = Object.entries(counts).filter(([, amount]) => amount > 0);
-  return parts.length === 0
-    ? 'nothing'
-    : parts.map(([kind, amount]) => count(amount, `${kind} row`)).join(', ');
+  return parts.length === 0 ? 'nothing' : parts.map(([kind, amount]) => `${amount} ${kind}`).join(', ');
+}
+
+/** Kinds as they stand in the lines of an export. */
+function rowsIn(counts: Readonly<Record<string, number>>): string {
+  const parts = Object.entries(counts).map(([kind, amount]) => count(amount, `${kind} row`));
+  return parts.length === 0 ? 'nothing' : parts.join(', ');
 }
