@@ -11,6 +11,7 @@ import type { Agent } from 'undici';
 import type { PeerOutcome } from '../core/bridge/outcome.ts';
 import { asRegistration } from '../core/bridge/registration.ts';
 import { Answer, type Judged } from '../outbound/answer.ts';
+import { Connections } from '../outbound/connections.ts';
 import { isCutConnection } from '../outbound/failure.ts';
 import { isForbiddenAddress } from '../outbound/forbidden-addresses.ts';
 import { NameLookup } from '../outbound/name-lookup.ts';
@@ -169,7 +170,9 @@ export class HttpPeerClient implements HttpPeers {
     const { timeoutMs, keepAliveMs, connectionsPerHost } = this.#options;
     // The default export: in a bundle a CommonJS module has no other.
     this.#pools ??= import('undici').then(({ default: undici }) => {
-      const { signal } = this.#stopped;
+      const { lookup } = this.#components.names;
+      const connections = new Connections(undici.buildConnector({ lookup, timeout: timeoutMs }));
+      this.#stopped.signal.addEventListener('abort', () => connections.stop());
       // An agent for one host, and no pool: a pool opens a connection anew after a request that was given up.
       const open = () =>
         new undici.Agent({
@@ -179,7 +182,7 @@ export class HttpPeerClient implements HttpPeers {
           keepAliveMaxTimeout: keepAliveMs,
           headersTimeout: 0, // Ours holds for everything.
           bodyTimeout: 0,
-          connect: { lookup: this.#components.names.lookup, timeout: timeoutMs, signal },
+          connect: connections.connect,
         });
       this.#opened = new ConnectionPools(this.#options, { open });
       return this.#opened;

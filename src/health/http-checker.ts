@@ -11,6 +11,7 @@ import type { Agent } from 'undici';
 import { metricsUrl } from '../core/backends/checks.ts';
 import type { CheckOutcome } from '../core/backends/outcome.ts';
 import { Answer } from '../outbound/answer.ts';
+import { Connections } from '../outbound/connections.ts';
 import { isCutConnection } from '../outbound/failure.ts';
 import { isForbiddenAddress } from '../outbound/forbidden-addresses.ts';
 import { NameLookup } from '../outbound/name-lookup.ts';
@@ -126,7 +127,9 @@ export class HttpChecker implements HealthChecker {
     const { timeoutMs, keepAliveMs, connectionsPerTarget } = this.#options;
     // The default export: in a bundle a CommonJS module has no other.
     this.#pool ??= import('undici').then(({ default: undici }) => {
-      const { signal } = this.#stopped;
+      const { lookup } = this.#names;
+      const connections = new Connections(undici.buildConnector({ lookup, timeout: timeoutMs }));
+      this.#stopped.signal.addEventListener('abort', () => connections.stop());
       const agent = new undici.Agent({
         connections: connectionsPerTarget,
         pipelining: 1,
@@ -134,7 +137,7 @@ export class HttpChecker implements HealthChecker {
         keepAliveMaxTimeout: keepAliveMs,
         headersTimeout: 0, // Ours holds for everything.
         bodyTimeout: 0,
-        connect: { lookup: this.#names.lookup, timeout: timeoutMs, signal },
+        connect: connections.connect,
       });
       agent.on('connect', () => {
         this.#connectedCount += 1;
