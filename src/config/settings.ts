@@ -325,7 +325,7 @@ export const schema = {
     syncIntervalMs: setting({
       kind: integer({ min: 100, max: hour, unit: 'ms' }),
       default: defaultSyncSettings.intervalMs,
-      help: 'Time between two exchanges with a random peer not known to hold the same, for what gossip has lost.',
+      help: 'Time between two exchanges with a random peer, which bring what gossip has lost.',
       basis: 'guess',
     }),
     authorRecordsPerSecond: setting({

@@ -1008,7 +1008,7 @@ export class Protocol {
     const stretch = syncStretch(this.detector.membersCount + 1);
     this.#nextSyncMonoMs = now.monoMs + intervalMs * stretch * (0.5 + this.#random.next());
     const linked = [...this.links.peers()]
-      .filter(peer => this.detector.member(peer) !== undefined && !this.agreement.isInStep(peer, now.monoMs))
+      .filter(peer => this.detector.member(peer) !== undefined)
       .sort(compareText);
     const peer = linked[randomIndex(this.#random, Math.max(1, linked.length))];
     return peer === undefined ? [] : this.#openSync(peer, now);

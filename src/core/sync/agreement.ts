@@ -11,8 +11,6 @@ import type { ExchangeEnd } from './exchange.ts';
 import type { RecordTree, TreeHash, TreeRoot } from './tree.ts';
 
 export const mismatchMs = 2_000;
-/** What a peer showed longer ago is no reason to leave it alone. */
-const agreedMaxMs = 60_000;
 const walkEveryMs = 10_000;
 const walkRarelyMs = 300_000;
 const shunMs = 60_000;
@@ -113,13 +111,6 @@ export class Agreement {
           monoMs >= Math.max(nextWalkMonoMs, shunnedUntilMonoMs),
       )
       .map(({ peer }) => peer);
-  }
-
-  /** Whether it showed not long ago that it holds what we hold: an exchange would bring nothing. */
-  isInStep(peer: PeerId, monoMs: number): boolean {
-    const row = this.#rows.get(peer);
-    if (row?.state !== 'agrees' || row.heardMonoMs === undefined) return false;
-    return monoMs - row.heardMonoMs <= agreedMaxMs;
   }
 
   /** One that lied is left alone for a while. */
