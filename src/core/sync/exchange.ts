@@ -95,8 +95,6 @@ export interface SyncStep {
 interface Session {
   /** Ours to walk; absent where the peer asks. */
   readonly walk: Walk | undefined;
-  /** Of our table when we opened it: who answers `same` has just that. */
-  openedRoot: TreeHash | undefined;
   /** What the peer has and we lack, not asked for yet. */
   wanted: RecordRef[];
   /** What each `want` under way asked for and has not brought yet; answers come in the same order. */
@@ -175,9 +173,7 @@ export class SyncExchange {
     const since = this.since(now);
     const session = this.#open(peer, new Walk({ since }, { tree: this.#tree, hash: this.#hash }), now);
     session.isAwaitingBranches = true;
-    const opening = openingOf(this.#tree, since);
-    session.openedRoot = opening.root;
-    return this.#sent(session, [opening]);
+    return this.#sent(session, [openingOf(this.#tree, since)]);
   }
 
   peerGone(peer: PeerId): void {
@@ -442,7 +438,6 @@ export class SyncExchange {
   #open(peer: PeerId, walk: Walk | undefined, { monoMs }: Now): Session {
     const session: Session = {
       walk,
-      openedRoot: undefined,
       wanted: [],
       asked: [],
       surplus: [],
@@ -464,8 +459,7 @@ export class SyncExchange {
 
   #end(peer: PeerId, session: Session, outcome: ExchangeEnd['outcome'], monoMs: number): ExchangeEnd {
     this.#sessions.delete(peer);
-    const peerRoot = outcome === 'same' ? session.openedRoot : session.walk?.peerRoot;
-    return endOf(session, outcome, peerRoot, monoMs);
+    return endOf(session, outcome, session.walk?.peerRoot, monoMs);
   }
 
   #sent(session: Session, send: readonly Outgoing[]): readonly Outgoing[] {
