@@ -870,7 +870,9 @@ export class Protocol {
   #syncEnded(peer: PeerId, ended: ExchangeEnd, now: Now): readonly Effect[] {
     this.agreement.ended(peer, ended, this.sync.since(now), now.monoMs);
     const told: Effect = { type: 'sync-ended', peer, end: ended };
-    if (ended.outcome === 'same') return [told, ...this.confirmations.rootAgreed(peer, now)];
+    // Who asked compared a root that may be ours no more, and waits for a probe or a receipt instead.
+    if (ended.outcome === 'same' && ended.peerRoot === this.tree.root(this.sync.since(now)).root)
+      return [told, ...this.confirmations.rootAgreed(peer, now)];
     // Who has no time for a newcomer has it soon.
     if (this.#phase !== 'starting' || ended.outcome !== 'busy') return [told];
     this.#synced.delete(peer);
