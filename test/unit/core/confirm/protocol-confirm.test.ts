@@ -104,6 +104,24 @@ describe('core/protocol: confirmations', () => {
     assert.lengthOf(replies(effects), 1);
   });
 
+  it('are not met by a table that equalled ours before the record was written', () => {
+    const opened = bench.step({ type: 'sync-due', peer: bench.peer.peer });
+    assert.deepEqual(
+      ofType(opened, 'send').map(({ message }) => message.type),
+      ['open'],
+    );
+    bench.register('10.0.0.9:1');
+    bench.after(25);
+
+    const effects = bench.step({
+      type: 'sync-message',
+      from: bench.peer.peer,
+      message: { type: 'close', reason: 'same' },
+    });
+
+    assert.deepEqual(replies(effects), []);
+  });
+
   it('of the agent’s own entry are rolled back like any other', () => {
     bench.register('10.0.0.9:9', { rollback: true }, 'me');
     assert.equal(bench.protocol.table.listing.get('me')?.address, '10.0.0.9:9');
