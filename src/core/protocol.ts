@@ -496,7 +496,7 @@ export class Protocol {
     this.#own = { node, agent: self };
     this.#startedMonoMs = now.monoMs;
     for (const seed of seeds) this.peering.addSeed(seed, now.monoMs);
-    const hasSomebodyToAsk = [...this.peering.contacts()].length > 0;
+    const hasSomebodyToAsk = this.peering.contactsCount > 0;
     return [
       {
         type: 'persist',
@@ -818,7 +818,7 @@ export class Protocol {
     this.sync.peerGone(peer);
     this.#synced.delete(peer);
     this.links.down(peer);
-    if (!wasLook) this.peering.linkDown(peer, now.monoMs);
+    this.peering.linkDown(peer, now.monoMs, wasLook);
     if (this.links.count === 0) this.#hasListeners = false;
     return [...this.#noted(this.detector.linkDown(peer, !isPartial, now), now), ...this.#dialDue(now)];
   }
@@ -911,16 +911,15 @@ export class Protocol {
     if (input.reason === 'self' && !input.key.startsWith('seed:/dns')) {
       // A list of seeds that all agents share names this one too; a name may stand for others the next time.
       this.peering.forget(input.key);
-      return [...this.peering.contacts()].length === 0 ? this.#ready() : [];
+      return this.peering.contactsCount === 0 ? this.#ready() : [];
     }
-    const contact = [...this.peering.contacts()].find(({ key }) => key === input.key);
+    const peer = this.peering.contact(input.key)?.peer;
     const { lookUp } = this.peering.dialFailed(
       input.key,
       input.text,
       input.reason !== 'unreachable',
       now.monoMs,
     );
-    const peer = contact?.peer;
     const isGone = peer !== undefined && this.peering.contact(peer) === undefined;
     return [
       log('dial_failed', { target: input.key, reason: input.reason, text: input.text }),
@@ -1046,7 +1045,8 @@ export class Protocol {
   // --- partitions ----------------------------------------------------------------------------------
 
   #watchPartition(now: Now): readonly Effect[] {
-    const change = this.#partition.look(this.detector.members(), now.monoMs);
+    const { detector } = this;
+    const change = this.#partition.look(detector.members(), now.monoMs, detector.changesCount);
     if (change === undefined) return [];
     const { state, view } = change;
     const { reachable, known, here, there } = view;

@@ -14,6 +14,21 @@ export function fullJitterMs(random: Random, maxMs: number): number {
   return random.next() * maxMs;
 }
 
+/** Some of the items, at most `count`, each as likely as any other; costs nothing for the rest. */
+export function drawn<T>(random: Random, items: readonly T[], count: number): T[] {
+  if (count >= items.length) return shuffled(random, items);
+  const chosen = new Set<number>();
+  // Of the last so many places each is drawn once. Source: Floyd; Bentley, "A Sample of Brilliance" (1987).
+  for (let last = items.length - count; last < items.length; last++) {
+    const index = randomIndex(random, last + 1);
+    chosen.add(chosen.has(index) ? last : index);
+  }
+  return shuffled(
+    random,
+    Array.from(chosen, index => items[index] as T),
+  );
+}
+
 /** A new array in random order (Fisher and Yates). */
 export function shuffled<T>(random: Random, items: Iterable<T>): T[] {
   const result = [...items];

@@ -5,10 +5,21 @@ import { peerIdOf } from '../wire/peer-id.ts';
 
 export const seedBytes = 32;
 
+/** What records and datagrams are signed with. */
+export interface SigningKey {
+  readonly peerId: PeerId;
+  /** The 64 bytes of a signature; the same for the same data. */
+  sign(data: Uint8Array): Uint8Array;
+}
+
+export interface SignatureVerifier {
+  verify(author: PeerId, data: Uint8Array, signature: Uint8Array): boolean;
+}
+
 /** PKCS#8 of an Ed25519 key up to its seed: RFC 8410. */
 const pkcs8Prefix = Buffer.from('302e020100300506032b657004220420', 'hex');
 
-export class AgentKey {
+export class AgentKey implements SigningKey {
   /** 32 bytes. */
   readonly publicKey: Uint8Array;
   readonly peerId: PeerId;
@@ -36,7 +47,6 @@ export class AgentKey {
     return new AgentKey(createPrivateKey({ key: der, format: 'der', type: 'pkcs8' }));
   }
 
-  /** The 64 bytes of a signature; the same for the same data. */
   sign(data: Uint8Array): Uint8Array {
     return sign(null, data, this.#privateKey);
   }

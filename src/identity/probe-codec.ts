@@ -4,19 +4,24 @@ import type { ProbeMessage } from '../core/swim/message.ts';
 import type { ProbeCodec, UnverifiedClaim, UnverifiedProbe } from '../runtime/ports.ts';
 import { decodeClaim, encodeClaim, openClaim, sealClaim } from '../wire/claim.ts';
 import { clusterTag, decodeProbe, encodeProbe, openDatagram, sealDatagram } from '../wire/probe.ts';
-import type { AgentKey } from './agent-key.ts';
+import type { SignatureVerifier, SigningKey } from './agent-key.ts';
 import { claimDomain } from './domains.ts';
 import { SignatureChecker } from './signature-checker.ts';
 
 export class SignedProbeCodec implements ProbeCodec {
-  readonly #key: AgentKey;
+  readonly #key: SigningKey;
   readonly #tag: number;
-  readonly #checker = new SignatureChecker();
+  readonly #checker: SignatureVerifier;
   readonly #claimDomain: Buffer;
   readonly #probeDomain: Buffer;
 
-  constructor(options: { readonly cluster: string }, components: { readonly key: AgentKey }) {
+  /** @param components.checker - Ed25519 when not given. */
+  constructor(
+    options: { readonly cluster: string },
+    components: { readonly key: SigningKey; readonly checker?: SignatureVerifier },
+  ) {
     this.#key = components.key;
+    this.#checker = components.checker ?? new SignatureChecker();
     this.#tag = clusterTag(options.cluster);
     this.#claimDomain = claimDomain(options.cluster);
     this.#probeDomain = Buffer.from(`firsthand/probe/1\0${options.cluster}\0`);

@@ -6,20 +6,25 @@ import type { GossipMessage, RecordCodec, UnverifiedClaim, UnverifiedRecord } fr
 import { openEnvelope } from '../wire/envelope.ts';
 import { decodeFrame, decodeGossip, encodeFrame, encodeGossip } from '../wire/message.ts';
 import { decodeEnvelope, encodeRecord, sealedRecord } from '../wire/record.ts';
-import type { AgentKey } from './agent-key.ts';
+import type { SignatureVerifier, SigningKey } from './agent-key.ts';
 import { recordDomain } from './domains.ts';
 import { SignatureChecker } from './signature-checker.ts';
 
 export class SignedRecordCodec implements RecordCodec {
   readonly #cluster: string;
-  readonly #key: AgentKey;
-  readonly #checker = new SignatureChecker();
+  readonly #key: SigningKey;
+  readonly #checker: SignatureVerifier;
   /** Signed before the record: what this is, and for whom. No other use of the key begins like this. */
   readonly #domain: Buffer;
 
-  constructor(options: { readonly cluster: string }, components: { readonly key: AgentKey }) {
+  /** @param components.checker - Ed25519 when not given. */
+  constructor(
+    options: { readonly cluster: string },
+    components: { readonly key: SigningKey; readonly checker?: SignatureVerifier },
+  ) {
     this.#cluster = options.cluster;
     this.#key = components.key;
+    this.#checker = components.checker ?? new SignatureChecker();
     this.#domain = recordDomain(options.cluster);
   }
 

@@ -3,6 +3,7 @@ import { createPublicKey, type KeyObject, verify } from 'node:crypto';
 import type { PeerId } from '../core/record/record.ts';
 import { GenerationCache } from '../wire/generation-cache.ts';
 import { publicKeyOf } from '../wire/peer-id.ts';
+import type { SignatureVerifier } from './agent-key.ts';
 
 /** SubjectPublicKeyInfo of an Ed25519 key up to the key itself: RFC 8410. */
 const spkiPrefix = Buffer.from('302a300506032b6570032100', 'hex');
@@ -10,7 +11,7 @@ const spkiPrefix = Buffer.from('302a300506032b6570032100', 'hex');
 /** Each is about 1 KiB, most of it outside the JavaScript heap. */
 const keysMaxCount = 1_024;
 
-export class SignatureChecker {
+export class SignatureChecker implements SignatureVerifier {
   readonly #keys = new GenerationCache<PeerId, KeyObject>(keysMaxCount);
 
   /** False also when `author` is no Ed25519 peer id or its bytes are no point of the curve. */

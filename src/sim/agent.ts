@@ -6,7 +6,7 @@ import { Protocol, type ProtocolSettings } from '../core/protocol.ts';
 import { capabilitiesOf, type NodeFields, type NodeId } from '../core/record/node.ts';
 import type { PeerId } from '../core/record/record.ts';
 import type { AgentEvent, BackendCheckView } from '../core/view.ts';
-import { AgentKey } from '../identity/agent-key.ts';
+import type { SigningKey } from '../identity/agent-key.ts';
 import { nextEpoch } from '../identity/epoch.ts';
 import { SignedProbeCodec } from '../identity/probe-codec.ts';
 import { SignedRecordCodec } from '../identity/record-codec.ts';
@@ -23,6 +23,7 @@ import { addressOf, type SimNetworkHub } from './network.ts';
 import type { PostOffice } from './post.ts';
 import type { Predecessors } from './predecessors.ts';
 import { VirtualClock } from './scheduler.ts';
+import { ToySignatures } from './toy-signatures.ts';
 
 export const cluster = 'simulation';
 /** 2026-01-01, when every simulation begins. */
@@ -67,7 +68,6 @@ export class SimAgent {
   readonly #predecessors: Predecessors;
   readonly #trace: Trace;
   readonly #post: PostOffice | undefined;
-  readonly #key: AgentKey;
   readonly #codec: SignedRecordCodec;
   readonly #probeCodec: SignedProbeCodec;
   readonly #disk: SimDisk;
@@ -82,10 +82,10 @@ export class SimAgent {
     this.#predecessors = components.predecessors;
     this.#trace = components.trace;
     this.#post = components.post;
-    this.#key = simulatedKey(options.seed, options.index);
-    this.peer = this.#key.peerId;
-    this.#codec = new SignedRecordCodec({ cluster }, { key: this.#key });
-    this.#probeCodec = new SignedProbeCodec({ cluster }, { key: this.#key });
+    const key = simulatedKey(options.seed, options.index);
+    this.peer = key.peerId;
+    this.#codec = new SignedRecordCodec({ cluster }, { key, checker: toy });
+    this.#probeCodec = new SignedProbeCodec({ cluster }, { key, checker: toy });
     this.#disk = new SimDisk(this.#hub);
   }
 
@@ -286,7 +286,11 @@ function pausable(handlers: NetworkHandlers, clock: VirtualClock): NetworkHandle
   };
 }
 
-function simulatedKey(seed: number, index: number): AgentKey {
+const toy = new ToySignatures();
+function simulatedKey(seed: number, index: number): SigningKey {
   const random = seededRandom(seed, `key ${index}`);
-  return AgentKey.fromSeed(Uint8Array.from({ length: 32 }, () => Math.floor(random.next() * 256)));
+  return toy.key(
+    Uint8Array.from({ length: 32 }, () => Math.floor(random.next() * 256)),
+    Math.floor(random.next() * 2 ** 32),
+  );
 }

@@ -7,11 +7,12 @@
  * after a number of failures: they come back when somebody names them again.
  *
  * Up to `fullMeshMaxCount` agents everyone keeps a link to everyone; beyond, each keeps
- * `partialMeshCount` links to agents drawn at random, and dials one of the others now and then to
- * see whether it is still there.
+ * `partialMeshCount` links to agents drawn at random, and dials one of the others now and then, each in its
+ * turn, to see whether it is still there.
  */
-import { fullJitterMs, type Random, shuffled } from '../random.ts';
+import { drawn, fullJitterMs, type Random } from '../random.ts';
 import type { PeerId } from '../record/record.ts';
+import { ProbeOrder } from '../swim/probe-order.ts';
 
 export interface PeeringSettings {
   readonly fullMeshMaxCount: number;
@@ -62,8 +63,6 @@ export interface Contact {
 
 type State = { -readonly [K in keyof Contact]: Contact[K] } & {
   sources: Set<ContactSource>;
-  /** In a partial mesh: its link broke, so see whether it is still there. */
-  isInDoubt: boolean;
   /** The dial under way is a look only; the link is given up again when there are enough. */
   isLook: boolean;
 };
@@ -88,6 +87,13 @@ export class Peering {
   readonly #seedPeers = new Map<string, PeerId>();
   readonly #bootstrap = new Set<string>();
   #nextLookMonoMs = 0;
+  #dialingCount = 0;
+  /** In a partial mesh: whose link broke, so see whether they are still there. */
+  readonly #inDoubt = new Set<State>();
+  /** In a partial mesh: whom to look at next. */
+  readonly #lookOrder: ProbeOrder;
+  /** Nobody is to be dialled before, unless something happens. */
+  #quietUntilMonoMs = 0;
 
   constructor(
     settings: Partial<PeeringSettings>,
@@ -101,20 +107,27 @@ export class Peering {
     this.#self = components.self;
     this.#random = components.random;
     this.#isLinked = components.isLinked;
+    this.#lookOrder = new ProbeOrder(components.random);
+  }
+
+  get contactsCount(): number {
+    return this.#contacts.size;
   }
 
   contacts(): Iterable<Contact> {
     return this.#contacts.values();
   }
 
-  contact(peer: PeerId): Contact | undefined {
-    return this.#contacts.get(peer);
+  /** @param key - A peer id, or the key of a seed. */
+  contact(key: string): Contact | undefined {
+    return this.#contacts.get(key);
   }
 
   addSeed(multiaddr: string, monoMs: number): void {
     const key = `seed:${multiaddr}`;
     if (this.#contacts.has(key)) return;
     this.#contacts.set(key, this.#fresh(key, undefined, [multiaddr], 'seed', monoMs));
+    this.#quietUntilMonoMs = 0;
   }
 
   /** Somebody or something names a peer. Newly named addresses are tried first, and soon. */
@@ -133,6 +146,8 @@ export class Peering {
       if (this.#contacts.size >= this.#settings.contactsMaxCount && source !== 'record') return;
       const waits = source === 'record' && this.#self > peer ? this.#settings.politenessMs : 0;
       this.#contacts.set(peer, this.#fresh(peer, peer, multiaddrs, source, monoMs + waits));
+      this.#lookOrder.add(peer);
+      this.#quietUntilMonoMs = Math.min(this.#quietUntilMonoMs, monoMs + waits);
       return;
     }
     known.sources.add(source);
@@ -141,21 +156,28 @@ export class Peering {
     known.multiaddrs = [...news, ...known.multiaddrs].slice(0, multiaddrsPerContactMaxCount);
     known.failedDialsCount = 0;
     known.nextDialMonoMs = Math.min(known.nextDialMonoMs, monoMs);
+    this.#quietUntilMonoMs = 0;
   }
 
   /** Not to be dialled any more: a member that is none any longer, or a seed that is this agent itself. */
   forget(key: string): void {
-    this.#contacts.delete(key);
+    this.#drop(key);
     this.#bootstrap.delete(key);
   }
 
-  /** A link that was there is gone: try again at once, the other side may just be restarting. */
-  linkDown(peer: PeerId, monoMs: number): void {
+  /**
+   * A link that was there is gone: try again at once, the other side may just be restarting.
+   *
+   * @param wasLook - It was never meant to stay.
+   */
+  linkDown(peer: PeerId, monoMs: number, wasLook = false): void {
+    this.#quietUntilMonoMs = 0;
+    if (wasLook) return;
     const contact = this.#contacts.get(peer);
     if (contact !== undefined) {
       contact.failedDialsCount = 0;
       contact.nextDialMonoMs = monoMs + fullJitterMs(this.#random, this.#settings.backoffMinMs);
-      contact.isInDoubt = true;
+      this.#inDoubt.add(contact);
     }
     for (const [key, seedPeer] of this.#seedPeers) {
       if (seedPeer !== peer) continue;
@@ -169,6 +191,7 @@ export class Peering {
   dialSoon(peer: PeerId, monoMs: number): void {
     const contact = this.#contacts.get(peer);
     if (contact === undefined || contact.isDialing || contact.failedDialsCount === 0) return;
+    this.#quietUntilMonoMs = 0;
     contact.failedDialsCount = 0;
     contact.nextDialMonoMs = Math.min(
       contact.nextDialMonoMs,
@@ -181,9 +204,8 @@ export class Peering {
     const contact = this.#contacts.get(key);
     if (contact === undefined) return false;
     const wasLook = contact.isLook;
-    contact.isDialing = false;
-    contact.isLook = false;
-    contact.isInDoubt = false;
+    this.#ended(contact);
+    this.#inDoubt.delete(contact);
     contact.failedDialsCount = 0;
     contact.lastError = undefined;
     if (contact.peer === undefined) this.#seedPeers.set(key, peer);
@@ -199,14 +221,13 @@ export class Peering {
   ): { readonly lookUp: PeerId | undefined } {
     const contact = this.#contacts.get(key);
     if (contact === undefined) return { lookUp: undefined };
-    contact.isDialing = false;
-    contact.isLook = false;
+    this.#ended(contact);
     contact.failedDialsCount += 1;
     contact.lastError = text;
     const isKept = contact.sources.has('seed') || contact.sources.has('record');
     const isHopeless = forGood || contact.failedDialsCount >= this.#settings.strangerFailuresMaxCount;
     if (!isKept && isHopeless) {
-      this.#contacts.delete(key);
+      this.#drop(key);
       return { lookUp: undefined };
     }
     const capMs = forGood
@@ -222,19 +243,41 @@ export class Peering {
 
   /** Dials to begin now. */
   due(membersCount: number, linksCount: number, monoMs: number): readonly Dial[] {
-    const waiting: State[] = [];
-    let dialingCount = 0;
-    for (const contact of this.#contacts.values()) {
-      if (contact.isDialing) dialingCount += 1;
-      else if (this.#isWanted(contact) && contact.nextDialMonoMs <= monoMs) waiting.push(contact);
-    }
-    waiting.sort((a, b) => Number(this.#isFirst(b)) - Number(this.#isFirst(a)));
-    const chosen = this.#choose(waiting, membersCount, linksCount + dialingCount, monoMs).slice(
-      0,
-      Math.max(0, this.#settings.dialsMaxCount - dialingCount),
-    );
+    const roomCount = this.#settings.dialsMaxCount - this.#dialingCount;
+    if (roomCount <= 0 || monoMs < this.#quietUntilMonoMs) return [];
+    const chosen = this.#choose(membersCount, linksCount + this.#dialingCount, monoMs).slice(0, roomCount);
     for (const contact of chosen) contact.isDialing = true;
+    this.#dialingCount += chosen.length;
     return chosen.map(({ key, peer, multiaddrs }) => ({ key, peer, multiaddrs }));
+  }
+
+  /** Whose time has come, those to be dialled first at the front. */
+  #waiting(monoMs: number): State[] {
+    const waiting: State[] = [];
+    let nextMonoMs = Number.POSITIVE_INFINITY;
+    for (const contact of this.#contacts.values()) {
+      if (contact.isDialing || !this.#isWanted(contact)) continue;
+      if (this.#isDue(contact, monoMs)) waiting.push(contact);
+      nextMonoMs = Math.min(nextMonoMs, contact.nextDialMonoMs);
+    }
+    this.#quietUntilMonoMs = nextMonoMs;
+    return waiting.sort((a, b) => Number(this.#isFirst(b)) - Number(this.#isFirst(a)));
+  }
+
+  #ended(contact: State): void {
+    if (contact.isDialing) this.#dialingCount -= 1;
+    contact.isDialing = false;
+    contact.isLook = false;
+    this.#quietUntilMonoMs = 0;
+  }
+
+  #drop(key: string): void {
+    const contact = this.#contacts.get(key);
+    if (contact === undefined) return;
+    this.#ended(contact);
+    this.#inDoubt.delete(contact);
+    this.#lookOrder.remove(key);
+    this.#contacts.delete(key);
   }
 
   #isFirst({ key, sources }: State): boolean {
@@ -247,24 +290,34 @@ export class Peering {
     return seedPeer === undefined || !this.#isLinked(seedPeer);
   }
 
-  #choose(
-    waiting: readonly State[],
-    membersCount: number,
-    linksCount: number,
-    monoMs: number,
-  ): readonly State[] {
-    const { fullMeshMaxCount, partialMeshCount, checkIntervalMs } = this.#settings;
-    if (membersCount <= fullMeshMaxCount) return waiting;
-    const drawn = shuffled(this.#random, waiting);
+  #choose(membersCount: number, linksCount: number, monoMs: number): readonly State[] {
+    const { fullMeshMaxCount, partialMeshCount } = this.#settings;
+    if (membersCount <= fullMeshMaxCount) return this.#waiting(monoMs);
     const missingCount = partialMeshCount - linksCount;
-    if (missingCount > 0) return drawn.slice(0, missingCount);
-    const looks = drawn.filter(contact => contact.isInDoubt);
-    if (looks.length === 0 && monoMs >= this.#nextLookMonoMs) {
-      this.#nextLookMonoMs = monoMs + checkIntervalMs;
-      looks.push(...drawn.slice(0, 1));
-    }
+    if (missingCount > 0) return drawn(this.#random, this.#waiting(monoMs), missingCount);
+    const looks = this.#looks(monoMs);
     for (const contact of looks) contact.isLook = true;
     return looks;
+  }
+
+  #looks(monoMs: number): readonly State[] {
+    const doubted: State[] = [];
+    for (const contact of this.#inDoubt) {
+      if (!this.#isWanted(contact)) this.#inDoubt.delete(contact);
+      else if (this.#isDue(contact, monoMs)) doubted.push(contact);
+    }
+    if (doubted.length > 0 || monoMs < this.#nextLookMonoMs) return doubted;
+    this.#nextLookMonoMs = monoMs + this.#settings.checkIntervalMs;
+    const next = this.#lookOrder.next(key => {
+      const contact = this.#contacts.get(key);
+      return contact !== undefined && this.#isWanted(contact) && this.#isDue(contact, monoMs);
+    });
+    const chosen = next === undefined ? undefined : this.#contacts.get(next);
+    return chosen === undefined ? [] : [chosen];
+  }
+
+  #isDue({ isDialing, nextDialMonoMs }: State, monoMs: number): boolean {
+    return !isDialing && nextDialMonoMs <= monoMs;
   }
 
   #fresh(
@@ -281,7 +334,6 @@ export class Peering {
       sources: new Set([source]),
       isDialing: false,
       isLook: false,
-      isInDoubt: false,
       failedDialsCount: 0,
       nextDialMonoMs,
       lastError: undefined,

@@ -17,7 +17,7 @@
  */
 import type { Effect, Input, Wake } from '../effects.ts';
 import { RateLimit } from '../gossip/rate-limit.ts';
-import { type Random, shuffled } from '../random.ts';
+import { drawn, type Random } from '../random.ts';
 import type { NodeId } from '../record/node.ts';
 import { compareText, type PeerId } from '../record/record.ts';
 import type { TreeRoot } from '../sync/tree.ts';
@@ -114,6 +114,10 @@ export class Detector {
   readonly #parts: DetectorComponents;
   readonly #settings: SwimSettings;
   readonly #members = new Map<PeerId, Tracked>();
+  /** Suspect, dead or gone: few, so what has to be done at each tick is done for these alone. */
+  readonly #absent = new Set<Tracked>();
+  /** All others, until somebody changes. */
+  #present: readonly Tracked[] | undefined;
   readonly #health: LocalHealth;
   readonly #mailer: Mailer;
   readonly #prober: Prober;
@@ -129,6 +133,7 @@ export class Detector {
   /** When most members were silent last. */
   #frozenMonoMs = Number.NEGATIVE_INFINITY;
   #census: Census | undefined;
+  #changesCount = 0;
   #changed: MemberChange[] = [];
   #effects: Effect[] = [];
   #removals: VerifiedClaim[] = [];
@@ -169,6 +174,11 @@ export class Detector {
 
   members(): IterableIterator<Tracked> {
     return this.#members.values();
+  }
+
+  /** Counts up whenever a member comes, goes or changes its state. */
+  get changesCount(): number {
+    return this.#changesCount;
   }
 
   get membersCount(): number {
@@ -274,9 +284,12 @@ export class Detector {
 
   forget(peer: PeerId): void {
     const member = this.#members.get(peer);
-    if (member !== undefined) this.#prober.remove(member);
+    if (member !== undefined) {
+      this.#prober.remove(member);
+      this.#absent.delete(member);
+    }
     this.#members.delete(peer);
-    this.#census = undefined;
+    this.#censusChanged();
     this.#outer.remove(peer);
     this.#mailer.forget(peer);
   }
@@ -405,7 +418,7 @@ export class Detector {
       refused: false,
       ...this.life,
     });
-    const receivers = shuffled(this.#parts.random, this.#alive()).slice(0, farewellsMaxCount);
+    const receivers = drawn(this.#parts.random, this.#alive(), farewellsMaxCount);
     this.#mailer.farewell(farewell, receivers, now);
     return this.#flush();
   }
@@ -554,7 +567,7 @@ export class Detector {
   /** Not before this agent runs: a record may come from its store. */
   #checkOnceRunning(member: Tracked, now: Now): void {
     if (this.#lastTickMonoMs !== undefined) this.#prober.checkSoon(member, 0, now);
-    else member.checkDueMonoMs = Math.min(member.checkDueMonoMs, now.monoMs);
+    else this.#prober.checkAt(member, Math.min(member.checkDueMonoMs, now.monoMs));
   }
 
   // --- states --------------------------------------------------------------------------------------
@@ -606,6 +619,7 @@ export class Detector {
   }
 
   #clear(member: Tracked): void {
+    if (member.suspicion !== undefined) this.#censusChanged();
     member.suspicion = undefined;
     member.ownClaim = undefined;
     member.accusers.clear();
@@ -619,7 +633,7 @@ export class Detector {
       if (!isRefused || suspicion.refusedMonoMs !== undefined) return;
       suspicion.refusedMonoMs = now.monoMs;
       member.isSilent = false;
-      this.#census = undefined;
+      this.#censusChanged();
       this.#accuse(member, 'suspect', true, now);
       return;
     }
@@ -630,7 +644,7 @@ export class Detector {
     };
     member.isSilent = !isRefused;
     member.isHearsay = false;
-    this.#census = undefined;
+    this.#censusChanged();
     this.#outer.checkHttp(member);
     this.#accuse(member, 'suspect', isRefused, now);
     this.#become(member, 'suspect', now);
@@ -653,7 +667,7 @@ export class Detector {
     if (now.monoMs < this.#stalledUntilMonoMs) return;
     const freshMs = 3 * this.#settings.probeIntervalMs * this.#prober.stretch;
     const silentMs = silentLinkIntervals * this.#settings.probeIntervalMs;
-    for (const member of this.#members.values()) {
+    for (const member of this.#absent) {
       if (member.state !== 'suspect' || member.suspicion === undefined) continue;
       if (now.monoMs - member.suspicion.sinceMonoMs > silentMs) this.#hangUp(member);
       const leftMs = this.verdictLeftMs(member, now.monoMs);
@@ -676,20 +690,18 @@ export class Detector {
 
   /** Several fell silent at once: look at everybody, to know how far it goes. */
   #sweep(now: Now): void {
-    const suspects = [...this.#members.values()].filter(
-      ({ state, isSilent }) => state === 'suspect' && isSilent,
-    );
+    const suspects = [...this.#absent].filter(({ state, isSilent }) => state === 'suspect' && isSilent);
     if (suspects.length < sweepMinCount || now.monoMs - this.#sweptMonoMs < sweepIntervalMs) return;
     this.#sweptMonoMs = now.monoMs;
-    for (const member of shuffled(this.#parts.random, this.#alive()).slice(0, sweepMaxCount)) {
+    for (const member of drawn(this.#parts.random, this.#alive(), sweepMaxCount)) {
       this.#prober.checkSoon(member, 0, now);
     }
   }
 
   /** One of the lost is back: the others may be as well. */
   #lookForOthers(now: Now): void {
-    for (const member of this.#members.values()) {
-      if (member.state !== 'dead' && member.state !== 'suspect') continue;
+    for (const member of [...this.#absent]) {
+      if (member.state === 'left') continue;
       // What was asked while it could not be reached will fail in a moment, and says nothing any more.
       this.#prober.end(member);
       this.#prober.checkSoon(member, 0, now);
@@ -701,7 +713,8 @@ export class Detector {
     const member = track(fields, { state, life, monoMs: now.monoMs, reach });
     if (this.#parts.isLinked(fields.peer)) member.reach.layer('tcp', true, now.monoMs);
     this.#members.set(fields.peer, member);
-    this.#census = undefined;
+    if (state !== 'alive') this.#absent.add(member);
+    this.#censusChanged();
     this.#prober.add(fields.peer);
     this.#outer.add(fields.peer);
     this.#report(member, undefined);
@@ -714,7 +727,9 @@ export class Detector {
     if (from === state) return;
     member.state = state;
     member.sinceMonoMs = now.monoMs;
-    this.#census = undefined;
+    if (state === 'alive') this.#absent.delete(member);
+    else this.#absent.add(member);
+    this.#censusChanged();
     this.#report(member, from);
     if (state === 'left') this.#prober.end(member);
     if (state !== 'alive') return;
@@ -819,15 +834,22 @@ export class Detector {
     const waitMs = this.#prober.waitMs;
     if (late < this.ackTimeoutMs) return;
     this.#stalledUntilMonoMs = now.monoMs + 3 * waitMs;
-    for (const member of this.#members.values()) {
-      if (member.state === 'suspect') member.checkDueMonoMs = now.monoMs;
+    for (const member of this.#absent) {
+      if (member.state === 'suspect') this.#prober.checkAt(member, now.monoMs);
     }
     // The others may have given us up meanwhile.
     if (late >= this.#settings.probeIntervalMs) this.#mailer.raiseIncarnation(now);
   }
 
-  #alive(): Tracked[] {
-    return [...this.#members.values()].filter(({ state }) => state === 'alive');
+  #alive(): readonly Tracked[] {
+    this.#present ??= [...this.#members.values()].filter(({ state }) => state === 'alive');
+    return this.#present;
+  }
+
+  #censusChanged(): void {
+    this.#census = undefined;
+    this.#present = undefined;
+    this.#changesCount += 1;
   }
 
   get #counted(): Census {
@@ -836,13 +858,12 @@ export class Detector {
   }
 
   #count(): Census {
-    let alive = 0;
+    const alive = this.#members.size - this.#absent.size;
     let suspect = 0;
     let silent = 0;
     let lost = 0;
     const nowMonoMs = this.#lastTickMonoMs ?? 0;
-    for (const { state, suspicion, isSilent, sinceMonoMs } of this.#members.values()) {
-      if (state === 'alive') alive += 1;
+    for (const { state, suspicion, isSilent, sinceMonoMs } of this.#absent) {
       if (state === 'dead' && isSilent && nowMonoMs - sinceMonoMs <= silentDeadCountMs) lost += 1;
       if (state !== 'suspect') continue;
       suspect += 1;

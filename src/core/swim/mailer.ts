@@ -4,7 +4,7 @@
  * While there is news it is also pushed to a few members per interval. Source: memberlist, gossip.
  */
 import type { Effect } from '../effects.ts';
-import { type Random, shuffled } from '../random.ts';
+import { drawn, type Random } from '../random.ts';
 import type { PeerId } from '../record/record.ts';
 import type { TreeRoot } from '../sync/tree.ts';
 import type { Now } from '../time.ts';
@@ -122,7 +122,7 @@ export class Mailer {
   #push(now: Now): void {
     if (this.#isNewsDue || this.#news.size === 0) return;
     const { random, alive, emit } = this.#parts;
-    const receivers = shuffled(random, alive()).slice(0, this.#settings.gossipFanout);
+    const receivers = drawn(random, alive(), this.#settings.gossipFanout);
     for (const member of receivers) this.mail(member, { type: 'news' }, now);
     if (this.#news.size === 0) return;
     this.#isNewsDue = true;

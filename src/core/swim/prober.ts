@@ -10,7 +10,7 @@
  */
 import type { Effect, Wake } from '../effects.ts';
 import { RateLimit } from '../gossip/rate-limit.ts';
-import { type Random, shuffled } from '../random.ts';
+import { drawn, type Random } from '../random.ts';
 import type { PeerId } from '../record/record.ts';
 import type { Now } from '../time.ts';
 import type { LocalHealth } from './local-health.ts';
@@ -76,6 +76,8 @@ export class Prober {
   });
   readonly #rtts: number[] = [];
   #nextProbeMonoMs: number | undefined;
+  /** No check is due before. */
+  #nextCheckMonoMs = Number.POSITIVE_INFINITY;
 
   constructor(settings: SwimSettings, components: ProberComponents) {
     this.#settings = settings;
@@ -130,9 +132,17 @@ export class Prober {
   /** To be called at each tick: the round goes on, and so do checks whose time has come. */
   tick(now: Now): void {
     this.#probeNext(now);
+    if (now.monoMs < this.#nextCheckMonoMs) return;
+    this.#nextCheckMonoMs = Number.POSITIVE_INFINITY;
     for (const member of this.#parts.members()) {
       if (member.checkDueMonoMs <= now.monoMs && this.#mayCheck(now)) this.ask(member, now);
+      this.#nextCheckMonoMs = Math.min(this.#nextCheckMonoMs, member.checkDueMonoMs);
     }
+  }
+
+  checkAt(member: Tracked, monoMs: number): void {
+    member.checkDueMonoMs = monoMs;
+    this.#nextCheckMonoMs = Math.min(this.#nextCheckMonoMs, monoMs);
   }
 
   /** Looks at a member now, from a socket of its own, also when an answer is awaited already. */
@@ -142,7 +152,7 @@ export class Prober {
 
   checkSoon(member: Tracked, afterMs: number, now: Now): void {
     if (afterMs === 0 && member.probe === undefined && this.#mayCheck(now)) this.ask(member, now);
-    else member.checkDueMonoMs = Math.min(member.checkDueMonoMs, now.monoMs + afterMs);
+    else this.checkAt(member, Math.min(member.checkDueMonoMs, now.monoMs + afterMs));
   }
 
   /** After some failures in a row ever more rarely, with jitter. */
@@ -154,7 +164,7 @@ export class Prober {
       over <= 0
         ? probeIntervalMs + spreadMs
         : Math.min(strikeBackoffMaxMs, strikeBackoffMinMs * 2 ** Math.min(over - 1, 20));
-    member.checkDueMonoMs = now.monoMs + pauseMs * (0.5 + this.#parts.random.next() / 2);
+    this.checkAt(member, now.monoMs + pauseMs * (0.5 + this.#parts.random.next() / 2));
   }
 
   /** The timer of a probe. @returns The probe, when it has failed by that. */
@@ -185,9 +195,10 @@ export class Prober {
     probe.stage = 'indirect';
     probe.wasRearmed = false;
     probe.dueMonoMs = now.monoMs + waitMs;
-    const helpers = shuffled(random, alive())
+    const { helpersCount } = this.#settings;
+    const helpers = drawn(random, alive(), helpersCount + 1)
       .filter(({ peer }) => peer !== member.peer)
-      .slice(0, this.#settings.helpersCount);
+      .slice(0, helpersCount);
     probe.helpersCount = helpers.length;
     for (const helper of helpers) {
       mailer.mail(helper, { type: 'ping-request', nonce: probe.nonce, target: member.peer }, now);

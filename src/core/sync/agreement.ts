@@ -53,9 +53,12 @@ const rowsMaxCount = 4_096;
 export class Agreement {
   readonly #tree: RecordTree;
   readonly #rows = new Map<PeerId, Row>();
+  /** Those that show what we neither hold nor held; what time does to the others happens when our root changes. */
+  readonly #strange = new Set<Row>();
   /** Roots that were ours until not long ago, with when they ceased to be. */
   readonly #former = new Map<TreeHash, number>();
   #own: TreeRoot | undefined;
+  #lookedSince = 0;
   #ownSinceMonoMs = 0;
 
   constructor(components: { readonly tree: RecordTree }) {
@@ -74,7 +77,8 @@ export class Agreement {
   /** Compares again with a table that may have changed. @param since - The first epoch that we compare. */
   look(since: number, monoMs: number): void {
     const own = this.#tree.root(since);
-    if (own.root !== this.#own?.root) {
+    const isNew = own.root !== this.#own?.root;
+    if (isNew) {
       if (this.#own !== undefined) this.#former.set(this.#own.root, monoMs);
       this.#own = own;
       this.#ownSinceMonoMs = monoMs;
@@ -82,7 +86,9 @@ export class Agreement {
         if (monoMs - untilMonoMs > mismatchMs || this.#former.size > 1_024) this.#former.delete(root);
       }
     }
-    for (const row of this.#rows.values()) this.#judge(row, since, monoMs);
+    const rows = isNew || since !== this.#lookedSince ? this.#rows.values() : this.#strange;
+    this.#lookedSince = since;
+    for (const row of rows) this.#judge(row, since, monoMs);
   }
 
   /** What a peer says that it holds. True when that is just what we hold. */
@@ -95,15 +101,18 @@ export class Agreement {
     row.heardMonoMs = monoMs;
     const ceasedMonoMs = this.#former.get(root.root);
     const wasOurs = ceasedMonoMs !== undefined && monoMs - ceasedMonoMs <= mismatchMs;
-    if (wasOurs) row.differsSinceMonoMs = undefined;
-    else row.differsSinceMonoMs ??= monoMs;
+    if (wasOurs) this.#isNotStrange(row);
+    else {
+      row.differsSinceMonoMs ??= monoMs;
+      this.#strange.add(row);
+    }
     this.#judge(row, since, monoMs);
     return row.state === 'agrees';
   }
 
   /** Peers with which a walk is due. */
   due(monoMs: number): readonly PeerId[] {
-    return [...this.#rows.values()]
+    return [...this.#strange]
       .filter(
         ({ differsSinceMonoMs, nextWalkMonoMs, shunnedUntilMonoMs }) =>
           differsSinceMonoMs !== undefined &&
@@ -136,7 +145,7 @@ export class Agreement {
     row.nextWalkMonoMs = end.outcome === 'same' ? monoMs : monoMs + pauseMs;
     if (end.peerRoot === undefined || (end.outcome !== 'same' && end.outcome !== 'walked')) return;
     // What it showed before it took what we offered says nothing any more, unless it is just what we have now.
-    row.differsSinceMonoMs = undefined;
+    this.#isNotStrange(row);
     if (end.peerRoot === own.root) {
       row.heard = own;
       row.heardMonoMs = monoMs;
@@ -146,14 +155,25 @@ export class Agreement {
 
   /** Forgets those who are no members any more. */
   keep(isMember: (peer: PeerId) => boolean): void {
-    for (const peer of this.#rows.keys()) if (!isMember(peer)) this.#rows.delete(peer);
+    for (const peer of this.#rows.keys()) if (!isMember(peer)) this.#forget(peer);
+  }
+
+  #isNotStrange(row: Row): void {
+    row.differsSinceMonoMs = undefined;
+    this.#strange.delete(row);
+  }
+
+  #forget(peer: PeerId): void {
+    const row = this.#rows.get(peer);
+    if (row !== undefined) this.#strange.delete(row);
+    this.#rows.delete(peer);
   }
 
   #judge(row: Row, since: number, monoMs: number): void {
     const { heard } = row;
     const isEqual =
       heard !== undefined && heard.since >= since && this.#tree.root(heard.since).root === heard.root;
-    if (isEqual) row.differsSinceMonoMs = undefined;
+    if (isEqual) this.#isNotStrange(row);
     const isDifferent = row.differsSinceMonoMs !== undefined && monoMs - row.differsSinceMonoMs >= mismatchMs;
     const state = isEqual ? 'agrees' : isDifferent ? 'differs' : 'unheard';
     if (state === row.state) return;
@@ -182,7 +202,7 @@ export class Agreement {
     };
     for (const oldest of this.#rows.keys()) {
       if (this.#rows.size < rowsMaxCount) break;
-      this.#rows.delete(oldest);
+      this.#forget(oldest);
     }
     this.#rows.set(peer, row);
     return row;
