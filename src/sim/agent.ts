@@ -1,102 +1,144 @@
 /** One simulated agent: the production core and driver on a virtual clock, network and disk. */
 import type { ConfirmationOutcome, ConfirmRequest } from '../core/confirm/confirmation.ts';
-import type { Input } from '../core/effects.ts';
+import type { CoreLogEvent, Effect, Input, Refusal } from '../core/effects.ts';
 import type { DeliveryRequest } from '../core/outbox/delivery.ts';
 import { Protocol, type ProtocolSettings } from '../core/protocol.ts';
 import { capabilitiesOf, type NodeFields, type NodeId } from '../core/record/node.ts';
 import type { PeerId } from '../core/record/record.ts';
 import type { AgentEvent, BackendCheckView } from '../core/view.ts';
+import type { ErrorCode } from '../errors.ts';
+import { FirsthandError } from '../errors.ts';
 import type { SigningKey } from '../identity/agent-key.ts';
 import { nextEpoch } from '../identity/epoch.ts';
 import { SignedProbeCodec } from '../identity/probe-codec.ts';
-import { SignedRecordCodec } from '../identity/record-codec.ts';
 import { treeHash } from '../identity/tree-hash.ts';
+import { Deliverers } from '../runtime/deliverers.ts';
 import { Driver, type Observer } from '../runtime/driver.ts';
 import { RecentEvents } from '../runtime/event-log.ts';
 import { HttpDeliverer } from '../runtime/http-deliverer.ts';
+import type { Rejection } from '../runtime/intake.ts';
 import { linkOf } from '../runtime/outbox-link.ts';
-import type { NetworkHandlers, Verdict } from '../runtime/ports.ts';
+import type { NetworkHandlers, ProbeCodec, ProbePort, StoredState, Verdict } from '../runtime/ports.ts';
+import type { ProbeRejection } from '../runtime/probe-intake.ts';
 import { seededRandom } from '../runtime/seeded-random.ts';
 import type { Clinic } from './clinic.ts';
+import { MachineClock, ProcessClock } from './clock.ts';
+import { type Decoded, SimRecordCodec } from './codec.ts';
 import { SimDisk } from './disk.ts';
-import { addressOf, type SimNetworkHub } from './network.ts';
+import type { SimHost } from './host.ts';
+import type { KeyRing } from './key-ring.ts';
+import { ipOf, multiaddrOf, type Place, probeAddressOf, type SimNetworkHub } from './network.ts';
 import type { PostOffice } from './post.ts';
 import type { Predecessors } from './predecessors.ts';
-import { VirtualClock } from './scheduler.ts';
-import { ToySignatures } from './toy-signatures.ts';
 
 export const cluster = 'simulation';
 /** 2026-01-01, when every simulation begins. */
 const wallAtZeroMs = 1_767_225_600_000;
+/** From SIGTERM to the end of the process. */
+const stopMs = 500;
 
 export interface SimAgentOptions {
   readonly seed: number;
+  /** Also its place in the network. */
   readonly index: number;
-  readonly seeds: readonly PeerId[];
+  readonly seeds: readonly string[];
   readonly settings: Partial<ProtocolSettings>;
+  /** The disk syncs every write: what is acknowledged survives a loss of power. */
+  readonly syncs?: boolean;
   /** For an agent that does not keep to the protocol. */
   readonly createProtocol?: (...parts: ConstructorParameters<typeof Protocol>) => Protocol;
 }
 
-export interface Trace {
-  input(agent: NodeId, input: Input): void;
+/** Hears of everything that happens to an agent. */
+export interface Witness {
+  input(agent: SimAgent, input: Input): void;
+  effect?(agent: SimAgent, effect: Effect): void;
   /** What the agent tells whoever watches it. */
-  event?(agent: NodeId, event: AgentEvent): void;
+  event?(agent: SimAgent, event: AgentEvent): void;
+  rejected?(agent: SimAgent, reason: Rejection | Refusal | ProbeRejection): void;
+  log?(agent: SimAgent, event: CoreLogEvent | 'store_write_failed' | 'store_recovered'): void;
+  /** What it found on its disk is in its table. */
+  restored?(agent: SimAgent, stored: StoredState): void;
 }
 
 export interface SimAgentComponents {
   readonly hub: SimNetworkHub;
   readonly clinic: Clinic;
   readonly predecessors: Predecessors;
-  readonly trace: Trace;
-  /** Whoever confirms deliveries; the predecessor's nodes when it is not given. */
-  readonly post?: PostOffice;
+  readonly post: PostOffice;
+  readonly keys: KeyRing;
+  readonly decoded: Decoded;
+  readonly witness: Witness;
 }
 
-interface Process {
+/** What a process has in its hands; whoever does not keep to the protocol uses it directly. */
+export interface Process {
   readonly protocol: Protocol;
   readonly driver: Driver;
-  readonly clock: VirtualClock;
+  readonly clock: ProcessClock;
+  readonly host: SimHost;
+  readonly probes: ProbePort;
+  readonly codec: SimRecordCodec;
+  readonly probeCodec: SignedProbeCodec;
 }
+
+export type Outcome = { readonly ok: true } | { readonly ok: false; readonly code: ErrorCode | 'ended' };
 
 export class SimAgent {
   readonly id: NodeId;
-  readonly peer: PeerId;
+  readonly place: Place;
+  readonly disk: SimDisk;
+  readonly machine: MachineClock;
   readonly #options: SimAgentOptions;
-  readonly #hub: SimNetworkHub;
-  readonly #clinic: Clinic;
-  readonly #predecessors: Predecessors;
-  readonly #trace: Trace;
-  readonly #post: PostOffice | undefined;
-  readonly #codec: SignedRecordCodec;
-  readonly #probeCodec: SignedProbeCodec;
-  readonly #disk: SimDisk;
+  readonly #parts: SimAgentComponents;
+  #key: SigningKey;
   #process: Process | undefined;
   #lives = 0;
+  #disksCount = 1;
+  /** Neither passes gossip on nor exchanges records. */
+  isSilent = false;
+  /** Shows a root that nobody has. */
+  showsFalseRoot = false;
+  /** Hears a copy of what reaches this agent. */
+  onOverheard: ((via: 'gossip' | 'datagram', bytes: Uint8Array) => void) | undefined;
 
   constructor(options: SimAgentOptions, components: SimAgentComponents) {
     this.id = `agent-${options.index}`;
+    this.place = options.index;
     this.#options = options;
-    this.#hub = components.hub;
-    this.#clinic = components.clinic;
-    this.#predecessors = components.predecessors;
-    this.#trace = components.trace;
-    this.#post = components.post;
-    const key = simulatedKey(options.seed, options.index);
-    this.peer = key.peerId;
-    this.#codec = new SignedRecordCodec({ cluster }, { key, checker: toy });
-    this.#probeCodec = new SignedProbeCodec({ cluster }, { key, checker: toy });
-    this.#disk = new SimDisk(this.#hub);
+    this.#parts = components;
+    const { seed, index, syncs = false } = options;
+    const { scheduler } = components.hub;
+    this.#key = components.keys.key(index, 1);
+    this.machine = new MachineClock({ wallAtZeroMs }, { scheduler });
+    this.disk = new SimDisk({ syncs }, { scheduler, random: seededRandom(seed, `disk ${index}`) });
+  }
+
+  /** Where others find it. */
+  get address(): string {
+    return multiaddrOf(this.place);
+  }
+
+  get peer(): PeerId {
+    return this.#key.peerId;
   }
 
   get isUp(): boolean {
     return this.#process !== undefined;
   }
 
+  get process(): Process | undefined {
+    return this.#process;
+  }
+
   /** @throws TypeError while the agent is down. */
   get protocol(): Protocol {
     if (this.#process === undefined) throw new TypeError(`${this.id} is down`);
     return this.#process.protocol;
+  }
+
+  get syncs(): boolean {
+    return this.#options.syncs === true;
   }
 
   /** The services it hosts, as it checks them; none while it is down. */
@@ -106,75 +148,74 @@ export class SimAgent {
   }
 
   async start(): Promise<void> {
+    if (this.#process !== undefined) return;
     this.#lives += 1;
-    const { scheduler } = this.#hub;
-    const clock = new VirtualClock({ wallAtZeroMs }, { scheduler });
-    const store = this.#disk.open();
+    const { hub, predecessors, post, clinic, keys, decoded, witness } = this.#parts;
+    const clock = new ProcessClock({ machine: this.machine });
+    const store = this.disk.open();
     const stored = await store.load();
     const epoch = nextEpoch(stored.meta.epoch, clock.now().wallMs);
-    const create = this.#options.createProtocol ?? ((...parts) => new Protocol(...parts));
+    const parts = { key: this.#key, checker: keys };
+    const codec = new SimRecordCodec({ cluster }, { ...parts, decoded });
+    const probeCodec = new SignedProbeCodec({ cluster }, parts);
+    const create = this.#options.createProtocol ?? ((...each) => new Protocol(...each));
     const protocol = create(
+      { id: this.id, peer: this.peer, epoch, settings: this.#options.settings },
       {
-        id: this.id,
-        peer: this.peer,
-        epoch,
-        settings: this.#options.settings,
-      },
-      {
-        seal: draft => this.#codec.seal(draft),
-        sealClaim: draft => this.#probeCodec.sealClaim(draft),
+        seal: draft => keys.sealed(codec.seal(draft)),
+        sealClaim: draft => probeCodec.sealClaim(draft),
         linkOf,
         random: seededRandom(this.#options.seed, `${this.id} life ${this.#lives}`),
         hash: treeHash,
       },
     );
     const events = new RecentEvents({ epoch, keptMaxCount: 100 });
-    events.subscribe(({ event }) => this.#trace.event?.(this.id, event));
-    const network = this.#hub.host(this.peer);
-    network.onArrival = callback => clock.arrive(callback);
-    const probe = `10.0.0.${this.#options.index}:7946`;
-    const probes = this.#hub.probes(this.peer, probe);
-    const httpPeers = this.#predecessors.httpPeers(clock);
+    events.subscribe(({ event }) => witness.event?.(this, event));
+    const host = hub.host(this.place, this.peer);
+    host.onArrival = callback => clock.arrive(callback);
+    const probes = hub.probes(this.place);
+    const httpPeers = predecessors.httpPeers(clock);
+    const deliverer = new Deliverers({ clock });
+    deliverer.add('http:', new HttpDeliverer({ peers: httpPeers }));
+    deliverer.add('peer:', post.deliverer(clock));
     const driver = new Driver(
-      { cluster, seeds: this.#options.seeds.map(addressOf), intake: {} },
+      { cluster, seeds: this.#options.seeds, intake: {} },
       {
         protocol,
-        codec: this.#codec,
-        probeCodec: this.#probeCodec,
-        network,
+        codec,
+        probeCodec: this.#tongue(probeCodec),
+        network: host,
         probes,
         store,
-        checker: this.#clinic.checker(clock),
-        deliverer: this.#post?.deliverer(clock) ?? new HttpDeliverer({ peers: httpPeers }),
+        checker: clinic.checker(clock),
+        deliverer,
         httpPeers,
         clock,
         events,
         observer: this.#observer(),
       },
     );
-    this.#process = { protocol, driver, clock };
+    this.#process = { protocol, driver, clock, host, probes, codec, probeCodec };
     driver.restore(stored);
+    witness.restored?.(this, stored);
     probes.listen({
-      onDatagram: (address, bytes) => clock.arrive(() => driver.probeHandlers.onDatagram(address, bytes)),
+      onDatagram: (address, bytes) => {
+        this.onOverheard?.('datagram', bytes);
+        clock.arrive(() => driver.probeHandlers.onDatagram(address, bytes));
+      },
       onRefused: peer => clock.arrive(() => driver.probeHandlers.onRefused(peer)),
     });
-    const { multiaddrs } = await network.start(pausable(driver.handlers, clock));
+    const { multiaddrs } = await host.start(this.#handlers(driver.handlers, clock));
     driver.start({
-      node: this.#node(clock, `10.0.0.${this.#options.index}:7000`, 9_000),
-      agent: { multiaddrs, probe },
+      node: this.#node(`${ipOf(this.place)}:7000`, 9_000),
+      agent: { multiaddrs, probe: probeAddressOf(this.place) },
     });
   }
 
   /** Registers or changes a service; an agent that is not ready refuses, as it would in production. */
-  register(id: NodeId, port: number): void {
-    const process = this.#process;
-    if (process === undefined) return;
-    // A metrics port of its own, so that it can fall ill alone.
-    const metricsPort = 9_000 + Number(/\d*$/.exec(id)?.[0]);
-    const node = this.#node(process.clock, `10.1.0.${this.#options.index}:${port}`, metricsPort);
-    process.driver.register({ action: 'register', id, node }).catch(() => {
-      // Refusals (a service hosted elsewhere, an agent still joining) are part of the workload.
-    });
+  async register(id: NodeId, port: number): Promise<Outcome> {
+    const request = { action: 'register', id, node: this.#service(id, port) } as const;
+    return outcomeOf(this.#process?.driver.register(request));
   }
 
   /** The same for a caller who wants to know who else has it; `undefined` when he never hears. */
@@ -183,114 +224,139 @@ export class SimAgent {
     port: number,
     confirm: ConfirmRequest,
   ): Promise<ConfirmationOutcome | undefined> {
-    const process = this.#process;
-    if (process === undefined) return undefined;
-    const node = this.#node(process.clock, `10.1.0.${this.#options.index}:${port}`, port + 1_000);
-    const request = { action: 'register', id, node, confirm } as const;
-    return process.driver.registerAndConfirm(request).then(
+    const request = { action: 'register', id, node: this.#service(id, port), confirm } as const;
+    return this.#process?.driver.registerAndConfirm(request).then(
       ({ confirmation }) => confirmation,
       () => undefined,
     );
   }
 
-  deregister(id: NodeId): void {
-    this.#process?.driver.deregister(id).catch(() => {
-      // As above.
-    });
+  async deregister(id: NodeId): Promise<Outcome> {
+    return outcomeOf(this.#process?.driver.deregister(id));
   }
 
-  /** Something that a receiver must confirm. @returns Whether it was accepted; never when the process ends first. */
-  enqueue(request: DeliveryRequest): Promise<boolean> {
-    return (
-      this.#process?.driver.enqueue(request).then(
-        () => true,
-        () => false,
-      ) ?? Promise.resolve(false)
-    );
-  }
-
-  /** What the store of a next process would find. */
-  get disk(): SimDisk {
-    return this.#disk;
+  /** Something that a receiver must confirm. */
+  async enqueue(request: DeliveryRequest): Promise<Outcome> {
+    return outcomeOf(this.#process?.driver.enqueue(request));
   }
 
   /** The process is gone between two instructions; what was not written is lost. */
   crash(): void {
     this.#process?.clock.stop();
     this.#process = undefined;
-    this.#disk.crash();
-    this.#hub.crash(this.peer);
+    this.disk.crash();
+    this.#parts.hub.crash(this.place);
   }
 
-  /** SIGSTOP, and SIGCONT after a while. */
+  /** The machine is gone as well. */
+  losePower(): void {
+    this.crash();
+    this.disk.losePower();
+  }
+
+  /** Another machine takes its place, with the same name and nothing else. */
+  wipe(): void {
+    this.crash();
+    this.disk.wipe();
+    this.#disksCount += 1;
+    this.#key = this.#parts.keys.key(this.place, this.#disksCount);
+  }
+
+  /** SIGSTOP, and SIGCONT after a while; or a machine that is too busy. */
   pause(forMs: number): void {
-    const process = this.#process;
-    if (process === undefined) return;
-    process.clock.pause();
-    this.#hub.scheduler.after(forMs, () => process.clock.resume());
+    this.#process?.clock.block(forMs);
   }
 
   /** SIGTERM: announces departure and ends a little later. */
   stop(): void {
     const process = this.#process;
     if (process === undefined) return;
-    this.#hub.scheduler.settled();
+    const { scheduler } = this.#parts.hub;
+    scheduler.settled();
     process.driver.depart(false).catch(() => {
       // A crash while it was leaving: there is nobody left to tell.
     });
-    this.#hub.scheduler.after(500, () => {
+    scheduler.after(stopMs, () => {
       if (this.#process === process) this.crash();
     });
   }
 
-  #node(clock: VirtualClock, address: string, metricsPort: number): NodeFields {
+  #service(id: NodeId, port: number): NodeFields {
+    // A metrics port of its own, so that it can fall ill alone.
+    const metricsPort = 9_000 + (Number(/\d*$/.exec(id)?.[0]) % 10_000);
+    return this.#node(`10.1.${this.place >> 8}.${this.place & 255}:${port}`, metricsPort);
+  }
+
+  #node(address: string, metricsPort: number): NodeFields {
     return {
       address,
       metricsPort,
       nodeType: 'backend',
       isLoadBalancer: false,
       capabilities: capabilitiesOf('backend'),
-      lastUpdatedS: Math.floor(clock.now().wallMs / 1_000),
+      lastUpdatedS: Math.floor(this.machine.wallMs / 1_000),
     };
   }
 
   #observer(): Observer {
+    const { witness } = this.#parts;
     return {
-      input: input => this.#trace.input(this.id, input),
-      effect: () => {},
-      rejected: () => {},
+      input: input => witness.input(this, input),
+      effect: effect => witness.effect?.(this, effect),
+      rejected: reason => witness.rejected?.(this, reason),
       foreign: () => {},
-      log: () => {},
+      log: event => witness.log?.(this, event),
+    };
+  }
+
+  /** Says what it holds, unless it lies. */
+  #tongue(codec: SignedProbeCodec): ProbeCodec {
+    return {
+      sealClaim: draft => codec.sealClaim(draft),
+      verifyClaim: claim => codec.verifyClaim(claim),
+      trustClaim: wire => codec.trustClaim(wire),
+      decodeProbe: bytes => codec.decodeProbe(bytes),
+      verifyProbe: probe => codec.verifyProbe(probe),
+      encodeProbe: message => {
+        const { table } = message;
+        if (!this.showsFalseRoot || table === undefined) return codec.encodeProbe(message);
+        return codec.encodeProbe({ ...message, table: { ...table, root: 'f'.repeat(table.root.length) } });
+      },
+    };
+  }
+
+  /** Not called while the process does not run. */
+  #handlers(handlers: NetworkHandlers, clock: ProcessClock): NetworkHandlers {
+    return {
+      ...handlers,
+      onGossip: (from, bytes) => {
+        // The verdict is wanted at once; a process that does not run passes nothing on.
+        let verdict: Verdict = 'ignore';
+        this.onOverheard?.('gossip', bytes);
+        clock.arrive(() => {
+          verdict = handlers.onGossip(from, bytes);
+        });
+        return this.isSilent ? 'ignore' : verdict;
+      },
+      onFrame: (from, bytes) => {
+        if (!this.isSilent) clock.arrive(() => handlers.onFrame(from, bytes));
+      },
+      onLinkUp: (peer, address) => clock.arrive(() => handlers.onLinkUp(peer, address)),
+      onLinkDown: peer => clock.arrive(() => handlers.onLinkDown(peer)),
+      onSubscribed: peer => clock.arrive(() => handlers.onSubscribed(peer)),
+      onDialEnded: (key, outcome) => clock.arrive(() => handlers.onDialEnded(key, outcome)),
+      onPing: (peer, rttMs) => clock.arrive(() => handlers.onPing(peer, rttMs)),
     };
   }
 }
 
-/** Handlers that are not called while the process does not run. */
-function pausable(handlers: NetworkHandlers, clock: VirtualClock): NetworkHandlers {
-  return {
-    ...handlers,
-    onGossip: (from, bytes) => {
-      // The verdict is wanted at once; a process that does not run passes nothing on.
-      let verdict: Verdict = 'ignore';
-      clock.arrive(() => {
-        verdict = handlers.onGossip(from, bytes);
-      });
-      return verdict;
+function outcomeOf(answer: Promise<unknown> | undefined): Promise<Outcome> {
+  if (answer === undefined) return Promise.resolve({ ok: false, code: 'ended' });
+  return answer.then(
+    () => ({ ok: true }) as const,
+    (error: unknown) => {
+      if (error instanceof FirsthandError) return { ok: false, code: error.code } as const;
+      throw error;
     },
-    onFrame: (from, bytes) => clock.arrive(() => handlers.onFrame(from, bytes)),
-    onLinkUp: (peer, address) => clock.arrive(() => handlers.onLinkUp(peer, address)),
-    onLinkDown: peer => clock.arrive(() => handlers.onLinkDown(peer)),
-    onSubscribed: peer => clock.arrive(() => handlers.onSubscribed(peer)),
-    onDialEnded: (key, outcome) => clock.arrive(() => handlers.onDialEnded(key, outcome)),
-    onPing: (peer, rttMs) => clock.arrive(() => handlers.onPing(peer, rttMs)),
-  };
-}
-
-const toy = new ToySignatures();
-function simulatedKey(seed: number, index: number): SigningKey {
-  const random = seededRandom(seed, `key ${index}`);
-  return toy.key(
-    Uint8Array.from({ length: 32 }, () => Math.floor(random.next() * 256)),
-    Math.floor(random.next() * 2 ** 32),
   );
 }

@@ -20,7 +20,7 @@ export function disagreements(agents: readonly SimAgent[]): readonly string[] {
       found.push(
         `the roots of ${agent.id} and ${first.id} are ${isSameRoot ? 'equal' : 'different'} by mistake`,
       );
-    if (!isSameRoot) found.push(`${agent.id} and ${first.id} hold different records`);
+    if (!isSameRoot) found.push(`${agent.id} and ${first.id} hold different records: ${difference(agent, first)}`);
     else if (listing(agent) !== listed)
       found.push(`${agent.id} and ${first.id} hold the same but list differently`);
   }
@@ -122,6 +122,21 @@ export function brokenPromises(
     .filter(agent => agent.isUp && confirmed.includes(agent.id))
     .filter(agent => agent.protocol.table.ledger.recordBy(origin.peer, id) === undefined)
     .map(agent => `${agent.id} does not hold ${id}, which ${origin.id} believes`);
+}
+
+/** The first few records that only one of two agents holds. */
+function difference(a: SimAgent, b: SimAgent): string {
+  const only = (one: SimAgent, other: SimAgent) => {
+    const held = new Set(Array.from(other.protocol.table.ledger.records(), ({ digest }) => digest));
+    return [...one.protocol.table.ledger.records()]
+      .filter(({ digest }) => !held.has(digest))
+      .slice(0, 3)
+      .map(
+        ({ subject, author, epoch, sequence, body }) =>
+          `only ${one.id} the ${body.type} of ${subject} by ${author.slice(-6)} ${epoch}/${sequence}`,
+      );
+  };
+  return [...only(a, b), ...only(b, a)].join('; ');
 }
 
 function listing(agent: SimAgent): string {

@@ -11,10 +11,18 @@ export interface Entry {
   readonly version: number;
 }
 
+interface Accepted extends Entry {
+  readonly agent: SimAgent;
+  readonly atMs: number;
+}
+
 export class Ledger {
   readonly #post: PostOffice;
-  readonly #accepted: Entry[] = [];
+  #accepted: Accepted[] = [];
+  /** Agents that may say again what they had forgotten that they said. */
+  readonly #rewound = new Set<string>();
   readonly #found = new Set<string>();
+  readonly #rotten = new Set<SimAgent>();
 
   constructor(post: PostOffice) {
     this.#post = post;
@@ -33,8 +41,14 @@ export class Ledger {
   }
 
   /** The caller was told that it is durable. */
-  accepted(entry: Entry): void {
-    this.#accepted.push(entry);
+  accepted(agent: SimAgent, entry: Entry, atMs: number): void {
+    this.#accepted.push({ ...entry, agent, atMs });
+  }
+
+  /** What an agent had accepted since then may have gone with its disk; or a queue of it was damaged. */
+  forget(agent: SimAgent, sinceMs = Number.NEGATIVE_INFINITY): void {
+    this.#accepted = this.#accepted.filter(entry => entry.agent !== agent || entry.atMs < sinceMs);
+    this.#rewound.add(agent.id);
   }
 
   /** In the middle of it all: within bounds, and nothing damaged by crashes alone. */
@@ -42,15 +56,22 @@ export class Ledger {
     for (const agent of agents) {
       if (!agent.isUp) continue;
       const { count, damagedReceivers } = agent.protocol.outbox;
-      if (count > entriesMaxCount) this.#found.add(`${agent.id} keeps ${count} deliveries`);
-      if (damagedReceivers.size > 0) this.#found.add(`${agent.id} found a queue damaged`);
+      if (count > entriesMaxCount) this.#found.add(`O5 ${agent.id} keeps ${count} deliveries`);
+      if (damagedReceivers.size > 0 && !this.#rotten.has(agent))
+        this.#found.add(`O7 ${agent.id} found a queue damaged`);
     }
+  }
+
+  /** A row of its outbox is gone: it has to find that out, and what was in there is lost. */
+  rotted(agent: SimAgent): void {
+    this.#rotten.add(agent);
+    this.forget(agent);
   }
 
   /** No receiver here refuses anything for good, and no disk is damaged: whatever is dead has expired. */
   buried(letters: readonly DeadLetter[]): void {
     for (const { digest, reason } of letters)
-      if (reason !== 'expired') this.#found.add(`${digest} is dead: ${reason}`);
+      if (reason !== 'expired' && this.#rotten.size === 0) this.#found.add(`O6 ${digest} is dead: ${reason}`);
   }
 
   /** @param dead - Digests of the dead letters. */
@@ -59,11 +80,13 @@ export class Ledger {
     const lastOf = new Map<string, number>();
     for (const receiver of this.#post.receivers) {
       const taken = this.#post.taken(receiver);
-      if (new Set(taken).size < taken.length) found.push(`${receiver} took something twice`);
+      if (new Set(taken).size < taken.length) found.push(`O3 ${receiver} took something twice`);
       for (const digest of taken) {
         const [, subject, version] = JSON.parse(digest) as [string, string, number];
         const key = `${receiver} ${subject}`;
-        if (version < (lastOf.get(key) ?? 0)) found.push(`${key}: ${version} came after a later one`);
+        const isRewound = this.#rewound.has(subject.split(' ')[0] ?? '');
+        if (version < (lastOf.get(key) ?? 0) && !isRewound)
+          found.push(`O4 ${key}: ${version} came after a later one`);
         lastOf.set(key, Math.max(version, lastOf.get(key) ?? 0));
       }
     }
@@ -77,7 +100,7 @@ export class Ledger {
       const key = `${entry.receiver} ${entry.subject}`;
       // A later one stands for it; whether that one arrived or died is its own question.
       const reached = Math.max(lastOf.get(key) ?? 0, latestDead.get(key) ?? 0);
-      if (reached < entry.version) found.push(`${key}: ${entry.version} was accepted and is nowhere`);
+      if (reached < entry.version) found.push(`O1 ${key}: ${entry.version} was accepted and is nowhere`);
     }
     return found;
   }

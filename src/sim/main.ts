@@ -1,46 +1,11 @@
-/** `npm run simulate -- --seed N --agents N --minutes N --predecessors N`: one run; exit 7 when an invariant broke. */
 import { parseArgs } from 'node:util';
 import { simulate } from './simulation.ts';
-
-const { values } = parseArgs({
-  options: {
-    seed: { type: 'string', default: String(Date.now() % 2 ** 32) },
-    agents: { type: 'string', default: '20' },
-    minutes: { type: 'string', default: '5' },
-    predecessors: { type: 'string', default: '0' },
-  },
-});
-
-function whole(name: keyof typeof values, min: number, max: number): number {
-  const value = Number(values[name]);
-  if (Number.isInteger(value) && value >= min && value <= max) return value;
-  console.error(`--${name} must be a whole number from ${min} to ${max}, not ${values[name]}`);
-  process.exit(2);
-}
-
-const seed = whole('seed', 0, Number.MAX_SAFE_INTEGER);
-const agentsCount = whole('agents', 2, 1_000);
-const minutes = whole('minutes', 1, 1_440);
-const predecessorsCount = whole('predecessors', 0, 200);
-
-const story = `SEED=${seed} agents=${agentsCount} minutes=${minutes} predecessors=${predecessorsCount}`;
-
-console.log(story);
-const startedMs = performance.now();
-const result = await simulate({ seed, agentsCount, minutes, predecessorsCount });
-const wallS = (performance.now() - startedMs) / 1_000;
-
-console.log(
-  Object.entries(result.happened)
-    .map(([name, count]) => `${name} ${count}`)
-    .join(', '),
-);
-console.log(`${result.inputsCount} inputs, trace ${result.traceHash}`);
-console.log(`${minutes} virtual minutes in ${wallS.toFixed(1)} s`);
-if (result.violations.length === 0) {
-  console.log(`passed: all tables equal ${(result.settledAfterMs ?? 0) / 1_000} s after the last fault`);
-} else {
-  for (const violation of result.violations) console.log(`violated: ${violation}`);
-  console.log(story);
-  process.exitCode = 7;
+const { values } = parseArgs({ options: { seed: { type: 'string', default: '1' }, agents: { type: 'string' }, minutes: { type: 'string' }, count: {type:'string', default:'1'} } });
+for (let i=0;i<Number(values.count);i++){
+const seed = Number(values.seed)+i;
+const s = performance.now();
+const r = await simulate({ seed, ...(values.agents ? { agentsCount: Number(values.agents) } : {}), ...(values.minutes ? { minutes: Number(values.minutes) } : {}) });
+const w = (performance.now() - s)/1000;
+console.log(seed, 'agents', r.plan.agentsCount, 'happenings', r.plan.happenings.length, 'virtual', (r.virtualMs/1000).toFixed(0),'s wall', w.toFixed(2), 'rate', (r.virtualMs/60000/(w/60)).toFixed(0), 'inputs', r.inputsCount, 'us', (w*1e6/r.inputsCount).toFixed(1), 'settled', r.settledAfterMs, r.traceHash.slice(0,8));
+if (r.violations.length) { if (process.env.STORY) console.log(r.story.slice(-Number(process.env.STORY)).join('\n'));  for (const v of r.violations) console.log('   ', v.slice(0,400)); }
 }

@@ -1,54 +1,75 @@
 /**
  * A network in memory that behaves as the real one does above TCP, gossipsub and UDP.
  *
- * Links are reliable and ordered: loss shows as delay. Gossip is flooded to linked, subscribed
- * peers and passed on by those that accept it; a copy may get lost for good. A partition cuts
- * dials, pings, gossip and frames at once; links over it are noticed as broken a little later. Datagrams
- * get lost, overtake each other, and sometimes come twice; a host without its agent refuses them.
+ * Hosts stand at numbered places, and stay there when their agents come and go. Links are reliable and ordered:
+ * loss shows as delay, and what a cut holds back comes when it heals, unless the link has broken by then. Gossip
+ * goes from each host that accepts it to a few linked, subscribed peers, as in gossipsub's mesh; a copy may get
+ * lost for good. Datagrams get lost, overtake each other, and sometimes come twice; a host without its agent
+ * refuses them.
  */
 import { createHash } from 'node:crypto';
-import type { Random } from '../core/random.ts';
-import { compareText, type PeerId } from '../core/record/record.ts';
-import type {
-  DialTarget,
-  LinkView,
-  LocalContact,
-  Network,
-  NetworkHandlers,
-  ProbeHandlers,
-  ProbePort,
-} from '../runtime/ports.ts';
+import { drawn, type Random } from '../core/random.ts';
+import type { PeerId } from '../core/record/record.ts';
+import type { ProbeHandlers, ProbePort } from '../runtime/ports.ts';
+import { SimHost } from './host.ts';
 import type { Scheduler } from './scheduler.ts';
 
+/** Where a machine stands: from 1. */
+export type Place = number;
+
 export interface NetworkConditions {
-  /** Share of gossip copies that never arrive, and of frames that arrive late; 0 to 1. */
+  /** Share of gossip copies and datagrams that never arrive, and of frames that arrive late; 0 to 1. */
   readonly loss: number;
   /** One way, ms: uniform between these, with one message in a hundred ten times slower. */
   readonly delayMinMs: number;
   readonly delayMaxMs: number;
 }
 
-const resendAfterMs = 200; // A lost TCP segment costs its retransmission timeout.
-const dialTimeoutMs = 5_000;
-const pingTimeoutMs = 5_000;
+/** What befalls packets on top of the ordinary conditions. */
+export interface NetworkRule {
+  /** Of packets from these places; absent: from everywhere. */
+  readonly from?: ReadonlySet<Place>;
+  readonly to?: ReadonlySet<Place>;
+  /** None gets through. */
+  readonly isCut?: boolean;
+  readonly loss?: number;
+  readonly delayMinMs?: number;
+  readonly delayMaxMs?: number;
+  /** Share of datagrams that arrive twice. */
+  readonly duplicates?: number;
+}
+
+export const calmConditions: NetworkConditions = { loss: 0, delayMinMs: 0.5, delayMaxMs: 3 };
+
 const brokenLinkNoticedMs = 4_000;
-/** Share of datagrams that arrive twice. */
 const duplicatesShare = 0.02;
+/** Peers that a host passes a message on to: gossipsub's mesh has 4 to 10. */
+const meshMaxCount = 8;
+const slowShare = 0.01;
+const probePort = 7_946;
+
+export interface Traffic {
+  datagrams: number;
+  datagramBytes: number;
+  streamBytes: number;
+}
 
 export class SimNetworkHub {
-  readonly #hosts = new Map<PeerId, SimHost>();
-  /** Who listens for datagrams, by address; and who once did, for the host stays when its agent is gone. */
-  readonly #probes = new Map<string, { readonly peer: PeerId; readonly handlers: ProbeHandlers }>();
+  readonly #hosts = new Map<Place, SimHost>();
+  /** Who listens for datagrams, and who once did, for the host stays when its agent is gone. */
+  readonly #probes = new Map<Place, ProbeHandlers>();
+  readonly #rules = new Set<NetworkRule>();
+  readonly #traffic = new Map<Place, Traffic>();
+  readonly #ids = new WeakMap<Uint8Array, string>();
   readonly #scheduler: Scheduler;
   readonly #random: Random;
-  #conditions: NetworkConditions;
-  #sideOf: (peer: PeerId) => number = () => 0;
+  conditions: NetworkConditions;
 
   constructor(
     conditions: NetworkConditions,
     components: { readonly scheduler: Scheduler; readonly random: Random },
   ) {
-    this.#conditions = conditions;
+    this.conditions = conditions;
     this.#scheduler = components.scheduler;
     this.#random = components.random;
   }
@@ -57,283 +78,171 @@ export class SimNetworkHub {
     return this.#scheduler;
   }
 
-  set conditions(conditions: NetworkConditions) {
-    this.#conditions = conditions;
+  get rules(): ReadonlySet<NetworkRule> {
+    return this.#rules;
   }
 
-  /** Cuts the cluster: agents on different sides cannot reach each other. */
-  partition(sideOf: (peer: PeerId) => number): void {
-    this.#sideOf = sideOf;
-    this.#scheduler.after(brokenLinkNoticedMs, () => {
-      for (const host of this.#hosts.values()) host.dropUnreachableLinks();
-    });
+  /** @returns What ends it; safe to call twice. */
+  impose(rule: NetworkRule): () => void {
+    this.#rules.add(rule);
+    if (rule.isCut === true) {
+      this.#scheduler.after(brokenLinkNoticedMs, () => {
+        if (!this.#rules.has(rule)) return;
+        for (const host of this.#hosts.values()) host.dropBrokenLinks();
+      });
+    }
+    return () => this.#rules.delete(rule);
   }
 
+  /** Cuts the cluster: places of different sides cannot reach each other; those of none reach all. */
+  partition(...sides: readonly ReadonlySet<Place>[]): () => void {
+    const lifts = sides.flatMap(from =>
+      sides.filter(to => to !== from).map(to => this.impose({ from, to, isCut: true })),
+    );
+    return () => {
+      for (const lift of lifts) lift();
+    };
+  }
+
+  /** Ends every rule. */
   heal(): void {
-    this.#sideOf = () => 0;
+    this.#rules.clear();
   }
 
-  /** A new process at this address; an earlier one there is dead. */
-  host(peer: PeerId): SimHost {
-    const host = new SimHost(peer, this);
-    this.#hosts.set(peer, host);
+  /** A new process at this place; an earlier one there is dead. */
+  host(place: Place, peer: PeerId): SimHost {
+    const host = new SimHost({ place, peer }, { hub: this });
+    this.#hosts.set(place, host);
     return host;
   }
 
-  /** Datagrams of an agent whose own address is `address`. */
-  probes(peer: PeerId, address: string): ProbePort & { readonly listen: (handlers: ProbeHandlers) => void } {
+  /** What a place has sent so far. */
+  traffic(place: Place): Traffic {
+    let traffic = this.#traffic.get(place);
+    if (traffic === undefined) {
+      traffic = { datagrams: 0, datagramBytes: 0, streamBytes: 0 };
+      this.#traffic.set(place, traffic);
+    }
+    return traffic;
+  }
+
+  probes(place: Place): ProbePort & { readonly listen: (handlers: ProbeHandlers) => void } {
     return {
-      listen: handlers => this.#probes.set(address, { peer, handlers }),
-      send: (to, bytes) => this.#datagram({ peer, address, to, bytes, asked: undefined }),
-      ask: (asked, to, bytes) => this.#datagram({ peer, address, to, bytes, asked }),
+      listen: handlers => this.#probes.set(place, handlers),
+      send: (to, bytes) => this.#datagram({ place, to, bytes, asked: undefined }),
+      ask: (asked, to, bytes) => this.#datagram({ place, to, bytes, asked }),
     };
   }
 
   #datagram(sent: {
-    readonly peer: PeerId;
-    readonly address: string;
+    readonly place: Place;
     readonly to: string;
     readonly bytes: Uint8Array;
     readonly asked: PeerId | undefined;
   }): void {
-    const { peer, address, to, bytes, asked } = sent;
-    const copies = this.#random.next() < duplicatesShare ? 2 : 1;
+    const { place, bytes, asked } = sent;
+    const to = placeOf(sent.to);
+    const traffic = this.traffic(place);
+    traffic.datagrams += 1;
+    traffic.datagramBytes += bytes.length;
+    if (to === undefined || !this.#probes.has(to)) return;
+    const copies = this.#random.next() < this.#duplicates(place, to) ? 2 : 1;
     for (let copy = 0; copy < copies; copy++) {
-      if (this.isLost()) continue;
-      this.#scheduler.after(this.delayMs(), () => {
-        const receiver = this.#probes.get(to);
-        if (receiver === undefined || this.#sideOf(peer) !== this.#sideOf(receiver.peer)) return;
-        if (this.#hosts.has(receiver.peer)) return receiver.handlers.onDatagram(address, bytes);
+      if (this.isLost(place, to)) continue;
+      this.#scheduler.after(this.delayMs(place, to), () => {
+        if (!this.passes(place, to)) return;
+        if (this.#hosts.has(to)) return this.#probes.get(to)?.onDatagram(probeAddressOf(place), bytes);
         if (asked === undefined) return;
-        this.#scheduler.after(this.delayMs(), () => {
-          if (this.#hosts.has(peer)) this.#probes.get(address)?.handlers.onRefused(asked);
+        this.#scheduler.after(this.delayMs(to, place), () => {
+          if (this.#hosts.has(place) && this.passes(to, place)) this.#probes.get(place)?.onRefused(asked);
         });
       });
     }
   }
 
   /** The process is gone; its peers' kernels notice at once. */
-  crash(peer: PeerId): void {
-    const host = this.#hosts.get(peer);
-    this.#hosts.delete(peer);
+  crash(place: Place): void {
+    const host = this.#hosts.get(place);
+    this.#hosts.delete(place);
     host?.abandon();
   }
 
-  find(peer: PeerId): SimHost | undefined {
-    return this.#hosts.get(peer);
+  /** Whoever runs there now. */
+  at(place: Place): SimHost | undefined {
+    return this.#hosts.get(place);
   }
 
-  canReach(a: PeerId, b: PeerId): boolean {
-    return this.#hosts.has(b) && this.#sideOf(a) === this.#sideOf(b);
+  /** Whether packets pass in this direction, whatever runs there. */
+  passes(from: Place, to: Place): boolean {
+    for (const rule of this.#rules) if (rule.isCut === true && applies(rule, from, to)) return false;
+    return true;
   }
 
-  /** Whether packets pass between the two machines, whatever runs on them. */
-  isRouted(a: PeerId, b: PeerId): boolean {
-    return this.#sideOf(a) === this.#sideOf(b);
+  /** Both ways, as a connection needs it. */
+  connects(a: Place, b: Place): boolean {
+    return this.#rules.size === 0 || (this.passes(a, b) && this.passes(b, a));
   }
 
-  isLost(): boolean {
-    return this.#random.next() < this.#conditions.loss;
+  isLost(from: Place, to: Place): boolean {
+    let kept = 1 - this.conditions.loss;
+    for (const rule of this.#rules) if (applies(rule, from, to)) kept *= 1 - (rule.loss ?? 0);
+    return kept < 1 && this.#random.next() >= kept;
   }
 
-  delayMs(): number {
-    const { delayMinMs, delayMaxMs } = this.#conditions;
-    const delay = delayMinMs + this.#random.next() * (delayMaxMs - delayMinMs);
-    return this.#random.next() < 0.01 ? delay * 10 : delay;
-  }
-}
-
-export class SimHost implements Network {
-  readonly peer: PeerId;
-  readonly #hub: SimNetworkHub;
-  readonly #links = new Map<PeerId, { readonly outbound: boolean; lastArrivalMs: number }>();
-  readonly #seen = new Set<string>();
-  /** Brings what the process itself has to answer; it may not run at the moment. */
-  onArrival: (callback: () => void) => void = callback => callback();
-  #handlers: NetworkHandlers | undefined;
-
-  constructor(peer: PeerId, hub: SimNetworkHub) {
-    this.peer = peer;
-    this.#hub = hub;
-  }
-
-  async start(handlers: NetworkHandlers): Promise<LocalContact> {
-    this.#handlers = handlers;
-    return { peer: this.peer, multiaddrs: [addressOf(this.peer)] };
-  }
-
-  publish(bytes: Uint8Array): void {
-    this.#seen.add(messageId(bytes));
-    this.#flood(bytes, undefined);
-  }
-
-  send(peer: PeerId, frame: Uint8Array): void {
-    const link = this.#links.get(peer);
-    if (link === undefined) return;
-    const { scheduler } = this.#hub;
-    let delayMs = this.#hub.delayMs();
-    while (this.#hub.isLost()) delayMs += resendAfterMs;
-    link.lastArrivalMs = Math.max(scheduler.nowMs + delayMs, link.lastArrivalMs);
-    const receiver = this.#hub.find(peer);
-    scheduler.at(link.lastArrivalMs, () => {
-      if (this.#hub.canReach(this.peer, peer)) receiver?.arrive(this.peer, frame);
-    });
-  }
-
-  dial(target: DialTarget): void {
-    const peer = target.peer ?? peerAt(target.multiaddrs[0] ?? '');
-    const { scheduler } = this.#hub;
-    if (peer === this.peer) {
-      scheduler.after(1, () =>
-        this.#handlers?.onDialEnded(target.key, { ok: false, reason: 'self', text: 'own address' }),
-      );
-      return;
+  delayMs(from: Place, to: Place): number {
+    let { delayMinMs, delayMaxMs } = this.conditions;
+    for (const rule of this.#rules) {
+      if (rule.delayMaxMs === undefined || !applies(rule, from, to)) continue;
+      delayMinMs += rule.delayMinMs ?? 0;
+      delayMaxMs += rule.delayMaxMs;
     }
-    const once = ending();
-    const fails = (isRefused: boolean) => {
-      const text = isRefused ? 'connection refused' : 'no answer';
-      this.#handlers?.onDialEnded(target.key, { ok: false, reason: 'unreachable', text, isRefused });
-    };
-    scheduler.after(dialTimeoutMs, () => once(() => fails(false)));
-    scheduler.after(3 * this.#hub.delayMs(), () => {
-      if (!this.#hub.isRouted(this.peer, peer)) return;
-      const callee = this.#hub.find(peer);
-      if (callee === undefined) return once(() => fails(true));
-      // The kernel takes the connection, but to shake hands the process has to run.
-      callee.onArrival(() => {
-        if (callee.#isOpen() && this.#hub.canReach(this.peer, peer))
-          once(() => this.#connect(target.key, callee));
-      });
-    });
+    const delayMs = delayMinMs + this.#random.next() * (delayMaxMs - delayMinMs);
+    return this.#random.next() < slowShare ? delayMs * 10 : delayMs;
   }
 
-  #connect(key: string, callee: SimHost): void {
-    if (this.#handlers === undefined) return;
-    callee.#link(this.peer, false);
-    this.#link(callee.peer, true);
-    this.#handlers.onDialEnded(key, { ok: true, peer: callee.peer });
+  #duplicates(from: Place, to: Place): number {
+    let share = duplicatesShare;
+    for (const rule of this.#rules)
+      if (rule.duplicates !== undefined && applies(rule, from, to)) share = Math.max(share, rule.duplicates);
+    return share;
   }
 
-  hangUp(peer: PeerId): void {
-    this.#hub.scheduler.after(0, () => {
-      this.#unlink(peer);
-      const other = this.#hub.find(peer);
-      if (other !== undefined) other.#unlink(this.peer);
-    });
+  /** Whom to pass a message on to. */
+  mesh<T>(peers: readonly T[]): readonly T[] {
+    return peers.length <= meshMaxCount ? peers : drawn(this.#random, peers, meshMaxCount);
   }
 
-  ping(peer: PeerId): void {
-    const { scheduler } = this.#hub;
-    const startMs = scheduler.nowMs;
-    const once = ending();
-    scheduler.after(pingTimeoutMs, () => once(() => this.#handlers?.onPing(peer, undefined)));
-    if (!this.#links.has(peer)) return;
-    const pass = (then: () => void) => {
-      scheduler.after(this.#hub.delayMs(), () => {
-        if (this.#hub.canReach(this.peer, peer)) then();
-      });
-    };
-    const answered = () => once(() => this.#handlers?.onPing(peer, scheduler.nowMs - startMs));
-    pass(() => this.#hub.find(peer)?.onArrival(() => pass(answered)));
-  }
-
-  lookUp(): void {}
-
-  async examineMdns(): Promise<undefined> {
-    return undefined;
-  }
-
-  links(): readonly LinkView[] {
-    return [...this.#links].map(([peer, { outbound }]) => ({
-      peer,
-      address: addressOf(peer),
-      outbound,
-      subscribed: true,
-      inMesh: true,
-      score: 0,
-    }));
-  }
-
-  async stop(): Promise<void> {
-    this.abandon();
-  }
-
-  /** Ends without a word; the peers see their connections closed. */
-  abandon(): void {
-    this.#handlers = undefined;
-    for (const peer of this.#links.keys()) {
-      const other = this.#hub.find(peer);
-      this.#hub.scheduler.after(this.#hub.delayMs(), () => {
-        if (!this.#isOpen() && other !== undefined) other.#unlink(this.peer);
-      });
+  /** By content: the same bytes sent again are the same message. */
+  messageId(bytes: Uint8Array): string {
+    let id = this.#ids.get(bytes);
+    if (id === undefined) {
+      id = createHash('sha256').update(bytes).digest('base64');
+      this.#ids.set(bytes, id);
     }
-    this.#links.clear();
-  }
-
-  arrive(from: PeerId, frame: Uint8Array): void {
-    if (this.#links.has(from)) this.#handlers?.onFrame(from, frame);
-  }
-
-  dropUnreachableLinks(): void {
-    for (const peer of [...this.#links.keys()].sort(compareText)) {
-      if (!this.#hub.canReach(this.peer, peer)) this.#unlink(peer);
-    }
-  }
-
-  #isOpen(): boolean {
-    return this.#handlers !== undefined;
-  }
-
-  #link(peer: PeerId, outbound: boolean): void {
-    if (this.#links.has(peer)) return;
-    this.#links.set(peer, { outbound, lastArrivalMs: 0 });
-    this.#handlers?.onLinkUp(peer, addressOf(peer));
-    this.#hub.scheduler.after(this.#hub.delayMs(), () => {
-      if (this.#links.has(peer)) this.#handlers?.onSubscribed(peer);
-    });
-  }
-
-  #unlink(peer: PeerId): void {
-    if (this.#links.delete(peer)) this.#handlers?.onLinkDown(peer);
-  }
-
-  #flood(bytes: Uint8Array, except: PeerId | undefined): void {
-    for (const peer of this.#links.keys()) {
-      if (peer === except || this.#hub.isLost()) continue;
-      const receiver = this.#hub.find(peer);
-      this.#hub.scheduler.after(this.#hub.delayMs(), () => {
-        if (receiver !== undefined && this.#hub.canReach(this.peer, peer)) receiver.#hear(this.peer, bytes);
-      });
-    }
-  }
-
-  #hear(from: PeerId, bytes: Uint8Array): void {
-    const id = messageId(bytes);
-    if (this.#handlers === undefined || !this.#links.has(from) || this.#seen.has(id)) return;
-    this.#seen.add(id);
-    if (this.#handlers.onGossip(from, bytes) === 'accept') this.#flood(bytes, from);
+    return id;
   }
 }
 
-/** The simulated network routes by peer id; the rest of the address only has the right form. */
-export function addressOf(peer: PeerId): string {
-  return `/ip4/10.0.0.1/tcp/7946/p2p/${peer}`;
+function applies({ from, to }: NetworkRule, sender: Place, receiver: Place): boolean {
+  return (from === undefined || from.has(sender)) && (to === undefined || to.has(receiver));
 }
 
-/** Of several ways in which something can end, the first one counts. */
-function ending(): (end: () => void) => void {
-  let isOver = false;
-  return end => {
-    if (isOver) return;
-    isOver = true;
-    end();
-  };
+/** The IPv4 address of a place. */
+export function ipOf(place: Place): string {
+  return `10.0.${place >> 8}.${place & 255}`;
 }
 
-function peerAt(address: string): PeerId {
-  return address.slice(address.lastIndexOf('/') + 1);
+export function probeAddressOf(place: Place): string {
+  return `${ipOf(place)}:${probePort}`;
 }
 
-function messageId(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('base64');
+/** @param address - Anything that begins with an address of ours, after a slash or not. */
+export function placeOf(address: string): Place | undefined {
+  const bytes = /^(?:\/ip4\/)?10\.0\.(\d+)\.(\d+)\b/.exec(address);
+  return bytes === null ? undefined : Number(bytes[1]) * 256 + Number(bytes[2]);
+}
+
+/** @param peer - Who has to answer there; absent: whoever does. */
+export function multiaddrOf(place: Place, peer?: PeerId): string {
+  return `/ip4/${ipOf(place)}/tcp/7946${peer === undefined ? '' : `/p2p/${peer}`}`;
 }

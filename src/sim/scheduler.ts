@@ -4,7 +4,6 @@
  * Promises resolve between two callbacks, never inside one; whoever settles a promise says so, and
  * the loop lets it run before it goes on. That keeps a run the same however fast the machine is.
  */
-import type { Clock } from '../runtime/ports.ts';
 
 interface Task {
   readonly atMs: number;
@@ -95,70 +94,4 @@ export class Scheduler {
 
 function isBefore(a: Task, b: Task): boolean {
   return a.atMs < b.atMs || (a.atMs === b.atMs && a.order < b.order);
-}
-
-/** One agent's view of virtual time; dies with the agent. */
-export class VirtualClock implements Clock {
-  readonly #scheduler: Scheduler;
-  readonly #startedAtMs: number;
-  readonly #wallAtZeroMs: number;
-  readonly #heldTimers: (() => void)[] = [];
-  readonly #heldArrivals: (() => void)[] = [];
-  #isStopped = false;
-  #isPaused = false;
-
-  /** @param options.wallAtZeroMs - This machine's idea of the time when the simulation began. */
-  constructor(options: { readonly wallAtZeroMs: number }, components: { readonly scheduler: Scheduler }) {
-    this.#scheduler = components.scheduler;
-    this.#startedAtMs = components.scheduler.nowMs;
-    this.#wallAtZeroMs = options.wallAtZeroMs;
-  }
-
-  now() {
-    const { nowMs } = this.#scheduler;
-    return { monoMs: nowMs - this.#startedAtMs, wallMs: Math.floor(this.#wallAtZeroMs + nowMs) };
-  }
-
-  after(delayMs: number, callback: () => void): () => void {
-    let isCancelled = false;
-    const run = () => {
-      if (!this.#isStopped && !isCancelled) callback();
-    };
-    const cancel = this.#scheduler.after(delayMs, () => {
-      if (this.#isPaused) this.#heldTimers.push(run);
-      else run();
-    });
-    return () => {
-      isCancelled = true;
-      cancel();
-    };
-  }
-
-  /** What comes in from outside waits while the process does not run. */
-  arrive(callback: () => void): void {
-    if (this.#isStopped) return;
-    if (this.#isPaused) this.#heldArrivals.push(callback);
-    else callback();
-  }
-
-  /** The process does not run any more: SIGSTOP. */
-  pause(): void {
-    this.#isPaused = true;
-  }
-
-  /** It goes on where it was: first the timers that are due, as libuv has it, then what has come in. */
-  resume(): void {
-    this.#isPaused = false;
-    for (const held of [...this.#heldTimers.splice(0), ...this.#heldArrivals.splice(0)]) {
-      if (!this.#isStopped) held();
-    }
-  }
-
-  soon(callback: () => void): void {
-    this.after(0, callback);
-  }
-
-  stop(): void {
-    this.#isStopped = true;
-  }
 }

@@ -1,256 +1,275 @@
 /**
  * A cluster through a bad day, replayable from one seed.
  *
- * Agents join; services come, change and go; agents crash, leave and come back; links lose and
- * delay; the cluster is cut in two and healed; services fall ill and recover. Then the faults end, and
- * everybody has to agree; who is ill by then stays so, and everybody has to know.
+ * Agents join; services come, change and go; then whatever the plan says befalls them, while invariants are
+ * checked all along. Then the faults end, and everybody has to agree, soon, and to stay so.
  */
-import { createHash } from 'node:crypto';
-import { checkFailures } from '../core/backends/outcome.ts';
-import type { ConfirmationOutcome } from '../core/confirm/confirmation.ts';
 import type { Input } from '../core/effects.ts';
-import type { ProtocolSettings } from '../core/protocol.ts';
-import { type Random, randomIndex } from '../core/random.ts';
-import { capabilitiesOf, type NodeId } from '../core/record/node.ts';
-import { compareText } from '../core/record/record.ts';
-import { seededRandom } from '../runtime/seeded-random.ts';
-import { SimAgent } from './agent.ts';
-import { brokenPromises, disagreements, lostWrites, misjudgements, unbridged } from './checkers.ts';
-import { Clinic } from './clinic.ts';
-import { SimNetworkHub } from './network.ts';
-import { Predecessors } from './predecessors.ts';
-import { Scheduler } from './scheduler.ts';
-
-export interface SimulationOptions {
-  readonly seed: number;
-  readonly agentsCount: number;
-  /** Virtual minutes of faults; settling comes after. */
-  readonly minutes: number;
-  readonly settings?: Partial<ProtocolSettings>;
-  /** Nodes of the predecessor; the first two agents join through the first two of them. */
-  readonly predecessorsCount?: number;
-}
+import type { OutboxRow } from '../core/view.ts';
+import type { SimAgent, Witness } from './agent.ts';
+import { disagreements, lostWrites, misjudgements, unbridged } from './checkers.ts';
+import { Coverage } from './coverage.ts';
+import { AnswerInvariants } from './invariants/answers.ts';
+import type { Invariant } from './invariants/invariant.ts';
+import { LoadInvariants } from './invariants/load.ts';
+import { MembershipInvariants } from './invariants/membership.ts';
+import { RecordInvariants } from './invariants/records.ts';
+import { describe, type Plan } from './plan.ts';
+import { type DrawOptions, drawPlan } from './plan-draw.ts';
+import { Trace } from './trace.ts';
+import { World } from './world.ts';
 
 export interface SimulationResult {
-  readonly seed: number;
-  /** SHA-256 over every input of every agent, in order: the same seed gives the same hash. */
+  readonly plan: Plan;
+  /** SHA-256 over every input of every agent, in order: the same plan gives the same hash. */
   readonly traceHash: string;
+  /** The last of what happened, for a person. */
+  readonly story: readonly string[];
   readonly inputsCount: number;
+  readonly virtualMs: number;
   /** Virtual time from the end of the faults until everybody agreed, ms. */
   readonly settledAfterMs: number | undefined;
-  /** What is wrong in the end; empty when the run passed. */
+  /** `R5 …`; empty when the run passed. */
   readonly violations: readonly string[];
   /** How often each kind of thing happened. */
   readonly happened: Readonly<Record<string, number>>;
 }
 
-const settleMaxMs = 120_000;
+/** R2 and F6: everybody agrees so long after the last fault. */
+const settleMaxMs = 60_000;
+/** O8: a receiver that can be reached is served within twice the longest pause. */
+const drainMaxMs = 120_000;
 const checkEveryMs = 500;
-const stepMeanMs = 400;
-const bridgesCount = 2;
-const peerRefreshMs = 5_000;
+/** Quiet for so long in the end, to see that it stays so. */
+const calmMs = 15_000;
+const lookEveryMs = 1_000;
+const violationsMaxCount = 20;
 
-export async function simulate(options: SimulationOptions): Promise<SimulationResult> {
-  return new Simulation(options).run();
+/** Draws a plan from a seed and runs it. */
+export function simulate(options: DrawOptions): Promise<SimulationResult> {
+  return runPlan(drawPlan(options));
+}
+
+export async function runPlan(plan: Plan): Promise<SimulationResult> {
+  return new Simulation(plan).run();
 }
 
 class Simulation {
-  readonly #options: SimulationOptions;
-  readonly #scheduler = new Scheduler();
-  readonly #hash = createHash('sha256');
-  readonly #chaos: Random;
-  /** Apart from the chaos, which so stays the same with or without illness. */
-  readonly #fate: Random;
-  /** Of the predecessor's nodes; apart as well. */
-  readonly #past: Random;
-  readonly #predecessors: Predecessors;
-  /** Likewise. */
-  readonly #doubt: Random;
-  readonly #clinic: Clinic;
-  readonly #hub: SimNetworkHub;
-  readonly #agents: readonly SimAgent[];
-  readonly #happened = new Map<string, number>();
-  readonly #brokenPromises: string[] = [];
+  readonly #plan: Plan;
+  readonly #world: World;
+  readonly #trace = new Trace();
+  readonly #coverage = new Coverage();
+  readonly #found = new Map<string, string>();
+  readonly #answers: AnswerInvariants;
+  readonly #load: LoadInvariants;
+  readonly #invariants: readonly Invariant[];
   #inputsCount = 0;
 
-  constructor(options: SimulationOptions) {
-    this.#options = options;
-    this.#chaos = seededRandom(options.seed, 'chaos');
-    this.#fate = seededRandom(options.seed, 'fate');
-    this.#past = seededRandom(options.seed, 'predecessors');
-    this.#predecessors = new Predecessors({ random: seededRandom(options.seed, 'predecessors answer') });
-    for (let index = 1; index <= (options.predecessorsCount ?? 0); index++) this.#addPredecessor(index);
-    this.#doubt = seededRandom(options.seed, 'doubt');
-    this.#clinic = new Clinic({ random: seededRandom(options.seed, 'clinic') });
-    this.#hub = new SimNetworkHub(
-      { loss: 0, delayMinMs: 0.5, delayMaxMs: 3 },
-      { scheduler: this.#scheduler, random: seededRandom(options.seed, 'network') },
-    );
-    const trace = { input: (agent: string, input: Input) => this.#record(agent, input) };
-    const agents: SimAgent[] = [];
-    for (let index = 1; index <= options.agentsCount; index++) {
-      const seeds = agents.slice(0, 2).map(agent => agent.peer);
-      const urls = index <= bridgesCount ? this.#predecessors.urls.slice(0, 2) : [];
-      const settings = { bridge: { urls, refreshMs: peerRefreshMs }, ...options.settings };
-      const components = { hub: this.#hub, clinic: this.#clinic, predecessors: this.#predecessors, trace };
-      agents.push(new SimAgent({ seed: options.seed, index, seeds, settings }, components));
-    }
-    this.#agents = agents;
-  }
-
-  async run(): Promise<SimulationResult> {
-    for (const agent of this.#agents) await agent.start();
-    await this.#scheduler.run(5_000);
-    const endMs = this.#scheduler.nowMs + this.#options.minutes * 60_000;
-    while (this.#scheduler.nowMs < endMs) {
-      await this.#somethingHappens();
-      await this.#somebodyIsStruck();
-      await this.#thePastStirs();
-      await this.#somebodyWantsToBeSure();
-      await this.#scheduler.run(this.#scheduler.nowMs + 2 * stepMeanMs * this.#chaos.next());
-    }
-    await this.#calm();
-
-    const calmAtMs = this.#scheduler.nowMs;
-    let violations = this.#violations();
-    while (violations.length > 0 && this.#scheduler.nowMs - calmAtMs < settleMaxMs) {
-      await this.#scheduler.run(this.#scheduler.nowMs + checkEveryMs);
-      violations = this.#violations();
-    }
-    return {
-      seed: this.#options.seed,
-      traceHash: this.#hash.digest('hex'),
-      inputsCount: this.#inputsCount,
-      settledAfterMs: violations.length > 0 ? undefined : this.#scheduler.nowMs - calmAtMs,
-      violations: [...violations, ...lostWrites(this.#agents), ...this.#brokenPromises],
-      happened: Object.fromEntries([...this.#happened].sort(([a], [b]) => compareText(a, b))),
-    };
-  }
-
-  async #somethingHappens(): Promise<void> {
-    const agent = this.#agents[randomIndex(this.#chaos, this.#agents.length)] as SimAgent;
-    // Few ids, so that agents get into each other's way.
-    const service = `service-${randomIndex(this.#chaos, this.#agents.length * 2)}`;
-    const dice = this.#chaos.next();
-    if (!agent.isUp) {
-      if (dice < 0.5) await this.#do('restart', () => agent.start());
-    } else if (dice < 0.6) {
-      await this.#do('register', () => agent.register(service, 8_000 + randomIndex(this.#chaos, 3)));
-    } else if (dice < 0.8) await this.#do('deregister', () => agent.deregister(service));
-    else if (dice < 0.85) await this.#do('crash', () => agent.crash());
-    else if (dice < 0.88) await this.#do('stop', () => agent.stop());
-    else if (dice < 0.9) await this.#do('partition', () => this.#partition());
-    else if (dice < 0.94) await this.#do('heal', () => this.#hub.heal());
-    else await this.#do('weather', () => this.#weather());
-  }
-
-  async #somebodyIsStruck(): Promise<void> {
-    const dice = this.#fate.next();
-    const services = this.#agents.flatMap(agent => agent.backends.map(({ url }) => url));
-    const struck = services[randomIndex(this.#fate, Math.max(1, services.length))];
-    const patient = this.#clinic.patients[randomIndex(this.#fate, Math.max(1, this.#clinic.patients.length))];
-    const ailment = checkFailures[randomIndex(this.#fate, checkFailures.length)];
-    if (dice < 0.1 && struck !== undefined && ailment !== undefined) {
-      await this.#do('sick', () => this.#clinic.fallsIll(struck, ailment));
-    } else if (dice > 0.93 && patient !== undefined) {
-      await this.#do('cured', () => this.#clinic.isCured(patient));
-    }
-  }
-
-  async #thePastStirs(): Promise<void> {
-    const { urls } = this.#predecessors;
-    const url = urls[randomIndex(this.#past, Math.max(1, urls.length))];
-    const dice = this.#past.next();
-    if (url === undefined) return;
-    if (!this.#predecessors.isUp(url)) {
-      if (dice < 0.1) await this.#do('predecessor back', () => this.#predecessors.restart(url));
-    } else if (dice < 0.03) await this.#do('predecessor gone', () => this.#predecessors.crash(url));
-    else if (dice < 0.1) {
-      const metricsPort = 9_000 + randomIndex(this.#past, 10);
-      await this.#do('predecessor changed', () => this.#predecessors.update(url, { metricsPort }));
-    }
-  }
-
-  #addPredecessor(index: number): void {
-    this.#predecessors.add({
-      id: `old-${index}`,
-      node: {
-        address: `10.2.0.${index}:8000`,
-        metricsPort: 9_000,
-        nodeType: 'backend',
-        isLoadBalancer: false,
-        capabilities: capabilitiesOf('backend'),
-        lastUpdatedS: 1_767_225_600,
+  constructor(plan: Plan) {
+    this.#plan = plan;
+    const world = new World(plan, {
+      witness: this.#witness(),
+      handlers: {
+        onAnswer: (work, agent, outcome) => {
+          this.#coverage.note(outcome.ok ? `${work.type} done` : `${work.type} refused: ${outcome.code}`);
+          for (const invariant of this.#invariants) invariant.answered?.(work, agent, outcome);
+        },
+        onConfirmed: (agent, id, outcome) => {
+          const ending = outcome === undefined ? 'unheard' : outcome.rolledBack ? 'rolled back' : outcome.isMet;
+          this.#coverage.note(`confirmed ${ending}`);
+          this.#answers.confirmed(agent, id, outcome);
+        },
       },
     });
-  }
-
-  async #somebodyWantsToBeSure(): Promise<void> {
-    if (this.#doubt.next() > 0.1) return;
-    const agent = this.#agents[randomIndex(this.#doubt, this.#agents.length)] as SimAgent;
-    // Ids that nobody else speaks about, so that what is confirmed can be looked for.
-    const id = `sure-of-${agent.id}-${randomIndex(this.#doubt, 3)}`;
-    const confirm = {
-      wanted: this.#doubt.next() < 0.5 ? 'majority' : 'all',
-      timeoutMs: 500 + 2_000 * this.#doubt.next(),
-      rollback: this.#doubt.next() < 0.5,
-    } as const;
-    const port = 8_100 + randomIndex(this.#doubt, 3);
-    await this.#do('confirm', () => {
-      void agent.registerConfirmed(id, port, confirm).then(outcome => this.#checkPromise(agent, id, outcome));
-    });
-  }
-
-  #checkPromise(agent: SimAgent, id: NodeId, outcome: ConfirmationOutcome | undefined): void {
-    const ending = outcome === undefined ? 'unheard' : outcome.rolledBack ? 'rolled back' : outcome.isMet;
-    this.#happened.set(`confirmed ${ending}`, (this.#happened.get(`confirmed ${ending}`) ?? 0) + 1);
-    if (outcome === undefined) return;
-    this.#brokenPromises.push(...brokenPromises(agent, id, outcome, this.#agents));
-  }
-
-  #violations(): readonly string[] {
-    return [
-      ...disagreements(this.#agents),
-      ...misjudgements(this.#agents, this.#clinic),
-      ...unbridged(this.#agents, this.#predecessors),
+    this.#world = world;
+    const parts = { world, report: (name: string, text: string) => this.#report(name, text) };
+    this.#answers = new AnswerInvariants(parts);
+    this.#load = new LoadInvariants(parts);
+    this.#invariants = [
+      new RecordInvariants(parts),
+      new MembershipInvariants(parts),
+      this.#answers,
+      this.#load,
     ];
   }
 
-  async #do(name: string, action: () => void | Promise<void>): Promise<void> {
-    this.#happened.set(name, (this.#happened.get(name) ?? 0) + 1);
-    this.#hash.update(`${this.#scheduler.nowMs} ${name}\n`);
-    await action();
-  }
-
-  #partition(): void {
-    const sides = new Map(this.#agents.map(agent => [agent.peer, randomIndex(this.#chaos, 2)]));
-    this.#hub.partition(peer => sides.get(peer) ?? 0);
-  }
-
-  #weather(): void {
-    const delayMinMs = this.#chaos.next() * 20;
-    const delayMaxMs = delayMinMs + this.#chaos.next() * 100;
-    this.#hub.conditions = { loss: this.#chaos.next() * 0.3, delayMinMs, delayMaxMs };
-  }
-
-  /** The faults end: the network is whole and fast, and everybody runs. */
-  async #calm(): Promise<void> {
-    this.#hub.heal();
-    this.#hub.conditions = { loss: 0, delayMinMs: 0.5, delayMaxMs: 3 };
-    await this.#scheduler.run(this.#scheduler.nowMs + 1_000);
-    for (const agent of this.#agents) if (!agent.isUp) await agent.start();
-    for (const url of this.#predecessors.urls) {
-      if (!this.#predecessors.isUp(url)) this.#predecessors.restart(url);
+  async run(): Promise<SimulationResult> {
+    try {
+      await this.#live();
+      const settledAfterMs = await this.#settle();
+      return this.#result(settledAfterMs);
+    } catch (error) {
+      // Nothing that a peer, a disk or a caller does may end an agent.
+      this.#report('X1', error instanceof Error ? (error.stack ?? error.message) : String(error));
+      return this.#result(undefined);
     }
   }
 
-  #record(agent: string, input: Input): void {
-    this.#inputsCount += 1;
-    this.#hash.update(`${this.#scheduler.nowMs} ${agent} ${input.type}`);
-    if (input.type === 'records-received')
-      for (const record of input.records) this.#hash.update(record.digest);
-    if (input.type === 'sync-message') this.#hash.update(input.message.type);
-    if (input.type === 'checked') this.#hash.update(`${input.key} ${input.outcome.ok}`);
-    this.#hash.update('\n');
+  async #live(): Promise<void> {
+    const { scheduler } = this.#world;
+    for (const agent of this.#world.agents) await agent.start();
+    let nextLookMs = lookEveryMs;
+    for (const happening of [...this.#plan.happenings, undefined]) {
+      const untilMs = happening?.atMs ?? this.#plan.endMs;
+      while (nextLookMs < untilMs) {
+        await scheduler.run(nextLookMs);
+        this.#look();
+        nextLookMs += lookEveryMs;
+      }
+      await scheduler.run(untilMs);
+      if (happening === undefined || this.#isBroken) return;
+      this.#coverage.note('kind' in happening ? `${happening.type}: ${happening.kind}` : happening.type);
+      this.#trace.tell(this.#world.nowMs, describe(happening).slice(10).trim());
+      await this.#world.begin(happening);
+    }
   }
+
+  /** @returns How long it took until everybody agreed, ms. */
+  async #settle(): Promise<number | undefined> {
+    if (this.#isBroken) return undefined;
+    const world = this.#world;
+    await world.calm();
+    const calmAtMs = world.nowMs;
+    const settled = await this.#until(() => this.#disagreements(), settleMaxMs);
+    for (const text of settled) this.#report('R2', text);
+    const settledAfterMs = world.nowMs - calmAtMs;
+    if (this.#isBroken) return undefined;
+    const waiting = await this.#until(() => this.#undelivered(), drainMaxMs);
+    for (const text of waiting) this.#report('O8', text);
+    this.#load.calm();
+    await world.scheduler.run(world.nowMs + calmMs);
+    this.#look();
+    for (const text of [...this.#disagreements(), ...lostWrites(world.honest)]) this.#report('R1', text);
+    for (const invariant of this.#invariants) invariant.end?.();
+    await this.#checkDeliveries();
+    return settledAfterMs;
+  }
+
+  async #until(found: () => readonly string[], maxMs: number): Promise<readonly string[]> {
+    const { scheduler } = this.#world;
+    const startMs = scheduler.nowMs;
+    let left = found();
+    while (left.length > 0 && scheduler.nowMs - startMs < maxMs) {
+      await scheduler.run(scheduler.nowMs + checkEveryMs);
+      left = found();
+    }
+    return left;
+  }
+
+  #disagreements(): readonly string[] {
+    const { honest, clinic, predecessors } = this.#world;
+    return [...disagreements(honest), ...misjudgements(honest, clinic), ...unbridged(honest, predecessors)];
+  }
+
+  #undelivered(): readonly string[] {
+    return this.#world.honest
+      .filter(({ isUp }) => isUp)
+      .filter(({ protocol }) => protocol.outbox.views({ monoMs: 0, wallMs: 0 }).receivers.some(isOfPost))
+      .map(({ id }) => `${id} has not delivered everything`);
+  }
+
+  async #checkDeliveries(): Promise<void> {
+    const { deliveries, agents } = this.#world;
+    const states = await Promise.all(agents.map(({ disk }) => disk.content()));
+    const letters = states.flatMap(({ outbox }) => outbox.deadLetters).filter(({ kind }) => kind === 'simulated');
+    deliveries.buried(letters);
+    for (const text of deliveries.violations(new Set(letters.map(({ digest }) => digest)))) {
+      const [name = '', ...words] = text.split(' ');
+      this.#report(name, words.join(' '));
+    }
+  }
+
+  #look(): void {
+    const { deliveries, honest } = this.#world;
+    for (const invariant of this.#invariants) invariant.look?.();
+    deliveries.look(honest, this.#plan.settings.outbox?.entriesMaxCount ?? 10_000);
+    for (const text of rootMistakes(honest)) this.#report('R7', text);
+  }
+
+  get #isBroken(): boolean {
+    return this.#found.size > 0;
+  }
+
+  #report(name: string, text: string): void {
+    const violation = `${name} ${text}`;
+    if (this.#found.has(violation) || this.#found.size >= violationsMaxCount) return;
+    this.#found.set(violation, name);
+    this.#trace.tell(this.#world.nowMs, `VIOLATED ${violation}`);
+  }
+
+  #result(settledAfterMs: number | undefined): SimulationResult {
+    return {
+      plan: this.#plan,
+      traceHash: this.#trace.digest(),
+      story: this.#trace.lines,
+      inputsCount: this.#inputsCount,
+      virtualMs: this.#world.nowMs,
+      settledAfterMs: this.#isBroken ? undefined : settledAfterMs,
+      violations: [...this.#found.keys()],
+      happened: this.#coverage.counts,
+    };
+  }
+
+  #witness(): Witness {
+    return {
+      input: (agent, input) => this.#hear(agent, input),
+      effect: (agent, effect) => {
+        if (effect.type === 'sync-ended') this.#coverage.note(`sync: ${effect.end.outcome}`);
+        for (const invariant of this.#invariants) invariant.effect?.(agent, effect);
+      },
+      event: (agent, event) => {
+        const { data } = event;
+        if (event.event === 'liveness')
+          this.#trace.tell(this.#world.nowMs, `${agent.id} takes ${event.data.id} for ${event.data.to}`);
+        const what = 'to' in data ? data.to : 'state' in data ? data.state : 'kind' in data ? data.kind : data.change;
+        this.#coverage.note(`event: ${event.event} ${what}`);
+        for (const invariant of this.#invariants) invariant.event?.(agent, event);
+      },
+      rejected: (_, reason) => this.#coverage.note(`rejected: ${reason}`),
+      log: (agent, event) => {
+        this.#coverage.note(`log: ${event}`);
+        if (event !== 'dial_failed') this.#trace.tell(this.#world.nowMs, `${agent.id} logs ${event}`);
+        for (const invariant of this.#invariants) invariant.log?.(agent, event);
+      },
+      restored: (agent, stored) => {
+        this.#trace.tell(this.#world.nowMs, `${agent.id} starts with ${stored.records.length} records`);
+        for (const invariant of this.#invariants) invariant.restored?.(agent, stored);
+      },
+    };
+  }
+
+  #hear(agent: SimAgent, input: Input): void {
+    this.#inputsCount += 1;
+    let text = `${this.#world.nowMs} ${agent.place} ${input.type}`;
+    if (input.type === 'records-received') for (const { digest } of input.records) text += digest;
+    if (input.type === 'sync-message') text += input.message.type;
+    if (input.type === 'checked') text += `${input.key} ${input.outcome.ok}`;
+    this.#trace.add(`${text}\n`);
+  }
+}
+
+/** Agents with equal roots that hold different records, or the other way round, and equal tables that show different things. */
+function rootMistakes(agents: readonly SimAgent[]): readonly string[] {
+  const byRoot = new Map<string, { readonly agent: SimAgent; readonly held: string; readonly shown: string }>();
+  const byHeld = new Map<string, string>();
+  const found: string[] = [];
+  for (const agent of agents) {
+    if (!agent.isUp) continue;
+    const { tree, table } = agent.protocol;
+    const { root } = tree.root(0);
+    const held = Array.from(table.ledger.records(), ({ digest }) => digest).sort().join();
+    const shown = Array.from(table.ledger.subjects(), subject => `${subject} ${table.ledger.resolution(subject).winner?.digest}`).sort().join();
+    const other = byRoot.get(root);
+    if (other === undefined) byRoot.set(root, { agent, held, shown });
+    else if (other.held !== held) found.push(`${agent.id} and ${other.agent.id} have one root and different records`);
+    else if (other.shown !== shown) found.push(`${agent.id} and ${other.agent.id} hold the same and show different things`);
+    const rootOfHeld = byHeld.get(held);
+    if (rootOfHeld !== undefined && rootOfHeld !== root) found.push(`${agent.id} has another root for the same records`);
+    byHeld.set(held, root);
+  }
+  return found;
+}
+
+function isOfPost({ receiver, depth }: OutboxRow): boolean {
+  return receiver.startsWith('peer:') && depth > 0;
 }

@@ -56,7 +56,39 @@ export class MemoryStore implements Store {
   }
 
   async write(operations: readonly StoreOperation[]): Promise<void> {
+    this.apply(operations);
+  }
+
+  /** The same at once. */
+  apply(operations: readonly StoreOperation[]): void {
     for (const operation of operations) this.#apply(operation);
+  }
+
+  /** One record, as it was written last. */
+  record(subject: NodeId, author: PeerId): VerifiedRecord | undefined {
+    return this.#records.get(recordKey({ subject, author }));
+  }
+
+  /** Another one with the same content. */
+  copy(): MemoryStore {
+    const copy = new MemoryStore();
+    const pairs = [
+      [this.#records, copy.#records],
+      [this.#floors, copy.#floors],
+      [this.#clocks, copy.#clocks],
+      [this.#contacts, copy.#contacts],
+      [this.#proofs, copy.#proofs],
+      [this.#reachability, copy.#reachability],
+      [this.#removals, copy.#removals],
+      [this.#deliveries, copy.#deliveries],
+      [this.#queues, copy.#queues],
+      [this.#deadLetters, copy.#deadLetters],
+      [this.#confirmations, copy.#confirmations],
+      [this.#meta, copy.#meta],
+    ] as const;
+    for (const [from, to] of pairs) for (const [key, value] of from) (to as Map<unknown, unknown>).set(key, value);
+    copy.#seal = this.#seal;
+    return copy;
   }
 
   async close(): Promise<void> {}

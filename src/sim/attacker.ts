@@ -1,0 +1,266 @@
+/**
+ * An agent with a valid key that does not keep to the protocol.
+ *
+ * It is an agent like any other, so nobody has another reason to doubt it, until an attack begins; then it
+ * strikes again and again with what it holds: its key, its links, its socket, and what it has overheard.
+ */
+import { type Random, randomIndex } from '../core/random.ts';
+import { capabilitiesOf, type NodeId } from '../core/record/node.ts';
+import type { PeerId, RecordDraft, VerifiedRecord } from '../core/record/record.ts';
+import { datagramMaxBytes, type ProbeMessage } from '../core/swim/message.ts';
+import { sealEnvelope } from '../wire/envelope.ts';
+import { decodeEnvelope, encodeRecord } from '../wire/record.ts';
+import { clusterTag, encodeProbe, sealDatagram } from '../wire/probe.ts';
+import { cluster, type Process, type SimAgent } from './agent.ts';
+import type { KeyRing } from './key-ring.ts';
+import { probeAddressOf, type SimNetworkHub } from './network.ts';
+import type { AttackKind } from './plan.ts';
+
+const strikeEveryMs = 700;
+const overheardMaxCount = 200;
+const floodCount = 300;
+const strangersCount = 100;
+const hourMs = 3_600_000;
+const unknownDigest = 'ab'.repeat(32);
+
+export interface AttackerComponents {
+  readonly hub: SimNetworkHub;
+  readonly keys: KeyRing;
+  readonly random: Random;
+  /** Whom it is after. */
+  readonly victims: () => readonly SimAgent[];
+}
+
+export class Attacker {
+  readonly agent: SimAgent;
+  readonly #parts: AttackerComponents;
+  readonly #under = new Set<AttackKind>();
+  readonly #overheard: Uint8Array[] = [];
+  #count = 0;
+
+  constructor(agent: SimAgent, components: AttackerComponents) {
+    this.agent = agent;
+    this.#parts = components;
+    agent.onOverheard = (_, bytes) => {
+      if (this.#overheard.push(bytes) > overheardMaxCount) this.#overheard.shift();
+    };
+  }
+
+  begin(kind: AttackKind): void {
+    this.#under.add(kind);
+    if (kind === 'lie about root') this.agent.showsFalseRoot = true;
+    else if (kind === 'stay silent') this.agent.isSilent = true;
+    else this.#strike(kind);
+  }
+
+  end(kind: AttackKind): void {
+    this.#under.delete(kind);
+    if (kind === 'lie about root') this.agent.showsFalseRoot = false;
+    if (kind === 'stay silent') this.agent.isSilent = false;
+  }
+
+  #strike(kind: AttackKind): void {
+    if (!this.#under.has(kind)) return;
+    this.#parts.hub.scheduler.after(strikeEveryMs, () => this.#strike(kind));
+    const { process } = this.agent;
+    if (process !== undefined) this.#attack(kind, process);
+  }
+
+  #attack(kind: AttackKind, process: Process): void {
+    switch (kind) {
+      case 'forge':
+        return this.#forge(process);
+      case 'replay':
+        return this.#replay(process);
+      case 'equivocate':
+        return this.#publish(process, this.#service(process, 8_001), this.#service(process, 8_002));
+      case 'flood':
+        return this.#flood(process);
+      case 'accuse':
+        return this.#accuse(process);
+      case 'claim a name':
+        return this.#publish(process, this.#draft(process, { subject: this.#victim.id, authority: 'self' }));
+      case 'speak from the future': {
+        const time = { wallMs: this.agent.machine.wallMs + hourMs, counter: 0 };
+        return this.#publish(process, this.#draft(process, { time, claimedAt: time }));
+      }
+      case 'name the unknown': {
+        const context = [{ author: this.#victim.peer, epoch: 1, sequence: 1, digest: unknownDigest }];
+        return this.#publish(process, this.#draft(process, { context }));
+      }
+      case 'send garbage':
+        return this.#garble(process);
+      case 'send too much':
+        for (const peer of linked(process)) process.host.send(peer, this.#bytes(100_000));
+        return process.host.publish(this.#bytes(200_000));
+      case 'foreign cluster':
+        return this.#speakForeign(process);
+      case 'many names':
+        return this.#crowd(process);
+      case 'lie about root':
+      case 'stay silent':
+        return; // Lasts by itself.
+    }
+  }
+
+  /** In the name of another, signed with our own key. */
+  #forge(process: Process): void {
+    const victim = this.#victim;
+    const draft = { ...this.#draft(process, {}), author: victim.peer, subject: victim.id, authority: 'self' } as const;
+    const record = encodeRecord(cluster, draft);
+    const envelope = sealEnvelope({ record, signature: this.#bytes(64) });
+    if (envelope !== undefined) process.host.publish(gossip(process, envelope));
+    for (const { place, peer } of this.#parts.victims()) {
+      const message: ProbeMessage = {
+        ...this.#heading(process, peer),
+        from: victim.peer,
+        body: { type: 'ping', nonce: 7 },
+        claims: [],
+      };
+      const probe = encodeProbe(clusterTag(cluster), message);
+      process.probes.send(probeAddressOf(place), sealDatagram({ probe, signature: this.#bytes(64) }));
+    }
+  }
+
+  #replay(process: Process): void {
+    for (let i = 0; i < 20; i++) {
+      const bytes = this.#overheard[randomIndex(this.#parts.random, Math.max(1, this.#overheard.length))];
+      if (bytes === undefined) return;
+      // A copy, as it would be from the wire.
+      process.host.publish(Uint8Array.from(bytes));
+      if (bytes.length <= datagramMaxBytes)
+        process.probes.send(probeAddressOf(this.#victim.place), Uint8Array.from(bytes));
+    }
+  }
+
+  #flood(process: Process): void {
+    const { place } = this.#victim;
+    for (let i = 0; i < floodCount; i++) process.probes.send(probeAddressOf(place), this.#bytes(200));
+    for (let i = 0; i < 20; i++) process.host.publish(this.#bytes(300));
+  }
+
+  /** Everybody is dead, says every one of these to everybody. */
+  #accuse(process: Process): void {
+    const { protocol, probeCodec, probes } = process;
+    const members = [...protocol.detector.members()];
+    const claims = members.map(({ peer, life }) =>
+      probeCodec.sealClaim({ kind: 'dead', issuer: this.agent.peer, subject: peer, refused: true, ...life }),
+    );
+    for (const { peer, address } of members) {
+      const about = claims.slice(randomIndex(this.#parts.random, claims.length)).slice(0, 4);
+      const news = { ...this.#heading(process, peer), body: { type: 'news' }, claims: about } as const;
+      probes.send(address, probeCodec.encodeProbe(news));
+    }
+  }
+
+  /** What was right once, with a few bytes changed; and what never was. */
+  #garble(process: Process): void {
+    const { random } = this.#parts;
+    for (let i = 0; i < 10; i++) {
+      const bytes = Uint8Array.from(
+        this.#overheard[randomIndex(random, Math.max(1, this.#overheard.length))] ?? this.#bytes(100),
+      );
+      for (let flips = 0; flips < 3; flips++)
+        bytes[randomIndex(random, bytes.length)] = randomIndex(random, 256);
+      process.host.publish(bytes);
+      for (const peer of linked(process)) process.host.send(peer, bytes);
+      if (bytes.length <= datagramMaxBytes) process.probes.send(probeAddressOf(this.#victim.place), bytes);
+    }
+  }
+
+  #speakForeign(process: Process): void {
+    const draft = this.#draft(process, {});
+    const record = encodeRecord('another', draft);
+    const envelope = sealEnvelope({ record, signature: this.#bytes(64) });
+    if (envelope !== undefined) process.host.publish(gossip(process, envelope));
+    const { place, peer } = this.#victim;
+    const message: ProbeMessage = {
+      ...this.#heading(process, peer),
+      body: { type: 'ping', nonce: 7 },
+      claims: [],
+    };
+    const probe = encodeProbe(clusterTag('another'), message);
+    process.probes.send(probeAddressOf(place), sealDatagram({ probe, signature: this.#bytes(64) }));
+  }
+
+  /** Datagrams of keys that nobody has heard of, all well signed. */
+  #crowd(process: Process): void {
+    const { place, peer } = this.#victim;
+    for (let i = 0; i < strangersCount; i++) {
+      this.#count += 1;
+      const key = this.#parts.keys.key(10_000 + this.agent.place, this.#count);
+      const message = { ...this.#heading(process, peer), from: key.peerId } as const;
+      const probe = encodeProbe(clusterTag(cluster), {
+        ...message,
+        body: { type: 'ping', nonce: this.#count },
+        claims: [],
+      });
+      const signature = key.sign(Buffer.concat([Buffer.from(`firsthand/probe/1\0${cluster}\0`), probe]));
+      process.probes.send(probeAddressOf(place), sealDatagram({ probe, signature }));
+    }
+  }
+
+  get #victim(): SimAgent {
+    const victims = this.#parts.victims();
+    return victims[randomIndex(this.#parts.random, victims.length)] as SimAgent;
+  }
+
+  #heading(process: Process, to: PeerId) {
+    const { epoch, incarnation } = process.protocol.detector.life;
+    this.#count += 1;
+    const counter = 1_000_000 + this.#count;
+    return { from: this.agent.peer, to, epoch, incarnation, counter, wallMs: this.agent.machine.wallMs };
+  }
+
+  /** Two of these for one dot are what an equivocator says. */
+  #service(process: Process, port: number): RecordDraft {
+    return this.#draft(process, { sequence: 900_000 + this.#count }, port);
+  }
+
+  #draft(process: Process, changes: Partial<RecordDraft>, port = 8_000): RecordDraft {
+    const { epoch } = process.protocol.author.dot;
+    this.#count += 1;
+    const time = { wallMs: this.agent.machine.wallMs, counter: 0 };
+    return {
+      subject: `evil-${this.agent.place}-${this.#count % 3}` satisfies NodeId,
+      author: this.agent.peer,
+      epoch,
+      sequence: 500_000 + this.#count,
+      authority: 'host',
+      context: [],
+      time,
+      claimedAt: time,
+      leaseMs: 900_000,
+      body: {
+        type: 'entry',
+        node: {
+          address: `10.9.0.1:${port}`,
+          metricsPort: 9_999,
+          nodeType: 'backend',
+          isLoadBalancer: false,
+          capabilities: capabilitiesOf('backend'),
+          lastUpdatedS: Math.floor(time.wallMs / 1_000),
+        },
+      },
+      ...changes,
+    };
+  }
+
+  #publish(process: Process, ...drafts: readonly RecordDraft[]): void {
+    for (const draft of drafts) process.host.publish(process.codec.encodeGossip([process.codec.seal(draft)], []));
+  }
+
+  #bytes(count: number): Uint8Array {
+    return Uint8Array.from({ length: count }, () => randomIndex(this.#parts.random, 256));
+  }
+}
+
+function linked({ protocol }: Process): readonly PeerId[] {
+  return [...protocol.links.peers()];
+}
+
+function gossip({ codec }: Process, envelope: Uint8Array): Uint8Array {
+  const record = decodeEnvelope(envelope);
+  // Only its bytes are looked at.
+  return codec.encodeGossip(record === undefined ? [] : [record as unknown as VerifiedRecord], []);
+}
