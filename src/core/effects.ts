@@ -260,6 +260,7 @@ export type CoreLogEvent =
   | 'dial_failed'
   | 'agent_removed'
   | 'taken_out_but_alive'
+  | 'clock_set_back'
   | 'sync_lied'
   | 'partition_suspected'
   | 'partition_healed'

@@ -503,6 +503,7 @@ export class Protocol {
         operations: [{ type: 'put-meta', name: 'epoch', value: this.author.dot.epoch }, ...this.#vitals(now)],
         then: [],
       },
+      ...this.#noticeClockSetBack(now),
       ...this.#announce(now),
       ...(hasSomebodyToAsk ? [wake(this.#settings.joinTimeoutMs, { type: 'join-overdue' })] : this.#ready()),
       wake(this.detector.nextTickMs(), { type: 'tick' }),
@@ -983,6 +984,7 @@ export class Protocol {
 
   #everySecond(now: Now): readonly Effect[] {
     const effects: Effect[] = [
+      ...this.#noticeClockSetBack(now),
       ...this.hosting.expire(now),
       ...this.#watchPartition(now),
       ...this.bridge.tick(now),
@@ -1040,6 +1042,28 @@ export class Protocol {
       ...this.bridge.sayAgain(now),
       ...this.backends.sayAgain(now),
     ];
+  }
+
+  /**
+   * Our clock was ahead, and has been set back. What we said meanwhile the others take for a thing of the
+   * future, and would for as long as it was ahead: we say it again, as of now.
+   */
+  #noticeClockSetBack(now: Now): readonly Effect[] {
+    const { ledger } = this.table;
+    const boundMs = now.wallMs + (this.#settings.table.driftMaxMs ?? defaultTableSettings.driftMaxMs);
+    const aheadMs = this.author.time.wallMs - now.wallMs;
+    if (this.author.time.wallMs <= boundMs || ledger.isQuarantined(this.author.peer)) return [];
+    this.author.goBack(now.wallMs);
+    const { peer } = this.author;
+    const said = [...ledger.subjectsOf(peer)].sort(compareText).flatMap(subject => {
+      const own = ledger.recordBy(peer, subject);
+      if (own === undefined || own.time.wallMs <= boundMs) return [];
+      const { authority, claimedAt, leaseMs, body } = own;
+      const context = authority === 'self' ? own.context : ledger.contextFor(peer, subject);
+      const record = this.author.write({ subject, authority, context, claimedAt, leaseMs, body }, now.wallMs);
+      return this.hosting.say(record, now, []);
+    });
+    return [log('clock_set_back', { ahead_ms: Math.round(aheadMs) }), ...said];
   }
 
   // --- partitions ----------------------------------------------------------------------------------

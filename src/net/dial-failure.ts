@@ -32,8 +32,14 @@ function reasonsOf(error: unknown): readonly string[] {
   return [knownCodes[code] ?? knownNames[error.name] ?? error.message];
 }
 
-/** Every address that was tried answered that nobody listens there. */
+/** Every address that was tried answered that nobody listens there, or that somebody else does. */
 export function isRefused(error: unknown): boolean {
   if (error instanceof AggregateError) return error.errors.length > 0 && error.errors.every(isRefused);
-  return error instanceof Error && 'code' in error && error.code === 'ECONNREFUSED';
+  if (!(error instanceof Error)) return false;
+  return ('code' in error && error.code === 'ECONNREFUSED') || isSomebodyElse(error);
+}
+
+/** By its text: libp2p wraps the error of Noise, which has a name, in one of its own. */
+function isSomebodyElse(error: Error): boolean {
+  return /does not match expected remote identity key/i.test(error.message);
 }

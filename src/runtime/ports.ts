@@ -46,7 +46,7 @@ export type DialOutcome =
       readonly ok: false;
       readonly reason: 'unreachable' | 'foreign' | 'self';
       readonly text: string;
-      /** Every address that was tried answered that nobody listens there. */
+      /** Every address that was tried answered that nobody listens there, or another peer does: it has ended. */
       readonly isRefused?: boolean;
     };
 

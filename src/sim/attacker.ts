@@ -9,8 +9,8 @@ import { capabilitiesOf, type NodeId } from '../core/record/node.ts';
 import type { PeerId, RecordDraft, VerifiedRecord } from '../core/record/record.ts';
 import { datagramMaxBytes, type ProbeMessage } from '../core/swim/message.ts';
 import { sealEnvelope } from '../wire/envelope.ts';
-import { decodeEnvelope, encodeRecord } from '../wire/record.ts';
 import { clusterTag, encodeProbe, sealDatagram } from '../wire/probe.ts';
+import { decodeEnvelope, encodeRecord } from '../wire/record.ts';
 import { cluster, type Process, type SimAgent } from './agent.ts';
 import type { KeyRing } from './key-ring.ts';
 import { probeAddressOf, type SimNetworkHub } from './network.ts';
@@ -79,7 +79,7 @@ export class Attacker {
       case 'accuse':
         return this.#accuse(process);
       case 'claim a name':
-        return this.#publish(process, this.#draft(process, { subject: this.#victim.id, authority: 'self' }));
+        return this.#publish(process, this.#usurpation(process));
       case 'speak from the future': {
         const time = { wallMs: this.agent.machine.wallMs + hourMs, counter: 0 };
         return this.#publish(process, this.#draft(process, { time, claimedAt: time }));
@@ -106,7 +106,7 @@ export class Attacker {
   /** In the name of another, signed with our own key. */
   #forge(process: Process): void {
     const victim = this.#victim;
-    const draft = { ...this.#draft(process, {}), author: victim.peer, subject: victim.id, authority: 'self' } as const;
+    const draft = { ...this.#draft(process, {}), author: victim.peer };
     const record = encodeRecord(cluster, draft);
     const envelope = sealEnvelope({ record, signature: this.#bytes(64) });
     if (envelope !== undefined) process.host.publish(gossip(process, envelope));
@@ -217,6 +217,14 @@ export class Attacker {
     return this.#draft(process, { sequence: 900_000 + this.#count }, port);
   }
 
+  /** "I am that one", with a key that is not that one's. */
+  #usurpation(process: Process): RecordDraft {
+    const draft = this.#draft(process, { subject: this.#victim.id, authority: 'self', leaseMs: 0 });
+    if (draft.body.type !== 'entry') return draft;
+    const agent = { multiaddrs: [this.agent.address], probe: probeAddressOf(this.agent.place) };
+    return { ...draft, body: { ...draft.body, agent } };
+  }
+
   #draft(process: Process, changes: Partial<RecordDraft>, port = 8_000): RecordDraft {
     const { epoch } = process.protocol.author.dot;
     this.#count += 1;
@@ -247,7 +255,8 @@ export class Attacker {
   }
 
   #publish(process: Process, ...drafts: readonly RecordDraft[]): void {
-    for (const draft of drafts) process.host.publish(process.codec.encodeGossip([process.codec.seal(draft)], []));
+    for (const draft of drafts)
+      process.host.publish(process.codec.encodeGossip([process.codec.seal(draft)], []));
   }
 
   #bytes(count: number): Uint8Array {

@@ -20,7 +20,8 @@ export function disagreements(agents: readonly SimAgent[]): readonly string[] {
       found.push(
         `the roots of ${agent.id} and ${first.id} are ${isSameRoot ? 'equal' : 'different'} by mistake`,
       );
-    if (!isSameRoot) found.push(`${agent.id} and ${first.id} hold different records: ${difference(agent, first)}`);
+    if (!isSameRoot)
+      found.push(`${agent.id} and ${first.id} hold different records: ${difference(agent, first)}`);
     else if (listing(agent) !== listed)
       found.push(`${agent.id} and ${first.id} hold the same but list differently`);
   }

@@ -94,7 +94,7 @@ export class SimHost implements Network {
       if (callee === undefined) return once(() => fails(true));
       const expected = target.peer ?? peerOf(target.multiaddrs[0] ?? '');
       if (expected !== undefined && expected !== callee.peer) {
-        return once(() => fails(false, 'another peer answers'));
+        return once(() => fails(true, 'another peer answers'));
       }
       // The kernel takes the connection, but to shake hands the process has to run.
       callee.onArrival(() => {
@@ -215,7 +215,8 @@ export class SimHost implements Network {
       if (this.#hub.isLost(this.place, place)) continue;
       this.#hub.scheduler.after(this.#hub.delayMs(this.place, place), () => {
         const receiver = this.#hub.at(place);
-        if (receiver?.peer === peer && this.#hub.connects(this.place, place)) receiver.#hear(this.peer, bytes);
+        if (receiver?.peer === peer && this.#hub.connects(this.place, place))
+          receiver.#hear(this.peer, bytes);
       });
     }
   }

@@ -65,7 +65,8 @@ export function drawPlan(options: DrawOptions): Plan {
   const attackersCount = types.includes('attack') ? Math.max(1, Math.floor(agentsCount / 6)) : 0;
   const everybody = Array.from({ length: agentsCount }, (_, i) => i + 1);
   const attackers = agentsCount < 4 ? [] : drawn(random, everybody.slice(2), attackersCount);
-  const predecessorsCount = options.predecessorsCount ?? (random.next() < 0.2 ? 1 + randomIndex(random, 3) : 0);
+  const predecessorsCount =
+    options.predecessorsCount ?? (random.next() < 0.2 ? 1 + randomIndex(random, 3) : 0);
   const scene: Scene = {
     random,
     everybody,
@@ -79,7 +80,10 @@ export function drawPlan(options: DrawOptions): Plan {
   const happenings = [
     ...times(random, workEveryMs, endMs).flatMap(atMs => at(atMs, drawWork(scene))),
     ...times(random, faultEveryMs, endMs - restMs).flatMap(atMs =>
-      at(atMs, drawFault(types[randomIndex(random, Math.max(1, types.length))], scene, endMs - restMs - atMs)),
+      at(
+        atMs,
+        drawFault(types[randomIndex(random, Math.max(1, types.length))], scene, endMs - restMs - atMs),
+      ),
     ),
   ].sort((a, b) => a.atMs - b.atMs);
   return {
@@ -129,7 +133,10 @@ function drawWork({ random, honest, predecessorsCount }: Scene): Work {
       rollback: random.next() < 0.5,
     };
   }
-  if (dice < 0.75) return { type: 'meddle', agent, service: `own-${pick(random, honest)}-0` };
+  if (dice < 0.75) {
+    const host = pick(random, honest);
+    if (host !== agent) return { type: 'meddle', agent, service: `own-${host}-0` };
+  }
   if (dice < 0.78 && predecessorsCount > 0) {
     const predecessor = 1 + randomIndex(random, predecessorsCount);
     return { type: 'predecessor changed', predecessor, port: 9_000 + randomIndex(random, 10) };

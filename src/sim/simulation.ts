@@ -75,7 +75,8 @@ class Simulation {
           for (const invariant of this.#invariants) invariant.answered?.(work, agent, outcome);
         },
         onConfirmed: (agent, id, outcome) => {
-          const ending = outcome === undefined ? 'unheard' : outcome.rolledBack ? 'rolled back' : outcome.isMet;
+          const ending =
+            outcome === undefined ? 'unheard' : outcome.rolledBack ? 'rolled back' : outcome.isMet;
           this.#coverage.note(`confirmed ${ending}`);
           this.#answers.confirmed(agent, id, outcome);
         },
@@ -171,7 +172,9 @@ class Simulation {
   async #checkDeliveries(): Promise<void> {
     const { deliveries, agents } = this.#world;
     const states = await Promise.all(agents.map(({ disk }) => disk.content()));
-    const letters = states.flatMap(({ outbox }) => outbox.deadLetters).filter(({ kind }) => kind === 'simulated');
+    const letters = states
+      .flatMap(({ outbox }) => outbox.deadLetters)
+      .filter(({ kind }) => kind === 'simulated');
     deliveries.buried(letters);
     for (const text of deliveries.violations(new Set(letters.map(({ digest }) => digest)))) {
       const [name = '', ...words] = text.split(' ');
@@ -221,7 +224,8 @@ class Simulation {
         const { data } = event;
         if (event.event === 'liveness')
           this.#trace.tell(this.#world.nowMs, `${agent.id} takes ${event.data.id} for ${event.data.to}`);
-        const what = 'to' in data ? data.to : 'state' in data ? data.state : 'kind' in data ? data.kind : data.change;
+        const what =
+          'to' in data ? data.to : 'state' in data ? data.state : 'kind' in data ? data.kind : data.change;
         this.#coverage.note(`event: ${event.event} ${what}`);
         for (const invariant of this.#invariants) invariant.event?.(agent, event);
       },
@@ -250,21 +254,34 @@ class Simulation {
 
 /** Agents with equal roots that hold different records, or the other way round, and equal tables that show different things. */
 function rootMistakes(agents: readonly SimAgent[]): readonly string[] {
-  const byRoot = new Map<string, { readonly agent: SimAgent; readonly held: string; readonly shown: string }>();
+  const byRoot = new Map<
+    string,
+    { readonly agent: SimAgent; readonly held: string; readonly shown: string }
+  >();
   const byHeld = new Map<string, string>();
   const found: string[] = [];
   for (const agent of agents) {
     if (!agent.isUp) continue;
     const { tree, table } = agent.protocol;
     const { root } = tree.root(0);
-    const held = Array.from(table.ledger.records(), ({ digest }) => digest).sort().join();
-    const shown = Array.from(table.ledger.subjects(), subject => `${subject} ${table.ledger.resolution(subject).winner?.digest}`).sort().join();
+    const held = Array.from(table.ledger.records(), ({ digest }) => digest)
+      .sort()
+      .join();
+    const shown = Array.from(
+      table.ledger.subjects(),
+      subject => `${subject} ${table.ledger.resolution(subject).winner?.digest}`,
+    )
+      .sort()
+      .join();
     const other = byRoot.get(root);
     if (other === undefined) byRoot.set(root, { agent, held, shown });
-    else if (other.held !== held) found.push(`${agent.id} and ${other.agent.id} have one root and different records`);
-    else if (other.shown !== shown) found.push(`${agent.id} and ${other.agent.id} hold the same and show different things`);
+    else if (other.held !== held)
+      found.push(`${agent.id} and ${other.agent.id} have one root and different records`);
+    else if (other.shown !== shown)
+      found.push(`${agent.id} and ${other.agent.id} hold the same and show different things`);
     const rootOfHeld = byHeld.get(held);
-    if (rootOfHeld !== undefined && rootOfHeld !== root) found.push(`${agent.id} has another root for the same records`);
+    if (rootOfHeld !== undefined && rootOfHeld !== root)
+      found.push(`${agent.id} has another root for the same records`);
     byHeld.set(held, root);
   }
   return found;

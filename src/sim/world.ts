@@ -240,7 +240,10 @@ export class World {
     const conditions = { loss, duplicates, delayMinMs, delayMaxMs };
     if (agents === undefined) return this.hub.impose(conditions);
     const places = new Set(agents);
-    const lifts = [this.hub.impose({ ...conditions, from: places }), this.hub.impose({ ...conditions, to: places })];
+    const lifts = [
+      this.hub.impose({ ...conditions, from: places }),
+      this.hub.impose({ ...conditions, to: places }),
+    ];
     return () => lifts.forEach(lift => lift());
   }
 
@@ -251,7 +254,10 @@ export class World {
     for (let index = 1; index <= plan.agentsCount; index++) {
       const seeds = agents.slice(0, 2).map(agent => agent.address);
       const urls = index <= bridgesCount ? predecessors.urls.slice(0, 2) : [];
-      const settings = { ...plan.settings, bridge: { urls, refreshMs: peerRefreshMs, ...plan.settings.bridge } };
+      const settings = {
+        ...plan.settings,
+        bridge: { urls, refreshMs: peerRefreshMs, ...plan.settings.bridge },
+      };
       agents.push(
         new SimAgent(
           { seed: plan.seed, index, seeds, settings, syncs: plan.syncs },

@@ -36,6 +36,7 @@ export const logEvents = {
   registration_rolled_back: 'warn',
   agent_removed: 'info',
   taken_out_but_alive: 'warn',
+  clock_set_back: 'warn',
   sync_lied: 'warn',
   partition_suspected: 'warn',
   partition_healed: 'info',

@@ -153,13 +153,14 @@ export function networkContract(name: string, open: () => NetworkWorld | Promise
         assert.include(a.heard.failureText('x'), world.deadAddress);
       });
 
-      it('ends as unreachable when another peer answers than was asked for', async () => {
+      it('ends as refused when another peer answers than was asked for', async () => {
         const [a, b, c] = [await start(), await start(), await start()];
 
         a.network.dial({ key: 'x', peer: c.peer, multiaddrs: [withoutPeer(b.multiaddrs[0])] });
         await world.until(() => a.heard.outcomes.size === 1, 'the dial to end');
 
         assert.deepEqual(reasons(a, 'x'), ['unreachable']);
+        assert.deepInclude(a.heard.outcomes.get('x')?.[0], { isRefused: true });
       });
 
       it('ends as unreachable when no address can be read', async () => {

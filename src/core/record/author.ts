@@ -42,6 +42,11 @@ export class Author {
     this.#time = mergeHybrid(this.#time, time);
   }
 
+  /** Our clock was ahead, and was set back: what we write next is of now again. Dots go on as before. */
+  goBack(wallMs: number): void {
+    this.#time = { wallMs, counter: 0 };
+  }
+
   /** Starts an epoch above everything said so far, and above `seen`. */
   openEpoch(seen: number): number {
     this.#epoch = Math.max(this.#epoch, seen) + 1;

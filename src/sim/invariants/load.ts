@@ -45,9 +45,13 @@ export class LoadInvariants implements Invariant {
     for (const [agent, before] of this.#before) {
       const now = this.#world.hub.traffic(agent.place);
       const datagrams = (now.datagrams - before.datagrams) / seconds;
-      const bytes = (now.datagramBytes + now.streamBytes - before.datagramBytes - before.streamBytes) / seconds;
+      const bytes =
+        (now.datagramBytes + now.streamBytes - before.datagramBytes - before.streamBytes) / seconds;
       if (datagrams > datagramsPerSecondMax || bytes > bytesPerSecondMax)
-        this.#report('F7', `${agent.id} sends ${datagrams} datagrams and ${Math.round(bytes)} bytes a second`);
+        this.#report(
+          'F7',
+          `${agent.id} sends ${datagrams} datagrams and ${Math.round(bytes)} bytes a second`,
+        );
     }
   }
 }

@@ -25,7 +25,9 @@ export class MembershipInvariants implements Invariant {
   event(agent: SimAgent, { event, data }: AgentEvent): void {
     if (event !== 'liveness' || !this.#world.honest.includes(agent)) return;
     const subject = this.#world.honest.find(({ id }) => id === data.id);
-    if (subject === undefined || subject === agent) return;
+    // A name whose key was lost with its disk is two members for a while.
+    const isOneKey = this.#world.owners.get(data.id)?.keys.length === 1;
+    if (subject === undefined || subject === agent || !isOneKey) return;
     if (data.to === 'dead') this.#checkVerdict(agent, subject);
     this.#checkReturn(agent, subject, data.to);
   }
@@ -55,7 +57,10 @@ export class MembershipInvariants implements Invariant {
     const calmMs = this.#world.trouble.calmMs([observer.place]);
     if (Math.min(downMs, calmMs) < noticedMs || observer.protocol.detector.isFrozen) return;
     if (member.state !== 'dead' && member.state !== 'left')
-      this.#report('F1', `${observer.id} takes ${subject.id} for ${member.state}, which ended ${downMs} ms ago`);
+      this.#report(
+        'F1',
+        `${observer.id} takes ${subject.id} for ${member.state}, which ended ${downMs} ms ago`,
+      );
   }
 
   #checkVerdict(observer: SimAgent, subject: SimAgent): void {
@@ -75,7 +80,10 @@ export class MembershipInvariants implements Invariant {
     const before = this.#gone.get(key);
     this.#gone.delete(key);
     if (before !== undefined && compareLives(life, before) <= 0)
-      this.#report('F5', `${observer.id} takes ${subject.id} for alive again in the life in which it was gone`);
+      this.#report(
+        'F5',
+        `${observer.id} takes ${subject.id} for alive again in the life in which it was gone`,
+      );
   }
 }
 

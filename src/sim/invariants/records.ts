@@ -2,7 +2,6 @@
 import type { NodeId } from '../../core/record/node.ts';
 import {
   compareDots,
-
   type Dot,
   type PeerId,
   siblingsMaxCount,
@@ -10,8 +9,8 @@ import {
 } from '../../core/record/record.ts';
 import type { StoredState } from '../../runtime/ports.ts';
 import type { SimAgent } from '../agent.ts';
-import type { Invariant, InvariantComponents, Report } from './invariant.ts';
 import type { World } from '../world.ts';
+import type { Invariant, InvariantComponents, Report } from './invariant.ts';
 
 /** Far above what these small clusters have; a flood has to stay below. */
 const subjectsMaxCount = 20_000;
@@ -50,7 +49,10 @@ export class RecordInvariants implements Invariant {
   #lookAt(agent: SimAgent): void {
     const { table } = agent.protocol;
     const { ledger } = table;
-    const memory = this.#memories.get(agent) ?? { dots: new Map<PeerId, Dot>(), departures: new Map<string, Dot>() };
+    const memory = this.#memories.get(agent) ?? {
+      dots: new Map<PeerId, Dot>(),
+      departures: new Map<string, Dot>(),
+    };
     this.#memories.set(agent, memory);
     for (const [author, dot] of ledger.clock) {
       const before = memory.dots.get(author);
@@ -59,7 +61,10 @@ export class RecordInvariants implements Invariant {
       memory.dots.set(author, dot);
     }
     if (ledger.subjectsCount > subjectsMaxCount || table.parking.count > parkedMaxCount)
-      this.#report('R10', `${agent.id} holds ${ledger.subjectsCount} subjects, ${table.parking.count} parked`);
+      this.#report(
+        'R10',
+        `${agent.id} holds ${ledger.subjectsCount} subjects, ${table.parking.count} parked`,
+      );
     for (const subject of ledger.subjects()) this.#lookAtSubject(agent, subject, memory);
   }
 
@@ -99,7 +104,11 @@ export class RecordInvariants implements Invariant {
     for (const later of records) {
       if (later === winner || later.authority !== winner.authority) continue;
       const hasSeen = later.context.some(({ digest }) => digest === winner.digest);
-      if (hasSeen && !winner.context.some(({ digest }) => digest === later.digest) && !isSameBody(later, winner))
+      if (
+        hasSeen &&
+        !winner.context.some(({ digest }) => digest === later.digest) &&
+        !isSameBody(later, winner)
+      )
         this.#report('R6', `${agent.id} shows ${name(winner)}, which ${name(later)} had overruled`);
     }
   }
