@@ -1059,7 +1059,9 @@ export class Protocol {
       const own = ledger.recordBy(peer, subject);
       if (own === undefined || own.time.wallMs <= boundMs) return [];
       const { authority, claimedAt, leaseMs, body } = own;
-      const context = authority === 'self' ? own.context : ledger.contextFor(peer, subject);
+      // What it had not seen it does not speak about now either; but who hosts a service follows what others say.
+      const isHosted = authority === 'host' && body.type === 'entry';
+      const context = isHosted ? ledger.contextFor(peer, subject) : own.context;
       const record = this.author.write({ subject, authority, context, claimedAt, leaseMs, body }, now.wallMs);
       return this.hosting.say(record, now, []);
     });
