@@ -95,7 +95,10 @@ export function drawPlan(options: DrawOptions): Plan {
     syncs: random.next() < 0.5,
     settings: {
       ...smallSettings,
-      ...(random.next() < 0.2 ? { table: { tombstoneRetentionMs: shortRetentionMs } } : {}),
+      // What a predecessor still lists would be taken for new once its departure is forgotten.
+      ...(random.next() < 0.2 && predecessorsCount === 0
+        ? { table: { tombstoneRetentionMs: shortRetentionMs } }
+        : {}),
       ...options.settings,
     },
     endMs,
@@ -175,7 +178,9 @@ function drawFault(type: Fault['type'] | undefined, scene: Scene, maxMs: number)
       return { type, agent, trouble: pick(random, ['full', 'failing', 'slow'] as const), forMs };
     case 'clock': {
       const sign = random.next() < 0.5 ? -1 : 1;
-      return { type, agent, byMs: sign * between(random, 500, 3_600_000), forMs };
+      // One clock: two that are ahead agree on what nobody else takes in until it is that late.
+      const wrong = honest[0] as number;
+      return { type, agent: wrong, byMs: sign * between(random, 500, 3_600_000), forMs };
     }
     case 'partition':
       return { type, side: random.next() < 0.3 ? [pick(random, everybody)] : some(), forMs };
