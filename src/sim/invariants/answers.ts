@@ -44,7 +44,8 @@ export class AnswerInvariants implements Invariant {
 
   end(): void {
     for (const agent of this.#world.honest) {
-      for (const [service, wishes] of this.#world.workload.wishes(agent)) this.#checkKept(agent, service, wishes);
+      for (const [service, wishes] of this.#world.workload.wishes(agent))
+        this.#checkKept(agent, service, wishes);
     }
   }
 
