@@ -917,7 +917,7 @@ export class Protocol {
     const { lookUp } = this.peering.dialFailed(
       input.key,
       input.text,
-      input.reason !== 'unreachable',
+      input.reason === 'foreign', // A name that stands for this agent may stand for others any moment.
       now.monoMs,
     );
     const peer = contact?.peer;

@@ -28,6 +28,7 @@ import { Gossip } from './gossip.ts';
 import { createHost, type Host } from './host.ts';
 import { LinkTable } from './link-table.ts';
 import { listenOn } from './listening.ts';
+import { type ResolveName, systemResolve } from './name-expansion.ts';
 import { Pinger } from './pinger.ts';
 import { type ProtocolNames, protocolNames } from './protocols.ts';
 
@@ -48,6 +49,8 @@ export interface Libp2pNetworkOptions {
 export interface Libp2pNetworkComponents {
   readonly log: Log;
   readonly metrics: NetMetrics;
+  /** Addresses of a name; absent: the system's. */
+  readonly resolve?: ResolveName | undefined;
   /** LAN discovery; absent: off. */
   readonly mdns?: StartMdns | undefined;
   /** Looking peers up beyond the neighbours; absent: off, and `lookUp` finds nobody. */
@@ -221,7 +224,14 @@ export class Libp2pNetwork implements Network {
       ),
       dialer: new Dialer(
         { cluster, self, timeoutMs: dialTimeoutMs },
-        { node, links, log, metrics, onEnded: (key, outcome) => handlers.onDialEnded(key, outcome) },
+        {
+          node,
+          links,
+          resolve: this.#parts.resolve ?? systemResolve,
+          log,
+          metrics,
+          onEnded: (key, outcome) => handlers.onDialEnded(key, outcome),
+        },
       ),
       pinger: new Pinger({
         ping: node.services.ping,

@@ -190,7 +190,7 @@ export class Peering {
     return wasLook;
   }
 
-  /** @param forGood - It answered, but it is not for us: another cluster, or ourselves. */
+  /** @param forGood - It answered, but it is not for us: another cluster. */
   dialFailed(
     key: string,
     text: string,
