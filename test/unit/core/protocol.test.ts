@@ -390,6 +390,23 @@ describe('core/protocol', () => {
       assert.equal(agent.protocol.table.listing.get('me')?.peerId, agent.me.peer);
     });
 
+    it('is taken back from two earlier holders that leave within a second', () => {
+      const agent = new ProtocolBench();
+      const [first, second] = [new Speaker(2), new Speaker(3)];
+      agent.start();
+      for (const holder of [first, second]) {
+        const claimedAt = time(-5_000);
+        agent.hear(holder, holder.introduce('me', { time: claimedAt, claimedAt }));
+        const left = { epoch: 2, time: time(0), claimedAt, body: departure('left') };
+        agent.hear(holder, holder.introduce('me', left));
+      }
+
+      agent.pass(6_000);
+
+      assert.isFalse(agent.protocol.isNameLost);
+      assert.equal(agent.protocol.table.listing.get('me')?.peerId, agent.me.peer);
+    });
+
     it('is taken back once its holder is dead', () => {
       const agent = new ProtocolBench();
       const rival = other();
