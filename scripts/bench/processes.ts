@@ -1,5 +1,5 @@
 /** Agents in processes of their own: start, joining, how fast news travels. */
-import { type AgentProcess, aliveIds, eventually, Playground } from '../../test/cluster/agent-process.ts';
+import { type AgentProcess, aliveIds, eventually, Playground } from '../../src/chaos/stages/agent-process.ts';
 import { readEvents } from './event-stream.ts';
 import { type Figure, median, percentile } from './figures.ts';
 

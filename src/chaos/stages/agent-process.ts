@@ -1,15 +1,17 @@
 /** A real agent in a process of its own, on loopback and free ports, for tests, benchmarks and the demo. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { rmSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import type { ReadyLine } from '../../src/agent.ts';
+import type { ReadyLine } from '../../agent.ts';
+import { packageRoot } from '../../package-root.ts';
 
-const executable = fileURLToPath(new URL('../../scripts/firsthand', import.meta.url));
+/** In a checkout the script that finds the right Node.js; an installed package has only what was built. */
+const program = programOf(fileURLToPath(packageRoot));
 const readyDeadlineMs = 60_000;
 
 /** Every agent that was launched and has not ended, ready or not. None outlives this process. */
@@ -202,10 +204,15 @@ export function aliveIds(peers: readonly Peer[]): readonly string[] {
     .sort();
 }
 
+function programOf(root: string): readonly string[] {
+  const script = `${root}scripts/firsthand`;
+  return existsSync(script) ? [script] : [process.execPath, `${root}dist/cli/main.js`];
+}
+
 function launch({ id, dataDir, flags = [], env = {}, wrapper = [] }: AgentProcessOptions) {
   const command = [
     ...wrapper,
-    executable,
+    ...program,
     'start',
     ...['--id', id],
     ...['--data-dir', dataDir],
