@@ -28,6 +28,8 @@ export interface AgentProcessOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Put before the command, for instance to enter a network namespace. */
   readonly wrapper?: readonly string[];
+  /** Ends the process, ready or not. */
+  readonly signal?: AbortSignal;
 }
 
 export interface Peer {
@@ -112,6 +114,13 @@ export class AgentProcess {
 
   signal(signal: NodeJS.Signals): void {
     this.#child.kill(signal);
+  }
+
+  /** How it ended, in words; `undefined` while it runs. */
+  get end(): string | undefined {
+    const { exitCode, signalCode } = this.#child;
+    if (signalCode !== null) return `ended by ${signalCode}`;
+    return exitCode === null ? undefined : `exit code ${exitCode}`;
   }
 
   /** Resolves with the exit code, or `null` after a signal. */
@@ -209,7 +218,7 @@ function programOf(root: string): readonly string[] {
   return existsSync(script) ? [script] : [process.execPath, `${root}dist/cli/main.js`];
 }
 
-function launch({ id, dataDir, flags = [], env = {}, wrapper = [] }: AgentProcessOptions) {
+function launch({ id, dataDir, flags = [], env = {}, wrapper = [], signal }: AgentProcessOptions) {
   const command = [
     ...wrapper,
     ...program,
@@ -227,6 +236,9 @@ function launch({ id, dataDir, flags = [], env = {}, wrapper = [] }: AgentProces
     env: { PATH: process.env.PATH, HOME: process.env.HOME, FIRSTHAND_LOG_FORMAT: 'json', ...env },
   });
   running.add(child);
+  const end = () => child.kill('SIGKILL');
+  signal?.addEventListener('abort', end, { once: true });
+  child.once('exit', () => signal?.removeEventListener('abort', end));
   child.once('exit', () => running.delete(child));
   const log: string[] = [];
   child.stderr?.on('data', chunk => log.push(String(chunk)));
