@@ -88,9 +88,14 @@ async function missingPairs(scene: Scene): Promise<readonly string[]> {
   return lists.flat();
 }
 
+/** Each look is written down too: it may be the moment at which they become equal. */
 export function rootsOf(scene: Scene): Promise<readonly string[]> {
   return Promise.all(
-    scene.ids.map(async id => (await scene.get<{ readonly root: string }>(id, '/sync')).body.root),
+    scene.ids.map(async id => {
+      const { root } = (await scene.get<{ readonly root: string }>(id, '/sync')).body;
+      scene.recorder.root(id, root);
+      return root;
+    }),
   );
 }
 

@@ -1,5 +1,6 @@
 /** The network falls apart, in several ways. */
 import type { Drill, Scene } from '../drill.ts';
+import { listing, whole, writes } from '../expectations.ts';
 import { halves } from '../injector.ts';
 
 interface Status {
@@ -78,7 +79,7 @@ export const oneWay: Drill = {
     await scene.hold(10_000);
     await writes(scene, others);
     await scene.inject.heal();
-    await whole(scene);
+    await whole(scene, 'between the two faults');
     await scene.inject.cut([deaf], others);
     await scene.hold(10_000);
     await writes(scene, others);
@@ -131,26 +132,6 @@ export const flapping: Drill = {
   },
 };
 
-/** Everybody writes something new, and takes something out, if it can be reached at all. */
-async function writes(scene: Scene, hosts: readonly string[]): Promise<void> {
-  const outcomes = await Promise.all(
-    hosts.flatMap(host => [
-      scene.registrations.register(host, scene.signal).then(({ outcome }) => outcome),
-      ...scene.registrations
-        .of(host)
-        .slice(0, 1)
-        .map(id => scene.registrations.deregister(id, scene.signal)),
-    ]),
-  );
-  const failed = outcomes.filter(outcome => outcome !== 'acknowledged').length;
-  scene.conclude({
-    name: 'registrations and departures are taken meanwhile',
-    kind: 'liveness',
-    holds: failed === 0,
-    seen: failed === 0 ? `${outcomes.length} acknowledged` : `${failed} of ${outcomes.length} were not`,
-  });
-}
-
 async function saysPartial(scene: Scene, side: readonly string[]): Promise<void> {
   await scene.expect({
     name: 'each agent of the smaller side says that it speaks for a part only',
@@ -195,19 +176,6 @@ async function keepsMajority(scene: Scene, side: readonly string[]): Promise<voi
   });
 }
 
-async function listing(scene: Scene, observers: readonly string[], id: string): Promise<readonly string[]> {
-  const lists = await Promise.all(
-    observers.map(async observer => {
-      const { body } = await scene.get<readonly { readonly id: string }[]>(
-        observer,
-        '/backends?format=detail',
-      );
-      return body.some(node => node.id === id) ? [observer] : [];
-    }),
-  );
-  return lists.flat();
-}
-
 /** What is registered at one end arrives at the other one, around the broken link. */
 async function reaches(scene: Scene, from: string, to: string): Promise<void> {
   const { id } = await scene.registrations.register(from, scene.signal);
@@ -217,20 +185,5 @@ async function reaches(scene: Scene, from: string, to: string): Promise<void> {
     ask: async () => (await scene.get<readonly { readonly id: string }[]>(to, '/peers')).body,
     holds: peers => peers.some(peer => peer.id === id),
     tell: () => `${id} is not listed`,
-  });
-}
-
-async function whole(scene: Scene): Promise<void> {
-  await scene.expect({
-    name: 'all see all alive between the two faults',
-    withinMs: 60_000,
-    ask: () =>
-      scene.ids.flatMap(observer =>
-        scene.ids
-          .filter(subject => subject !== observer && scene.observer.stateOf(observer, subject) !== 'alive')
-          .map(subject => `${observer} of ${subject}`),
-      ),
-    holds: missing => missing.length === 0,
-    tell: missing => missing.join(', '),
   });
 }
