@@ -1,5 +1,5 @@
 /** What one member with a valid key can do to the others by accusing all of them, all the time. */
-import { Liar } from '../../test/cluster/liar.ts';
+import { Liar } from '../../src/chaos/liar.ts';
 import { type Figure, median, never } from './figures.ts';
 import { agentsUsualCount, pairs, pause, progress, withFleet } from './fleet.ts';
 import type { BenchOptions } from './options.ts';

@@ -25,7 +25,7 @@ import { Dialer } from './dialer.ts';
 import { Discovery, type StartDht, type StartMdns } from './discovery.ts';
 import { Frames } from './frames.ts';
 import { Gossip } from './gossip.ts';
-import { createHost, type Host } from './host.ts';
+import { createHost, type Host, type OverEncrypter } from './host.ts';
 import { LinkTable } from './link-table.ts';
 import { listenOn } from './listening.ts';
 import { type ResolveName, systemResolve } from './name-expansion.ts';
@@ -55,6 +55,8 @@ export interface Libp2pNetworkComponents {
   readonly mdns?: StartMdns | undefined;
   /** Looking peers up beyond the neighbours; absent: off, and `lookUp` finds nobody. */
   readonly dht?: StartDht | undefined;
+  /** Faults on every connection, for drills; absent: none. */
+  readonly faults?: { readonly overEncrypter: OverEncrypter } | undefined;
 }
 
 export const netDefaults = {
@@ -169,7 +171,7 @@ export class Libp2pNetwork implements Network {
   }
 
   async #assemble(handlers: NetworkHandlers): Promise<Running> {
-    const { log, metrics } = this.#parts;
+    const { log, metrics, faults } = this.#parts;
     const { cluster, privateKeyRaw } = this.#options;
     const dialTimeoutMs = this.#options.dialTimeoutMs ?? netDefaults.dialTimeoutMs;
     let running: Running | undefined;
@@ -185,6 +187,7 @@ export class Libp2pNetwork implements Network {
         connectionsMaxCount: this.#options.connectionsMaxCount ?? netDefaults.connectionsMaxCount,
         dialTimeoutMs,
         mayDial: peer => parts().dialer.isDialing(peer.toString()) || parts().discovery.isLookingUp,
+        overEncrypter: faults === undefined ? undefined : make => faults.overEncrypter(make),
       },
       () => parts().links,
     );

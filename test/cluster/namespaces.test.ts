@@ -5,8 +5,8 @@ import { readFile, readlink } from 'node:fs/promises';
 import { networkInterfaces } from 'node:os';
 import { createInterface } from 'node:readline';
 import { afterEach, assert, beforeEach, describe, it } from 'vitest';
-import { type AgentProcess, aliveIds, eventually, Playground } from './agent-process.ts';
-import { available, type NamespaceHost, NamespaceNetwork } from './namespaces.ts';
+import { type AgentProcess, aliveIds, eventually, Playground } from '../../src/chaos/stages/agent-process.ts';
+import { available, type NamespaceHost, NamespaceNetwork } from '../../src/chaos/stages/namespaces.ts';
 
 const { ok, reason } = available();
 if (!ok) console.warn(`not tested with hosts in network namespaces: ${reason}`);

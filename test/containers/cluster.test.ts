@@ -1,5 +1,5 @@
 import { afterAll, assert, beforeAll, describe, it } from 'vitest';
-import { eventually } from '../cluster/agent-process.ts';
+import { eventually } from '../../src/chaos/stages/agent-process.ts';
 import { ContainerCluster, docker, dockerMissing, type Ended, run } from './docker.ts';
 import { composeDirectory } from './image.ts';
 

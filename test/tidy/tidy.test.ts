@@ -31,6 +31,8 @@ const allowed: Readonly<Record<string, readonly string[] | 'all'>> = {
   bridge: [...everywhere, 'telemetry', 'outbound'],
   http: [...everywhere, 'telemetry'],
   sim: [...everywhere, 'wire', 'identity', 'store'],
+  // The lying member is put together here from the parts of an honest one.
+  chaos: [...everywhere, 'agent.ts', 'wire', 'identity', 'store', 'net', 'telemetry', 'version.ts'],
 };
 
 function textOf(file: string): string {

@@ -6,24 +6,24 @@
  */
 
 import { generateKeyPairSync } from 'node:crypto';
-import { Protocol } from '../../src/core/protocol.ts';
-import { capabilitiesOf } from '../../src/core/record/node.ts';
-import type { VerifiedClaim } from '../../src/core/swim/claim.ts';
-import { claimsPerDatagramMaxCount, type ProbeMessage } from '../../src/core/swim/message.ts';
-import { AgentKey } from '../../src/identity/agent-key.ts';
-import { SignedProbeCodec } from '../../src/identity/probe-codec.ts';
-import { SignedRecordCodec } from '../../src/identity/record-codec.ts';
-import { treeHash } from '../../src/identity/tree-hash.ts';
-import { Libp2pNetwork } from '../../src/net/network.ts';
-import { ProbeSocket } from '../../src/net/probe-socket.ts';
-import { Driver } from '../../src/runtime/driver.ts';
-import { RecentEvents } from '../../src/runtime/event-log.ts';
-import { linkOf } from '../../src/runtime/outbox-link.ts';
-import type { ProbeCodec } from '../../src/runtime/ports.ts';
-import { systemClock, systemRandom } from '../../src/runtime/system.ts';
-import { MemoryStore } from '../../src/store/memory-store.ts';
-import { registerNetMetrics } from '../../src/telemetry/metrics/net.ts';
-import { MetricRegistry } from '../../src/telemetry/registry.ts';
+import { Protocol } from '../core/protocol.ts';
+import { capabilitiesOf } from '../core/record/node.ts';
+import type { VerifiedClaim } from '../core/swim/claim.ts';
+import { claimsPerDatagramMaxCount, type ProbeMessage } from '../core/swim/message.ts';
+import { AgentKey } from '../identity/agent-key.ts';
+import { SignedProbeCodec } from '../identity/probe-codec.ts';
+import { SignedRecordCodec } from '../identity/record-codec.ts';
+import { treeHash } from '../identity/tree-hash.ts';
+import { Libp2pNetwork } from '../net/network.ts';
+import { ProbeSocket } from '../net/probe-socket.ts';
+import { Driver } from '../runtime/driver.ts';
+import { RecentEvents } from '../runtime/event-log.ts';
+import { linkOf } from '../runtime/outbox-link.ts';
+import type { ProbeCodec } from '../runtime/ports.ts';
+import { systemClock, systemRandom } from '../runtime/system.ts';
+import { MemoryStore } from '../store/memory-store.ts';
+import { registerNetMetrics } from '../telemetry/metrics/net.ts';
+import { MetricRegistry } from '../telemetry/registry.ts';
 
 /** Lies in one datagram: as many as fit beside the rest. */
 const liesPerDatagramCount = Math.min(5, claimsPerDatagramMaxCount);

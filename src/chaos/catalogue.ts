@@ -1,0 +1,32 @@
+/** Every drill and every stage, by name. */
+import type { Drill } from './drill.ts';
+import { killRestart, powerLoss, rollingRestart } from './drills/crashes.ts';
+import { latency, loss } from './drills/links.ts';
+import { monkey } from './drills/monkey.ts';
+import { brokenLink, flapping, isolateOne, oneWay, partitionHalves } from './drills/partitions.ts';
+import { clockSkew, cpuStarvation, fullDisk, memoryLimit, pause } from './drills/starvation.ts';
+import { storm } from './drills/storm.ts';
+import type { StageKind } from './stage.ts';
+import { processStage } from './stages/process-stage.ts';
+
+export const drills: readonly Drill[] = [
+  partitionHalves,
+  isolateOne,
+  oneWay,
+  brokenLink,
+  flapping,
+  loss,
+  latency,
+  killRestart,
+  rollingRestart,
+  powerLoss,
+  pause,
+  cpuStarvation,
+  memoryLimit,
+  fullDisk,
+  clockSkew,
+  storm,
+  monkey,
+];
+
+export const stageKinds: readonly StageKind[] = [processStage];
