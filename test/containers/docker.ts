@@ -60,7 +60,8 @@ export class ContainerCluster {
       CLUSTER_PROJECT: this.project,
       CLUSTER_TAG: this.tag,
       CLUSTER_INTERNAL: 'true',
-      CLUSTER_SUBNET: `198.19.${number % 256}.0/24`,
+      // Above those of compose/cluster.yaml and of drills.
+      CLUSTER_SUBNET: `198.19.${128 + (number % 128)}.0/24`,
     };
   }
 
