@@ -7,6 +7,7 @@ import { brokenLink, flapping, isolateOne, oneWay, partitionHalves } from './dri
 import { clockSkew, cpuStarvation, fullDisk, memoryLimit, pause } from './drills/starvation.ts';
 import { storm } from './drills/storm.ts';
 import type { StageKind } from './stage.ts';
+import { namespaceStage } from './stages/namespace-stage.ts';
 import { processStage } from './stages/process-stage.ts';
 
 export const drills: readonly Drill[] = [
@@ -29,4 +30,4 @@ export const drills: readonly Drill[] = [
   monkey,
 ];
 
-export const stageKinds: readonly StageKind[] = [processStage];
+export const stageKinds: readonly StageKind[] = [processStage, namespaceStage];
