@@ -26,7 +26,7 @@ MSG_PACKET, MSG_VERDICT, MSG_CONFIG = 0, 1, 2
 FLAG_REQUEST, FLAG_ACK = 1, 4
 ATTR_PACKET_HEADER, ATTR_VERDICT = 1, 2
 CONFIG_COMMAND, CONFIG_COPY, CONFIG_LENGTH, CONFIG_MASK, CONFIG_FLAGS = 1, 2, 3, 4, 5
-COMMAND_BIND, COPY_NOTHING, VERDICT_ACCEPT = 1, 0, 1
+COMMAND_BIND, COPY_META, VERDICT_ACCEPT = 1, 1, 1
 # A full queue lets packets through, and large segments stay in one piece.
 QUEUE_FLAGS = 1 | 4
 QUEUE_MAX_COUNT = 20_000
@@ -59,7 +59,7 @@ class Queue:
         # When this is too slow, packets are lost, as on a full link, and reading goes on.
         self.socket.setsockopt(SOL_NETLINK, NETLINK_NO_ENOBUFS, 1)
         self.configure(attribute(CONFIG_COMMAND, struct.pack(">BBH", COMMAND_BIND, 0, 0)))
-        self.configure(attribute(CONFIG_COPY, struct.pack(">IB", 0, COPY_NOTHING)))
+        self.configure(attribute(CONFIG_COPY, struct.pack(">IB", 0, COPY_META)))
         self.configure(attribute(CONFIG_LENGTH, struct.pack(">I", QUEUE_MAX_COUNT)))
         flags = struct.pack(">I", QUEUE_FLAGS)
         self.configure(attribute(CONFIG_MASK, flags) + attribute(CONFIG_FLAGS, flags))
