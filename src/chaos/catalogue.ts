@@ -1,5 +1,6 @@
 /** Every drill and every stage, by name. */
 import type { Drill } from './drill.ts';
+import { byzantine } from './drills/byzantine.ts';
 import { killRestart, powerLoss, rollingRestart } from './drills/crashes.ts';
 import { latency, loss } from './drills/links.ts';
 import { monkey } from './drills/monkey.ts';
@@ -27,6 +28,7 @@ export const drills: readonly Drill[] = [
   fullDisk,
   clockSkew,
   storm,
+  byzantine,
   monkey,
 ];
 
