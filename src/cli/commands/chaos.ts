@@ -129,7 +129,7 @@ function stopOnSignal(io: Io, ended: AbortController): () => void {
     if (ended.signal.aborted) io.exit(exitCodes.failure);
     io.err('ending the drill and what it started\n');
     ended.abort(
-      new FirsthandError('TIMED_OUT', { text: 'the drill was ended by a signal; nothing is left running' }),
+      new FirsthandError('DRILL_BROKEN_OFF', { text: 'ended by a signal; nothing is left running' }),
     );
   });
 }
