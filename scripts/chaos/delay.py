@@ -4,9 +4,9 @@
     delay.py QUEUE MILLISECONDS [JITTER]
 
 Runs in the network namespace (or on the host) whose NFQUEUE rule feeds the queue; root; nothing but the standard
-library. Prints `ready` once it has the queue. SIGTERM lets go of what is held and ends. With jitter, packets may
-overtake each other, as they do on a network. Give the rule `--queue-bypass`, so that packets pass when this is
-not running.
+library. Prints `ready` once it has the queue. SIGTERM, or the end of whoever started it, lets go of what is held
+and ends. With jitter, packets may overtake each other, as they do on a network. Give the rule `--queue-bypass`,
+so that packets pass when this is not running.
 """
 
 import heapq
@@ -108,7 +108,9 @@ def main(number, delay_s, jitter_s):
     poll.register(queue.socket, select.POLLIN)
     print("ready", flush=True)
     held = []
-    while not ending:
+    parent = os.getppid()
+    # Nobody else could end this, and the queue would stay taken.
+    while not ending and os.getppid() == parent:
         wait_ms = 1_000.0
         if held:
             wait_ms = max(0.0, (held[0][0] - time.monotonic()) * 1_000)
