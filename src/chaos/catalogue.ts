@@ -7,7 +7,7 @@ import { monkey } from './drills/monkey.ts';
 import { brokenLink, flapping, isolateOne, oneWay, partitionHalves } from './drills/partitions.ts';
 import { clockSkew, cpuStarvation, fullDisk, memoryLimit, pause } from './drills/starvation.ts';
 import { storm } from './drills/storm.ts';
-import type { StageKind } from './stage.ts';
+import { remembering, type StageKind } from './stage.ts';
 import { namespaceStage } from './stages/namespace-stage.ts';
 import { processStage } from './stages/process-stage.ts';
 
@@ -32,4 +32,4 @@ export const drills: readonly Drill[] = [
   monkey,
 ];
 
-export const stageKinds: readonly StageKind[] = [processStage, namespaceStage];
+export const stageKinds: readonly StageKind[] = [processStage, namespaceStage].map(remembering);

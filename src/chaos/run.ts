@@ -1,4 +1,5 @@
 /** One drill from its stage to its report's facts. */
+import type { Random } from '../core/random.ts';
 import { FirsthandError } from '../errors.ts';
 import { seededRandom } from '../runtime/seeded-random.ts';
 import { rootsOf, settle, verdictConditions } from './conditions.ts';
@@ -136,7 +137,8 @@ class Performance implements Scene {
   readonly observer: Observer;
   readonly recorder: Recorder;
   readonly registrations: Registrations;
-  readonly random;
+  readonly random: Random;
+  readonly callersRandom: Random;
   readonly signal: AbortSignal;
   readonly #drill: Drill;
   readonly #conditions: Condition[] = [];
@@ -147,6 +149,7 @@ class Performance implements Scene {
     this.ids = ids;
     this.signal = options.signal;
     this.random = seededRandom(options.seed, drill.name);
+    this.callersRandom = seededRandom(options.seed, 'callers');
     this.recorder = new Recorder({ agents: ids, onStep: options.onStep });
     this.inject = new Injector({ stage, recorder: this.recorder });
     this.registrations = new Registrations(stage.agents);
