@@ -78,6 +78,12 @@ const catalogue = {
   IMPORT_REFUSED: { done: 'no', retry: false, text: 'the file is no export that can be taken in' },
   STORE_FAILED: { done: 'unknown', retry: true, text: 'the database refused a write' },
 
+  DRILL_BROKEN_OFF: {
+    done: 'unknown',
+    retry: true,
+    text: 'the drill was broken off before there was a verdict; nothing is left running',
+  },
+
   // The CLI as a client.
   AGENT_UNREACHABLE: { done: 'unknown', retry: true, text: 'the agent could not be reached' },
   TIMED_OUT: { done: 'unknown', retry: true, text: 'the answer did not come in time' },

@@ -41,7 +41,10 @@ export interface Scene {
   readonly observer: Observer;
   readonly recorder: Recorder;
   readonly registrations: Registrations;
+  /** For what the drill leaves to chance. */
   readonly random: Random;
+  /** For its callers. */
+  readonly callersRandom: Random;
   /** Aborted when the drill is to end early. */
   readonly signal: AbortSignal;
   /** Lets a fault last. */

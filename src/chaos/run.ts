@@ -1,4 +1,6 @@
 /** One drill from its stage to its report's facts. */
+import type { Random } from '../core/random.ts';
+import { FirsthandError } from '../errors.ts';
 import { seededRandom } from '../runtime/seeded-random.ts';
 import { rootsOf, settle, verdictConditions } from './conditions.ts';
 import type { Condition, Drill, Expectation, Scene } from './drill.ts';
@@ -73,21 +75,31 @@ export async function refusals(
 /**
  * Runs it and cleans up, whatever happens.
  *
- * @throws Error when it could not be carried out: an agent did not start, the agents did not meet, it was ended.
+ * @throws FirsthandError DRILL_BROKEN_OFF when an agent did not start, the agents did not meet, or it was ended.
  */
 export async function runDrill(drill: Drill, kind: StageKind, options: RunOptions): Promise<Outcome> {
+  try {
+    return await performOn(drill, kind, options);
+  } catch (error) {
+    // What was under way when the stage went away fails in many ways, all for this one reason.
+    if (options.signal.aborted) throw options.signal.reason;
+    const why = error instanceof Error ? error.message : String(error);
+    throw new FirsthandError('DRILL_BROKEN_OFF', { text: `${drill.name} was broken off: ${why}` }, error);
+  }
+}
+
+async function performOn(drill: Drill, kind: StageKind, options: RunOptions): Promise<Outcome> {
   const ids = Array.from({ length: options.agentsCount }, (_, index) => `agent-${index + 1}`);
   const equipment = drill.equipment?.(ids);
   const startedWallMs = Date.now();
   options.onStep(0, `start ${ids.length} agents (${kind.name})`);
-  const opening = kind.open({
+  const stage = await kind.open({
     agentsCount: ids.length,
     settings: drill.settings ?? {},
     keep: options.keep,
     seed: options.seed,
     ...(equipment === undefined ? {} : { equipment }),
   });
-  const stage = await opening;
   const close = () => void stage.close();
   options.signal.addEventListener('abort', close, { once: true });
   try {
@@ -125,7 +137,8 @@ class Performance implements Scene {
   readonly observer: Observer;
   readonly recorder: Recorder;
   readonly registrations: Registrations;
-  readonly random;
+  readonly random: Random;
+  readonly callersRandom: Random;
   readonly signal: AbortSignal;
   readonly #drill: Drill;
   readonly #conditions: Condition[] = [];
@@ -136,6 +149,7 @@ class Performance implements Scene {
     this.ids = ids;
     this.signal = options.signal;
     this.random = seededRandom(options.seed, drill.name);
+    this.callersRandom = seededRandom(options.seed, 'callers');
     this.recorder = new Recorder({ agents: ids, onStep: options.onStep });
     this.inject = new Injector({ stage, recorder: this.recorder });
     this.registrations = new Registrations(stage.agents);

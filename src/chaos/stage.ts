@@ -122,6 +122,26 @@ export interface Stage {
   close(): Promise<void>;
 }
 
+/** Finds out each thing once: trying takes its time, and a machine does not change while it is asked. */
+export function remembering(kind: StageKind): StageKind {
+  const lacking = new Map<Fault, Promise<string | undefined>>();
+  let unusable: Promise<string | undefined> | undefined;
+  return {
+    name: kind.name,
+    summary: kind.summary,
+    open: options => kind.open(options),
+    unusable: () => {
+      unusable ??= kind.unusable();
+      return unusable;
+    },
+    lacks: fault => {
+      const known = lacking.get(fault) ?? kind.lacks(fault);
+      lacking.set(fault, known);
+      return known;
+    },
+  };
+}
+
 /** Agents of different sides hear nothing of each other; those of no side hear everybody. */
 export async function partition(
   stage: Pick<Stage, 'cut'>,

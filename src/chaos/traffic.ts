@@ -4,7 +4,8 @@ import type { Registrations } from './registrations.ts';
 
 export interface TrafficComponents {
   readonly registrations: Registrations;
-  readonly random: Random;
+  /** Of its own: how often callers come must not change what else is left to chance. */
+  readonly callersRandom: Random;
   readonly signal: AbortSignal;
 }
 
@@ -33,7 +34,7 @@ export class Traffic {
   }
 
   async #call(host: string): Promise<void> {
-    const { registrations, random, signal } = this.#parts;
+    const { registrations, callersRandom: random, signal } = this.#parts;
     while (!this.#isStopped && !signal.aborted) {
       const dice = randomIndex(random, 10);
       const own = registrations.of(host);

@@ -61,7 +61,7 @@ export function outcomeScreen(
 
 export function summaryScreen(
   outcomes: readonly Outcome[],
-  refused: readonly string[],
+  others: { readonly refused: number; readonly brokenOff: number },
   colour: boolean,
 ): string {
   const table = renderTable(
@@ -86,6 +86,7 @@ export function summaryScreen(
     failed === 0
       ? paint(`all ${outcomes.length} passed`, 'green', colour)
       : paint(`${failed} of ${outcomes.length} failed`, 'red', colour);
-  const left = refused.length === 0 ? '' : `, ${refused.length} left out`;
-  return `${table}\n${verdict}${left}\n`;
+  const left = others.refused === 0 ? '' : `, ${others.refused} left out`;
+  const broken = others.brokenOff === 0 ? '' : paint(`, ${others.brokenOff} broken off`, 'red', colour);
+  return `${table}\n${verdict}${broken}${left}\n`;
 }

@@ -61,6 +61,7 @@ const byErrorCode: Readonly<Record<ErrorCode, ExitCode>> = {
   STORE_FULL: failure,
   IMPORT_REFUSED: failure,
   STORE_FAILED: failure,
+  DRILL_BROKEN_OFF: failure,
 
   AGENT_UNREACHABLE: unreachable,
   TIMED_OUT: incomplete,

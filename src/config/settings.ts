@@ -184,7 +184,7 @@ export const schema = {
       flag: true,
       default: false,
       help: 'For drills only: `POST /admin/faults` may cut off, delay and lose what this agent receives from others.',
-      basis: 'guess',
+      basis: 'derived',
     }),
   },
 

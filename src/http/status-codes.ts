@@ -49,6 +49,7 @@ const statuses = {
   STORE_CORRUPT: 500,
   STORE_TOO_NEW: 500,
   IMPORT_REFUSED: 500,
+  DRILL_BROKEN_OFF: 500,
   AGENT_UNREACHABLE: 500,
   TIMED_OUT: 500,
 } as const satisfies Record<ErrorCode, number>;

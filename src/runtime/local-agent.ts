@@ -378,7 +378,8 @@ export class LocalAgent implements AgentPort {
     }
     if (this.faults !== undefined) {
       const { length } = this.faults.view().rules;
-      const now = length === 0 ? 'none is at the moment' : `${length} are in place now`;
+      const now =
+        length === 0 ? 'none is in place now' : `${length} ${length === 1 ? 'is' : 'are'} in place now`;
       findings.push(`this agent was started with --fault-injection: callers may inject faults, ${now}`);
     }
     for (const { ok, name, detail } of this.components()) {

@@ -89,6 +89,21 @@ describe('imports', () => {
     assert.deepEqual(wrong, []);
   });
 
+  it('bring the fault layer in for a drill only: on demand, and nowhere else', () => {
+    const inFaults = (file: string) => file.startsWith('src/net/faults/');
+    const users = sources.filter(
+      file =>
+        !inFaults(file) &&
+        importsOf(file).some(
+          target => target.startsWith('.') && inFaults(relative(root, resolve(root, dirname(file), target))),
+        ),
+    );
+    const atStart = users.filter(file => /(?:import|export)[^'(]*from\s+'[^']*\/faults\//.test(textOf(file)));
+
+    assert.deepEqual(users, ['src/agent.ts']);
+    assert.deepEqual(atStart, []);
+  });
+
   it('bring libp2p only into net and discovery, and the metrics library into one file', () => {
     const wrong = sources.flatMap(file =>
       importsOf(file)

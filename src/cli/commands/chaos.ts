@@ -63,12 +63,27 @@ async function list(context: Context): Promise<void> {
 
 async function run(name: string, options: Options, context: Context): Promise<void> {
   const { io } = context;
-  const isJson = context.globals().json === true;
   const { drills, stageKinds } = await import('../../chaos/catalogue.ts');
-  const { refusals, runDrill } = await import('../../chaos/run.ts');
-  const { writeReport } = await import('../../chaos/report/files.ts');
   const kind = chosen('--stage', options.stage, stageKinds);
   const wanted = name === 'all' ? drills : [chosen('drill', name, drills)];
+  const { possible, refused } = await sorted(wanted, kind, options);
+  for (const line of refused) io.err(`left out: ${line}\n`);
+
+  const ended = new AbortController();
+  const cancel = stopOnSignal(io, ended);
+  const series = new Series(kind, options, context, ended.signal);
+  try {
+    for (let round = 0; round < options.times; round++)
+      for (const drill of possible) await series.play(drill, round, possible.length * options.times > 1);
+  } finally {
+    cancel();
+  }
+  await series.conclude(refused);
+}
+
+/** @throws FirsthandError CONFIG_INVALID when one is asked for that cannot be run: before any is. */
+async function sorted(wanted: readonly Drill[], kind: StageKind, options: Options) {
+  const { refusals } = await import('../../chaos/run.ts');
   const possible: Drill[] = [];
   const refused: string[] = [];
   for (const drill of wanted) {
@@ -76,44 +91,77 @@ async function run(name: string, options: Options, context: Context): Promise<vo
     if (reasons.length === 0) possible.push(drill);
     else refused.push(`${drill.name} cannot be run on stage ${kind.name}: ${reasons.join('; ')}`);
   }
-  if (refused.length > 0 && options.skipRefused !== true) {
-    const way = name === 'all' ? '\n--skip-refused runs the others' : '';
-    throw usageError(refused.join('\n') + way);
-  }
-  for (const line of refused) io.err(`left out: ${line}\n`);
-  if (possible.length === 0) throw usageError('no drill is left to run');
+  if (refused.length > 0 && options.skipRefused !== true)
+    throw usageError(refused.join('\n') + (wanted.length > 1 ? '\n--skip-refused runs the others' : ''));
+  if (possible.length === 0) throw usageError(`${refused.join('\n')}\nno drill is left to run`);
+  return { possible, refused };
+}
 
-  const ended = new AbortController();
-  const cancel = stopOnSignal(io, ended);
-  const seed = options.seed ?? Math.floor(Math.random() * 2 ** 31);
-  const outcomes: (Outcome & { readonly reports: object })[] = [];
-  try {
-    for (let round = 0; round < options.times; round++) {
-      for (const drill of possible) {
-        // Where only the documents go to standard output, a person may still look on.
-        const tell = (text: string) => (isJson ? io.err(text) : void io.out(text));
-        tell(`${drill.name}, seed ${seed + round}: ${drill.summary}\n`);
-        const outcome = await runDrill(drill, kind as StageKind, {
-          agentsCount: options.agents,
-          seed: seed + round,
-          keep: options.keep === true,
-          signal: ended.signal,
-          onStep: (atMs, text) => tell(stepLine(atMs, text)),
-        });
-        const reports = await writeReport(
-          outcome,
-          folderOf(outcome, options, possible.length * options.times > 1),
-        );
-        outcomes.push({ ...outcome, reports });
-        if (!isJson) await io.out(outcomeScreen(outcome, reports, io.colour));
-      }
-    }
-  } finally {
-    cancel();
+/** Drills one after the other, and what came of them. */
+class Series {
+  readonly #kind: StageKind;
+  readonly #options: Options;
+  readonly #context: Context;
+  readonly #signal: AbortSignal;
+  readonly #seed: number;
+  readonly #outcomes: (Outcome & { readonly reports: object })[] = [];
+  readonly #brokenOff: FirsthandError[] = [];
+
+  constructor(kind: StageKind, options: Options, context: Context, signal: AbortSignal) {
+    this.#kind = kind;
+    this.#options = options;
+    this.#context = context;
+    this.#signal = signal;
+    this.#seed = options.seed ?? Math.floor(Math.random() * 2 ** 31);
   }
-  if (isJson) await printJson(io, outcomes.length === 1 ? outcomes[0] : outcomes);
-  else if (outcomes.length > 1) await io.out(summaryScreen(outcomes, refused, io.colour));
-  if (outcomes.some(({ passed }) => !passed)) context.setExitCode(exitCodes.checksFailed);
+
+  async play(drill: Drill, round: number, isOneOfMany: boolean): Promise<void> {
+    const { runDrill } = await import('../../chaos/run.ts');
+    const { writeReport } = await import('../../chaos/report/files.ts');
+    const { io } = this.#context;
+    const seed = this.#seed + round;
+    this.#tell(`${drill.name}, seed ${seed}: ${drill.summary}\n`);
+    try {
+      const outcome = await runDrill(drill, this.#kind, {
+        agentsCount: this.#options.agents,
+        seed,
+        keep: this.#options.keep === true,
+        signal: this.#signal,
+        onStep: (atMs, text) => this.#tell(stepLine(atMs, text)),
+      });
+      const reports = await writeReport(outcome, folderOf(outcome, this.#options, isOneOfMany));
+      this.#outcomes.push({ ...outcome, reports });
+      if (!this.#isJson) await io.out(outcomeScreen(outcome, reports, io.colour));
+    } catch (error) {
+      if (this.#signal.aborted || !(error instanceof FirsthandError)) throw error;
+      // The others can still be run; the exit code tells that this one was not.
+      this.#brokenOff.push(error);
+      io.err(`firsthand: ${error.message}\n`);
+    }
+  }
+
+  async conclude(refused: readonly string[]): Promise<void> {
+    const { io, setExitCode } = this.#context;
+    const outcomes = this.#outcomes;
+    if (this.#isJson) await printJson(io, outcomes.length === 1 ? outcomes[0] : outcomes);
+    else if (outcomes.length > 1) {
+      await io.out(
+        summaryScreen(outcomes, { refused: refused.length, brokenOff: this.#brokenOff.length }, io.colour),
+      );
+    }
+    if (outcomes.some(({ passed }) => !passed)) setExitCode(exitCodes.checksFailed);
+    else if (this.#brokenOff.length > 0) setExitCode(exitCodes.failure);
+  }
+
+  get #isJson(): boolean {
+    return this.#context.globals().json === true;
+  }
+
+  /** Where only the document goes to standard output, a person may still look on. */
+  #tell(text: string): void {
+    if (this.#isJson) this.#context.io.err(text);
+    else void this.#context.io.out(text);
+  }
 }
 
 function chosen<T extends { readonly name: string }>(what: string, name: string, from: readonly T[]): T {
@@ -129,7 +177,7 @@ function stopOnSignal(io: Io, ended: AbortController): () => void {
     if (ended.signal.aborted) io.exit(exitCodes.failure);
     io.err('ending the drill and what it started\n');
     ended.abort(
-      new FirsthandError('TIMED_OUT', { text: 'the drill was ended by a signal; nothing is left running' }),
+      new FirsthandError('DRILL_BROKEN_OFF', { text: 'ended by a signal; nothing is left running' }),
     );
   });
 }
