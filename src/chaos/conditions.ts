@@ -24,6 +24,10 @@ export async function settle(scene: Scene): Promise<void> {
     tell: roots => `${new Set(roots).size} different roots`,
   });
   const { acknowledged, refused, unanswered } = registrations.counts;
+  const forgotten =
+    observer.forgottenCount === 0
+      ? ''
+      : `; ${observer.forgottenCount} departures were told just before a crash and not known just after it`;
   await scene.expect({
     name: 'every agent lists what was acknowledged, and nothing that was taken out',
     withinMs: settleLimitMs,
@@ -37,7 +41,7 @@ export async function settle(scene: Scene): Promise<void> {
     holds: observer.resurrected.length === 0,
     seen:
       observer.resurrected.length === 0
-        ? `${acknowledged} calls acknowledged, ${refused} refused, ${unanswered} unanswered`
+        ? `${acknowledged} calls acknowledged, ${refused} refused, ${unanswered} unanswered${forgotten}`
         : shown(observer.resurrected),
   });
   const ends = stage.unexpectedEnds();
@@ -110,10 +114,18 @@ async function wrongLists(scene: Scene): Promise<readonly string[]> {
   return lists.flat();
 }
 
-/** What the program prints before it ends by a bug, and how it logs one in a request. */
+const stackShownLines = 8;
+const lineMaxLength = 200;
+
+/**
+ * What the program prints before it ends by a bug, with where it came from, and how it logs one in a request.
+ * Agents of a drill are started so that they tell where.
+ */
 function bugsIn(log: string): readonly string[] {
-  return log
-    .split('\n')
-    .filter(line => /unexpected failure|"event":"http_request_failed"|UnhandledPromiseRejection/.test(line))
-    .map(line => line.slice(0, 200));
+  const lines = log.split('\n');
+  return lines.flatMap((line, index) => {
+    if (!/unexpected failure|"event":"http_request_failed"/.test(line)) return [];
+    const stack = lines.slice(index + 1, index + 1 + stackShownLines).filter(next => !next.startsWith('{'));
+    return [[line.slice(0, lineMaxLength), ...stack.map(next => next.trim())].join(' / ')];
+  });
 }

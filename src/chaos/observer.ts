@@ -25,6 +25,12 @@ interface RecordChange {
   readonly change: 'added' | 'updated' | 'departed';
 }
 
+interface RecordSeen {
+  readonly isDeparted: boolean;
+  /** In which life of the observer. */
+  readonly life: number;
+}
+
 const askEveryMs = 250;
 const reopenAfterMs = 100;
 const answerLimitMs = 5_000;
@@ -34,8 +40,9 @@ export class Observer {
   readonly #recorder: Recorder;
   readonly #isRunning: (id: string) => boolean;
   readonly #views = new Map<string, Map<string, State>>();
-  readonly #records = new Map<string, Map<string, 'present' | 'departed'>>();
+  readonly #records = new Map<string, Map<string, RecordSeen>>();
   readonly #resurrected: string[] = [];
+  #forgottenCount = 0;
   readonly #closing = new AbortController();
   readonly #timers = new Set<NodeJS.Timeout>();
 
@@ -59,6 +66,15 @@ export class Observer {
   /** What it last said; `undefined`: nothing yet. */
   stateOf(observer: string, subject: string): State | undefined {
     return this.#views.get(observer)?.get(subject);
+  }
+
+  /**
+   * How often an agent came back from a crash with a service of whose departure it had told before. It tells what it
+   * hears at once, and writes it within milliseconds; it does not know then, and is told again as it joins. Whether
+   * it is in the end is seen with everything else that was acknowledged.
+   */
+  get forgottenCount(): number {
+    return this.#forgottenCount;
   }
 
   /** Services that some agent listed again after it had seen them depart, and where. */
@@ -134,9 +150,14 @@ export class Observer {
       seen = new Map();
       this.#records.set(observer, seen);
     }
+    const life = this.#recorder.lifeOf(observer);
+    const before = seen.get(id);
     // No drill registers an id again that it took out.
-    if (change !== 'departed' && seen.get(id) === 'departed') this.#resurrected.push(`${id} at ${observer}`);
-    seen.set(id, change === 'departed' ? 'departed' : 'present');
+    if (change !== 'departed' && before?.isDeparted === true) {
+      if (before.life === life) this.#resurrected.push(`${id} at ${observer}`);
+      else this.#forgottenCount += 1;
+    }
+    seen.set(id, { isDeparted: change === 'departed', life });
   }
 
   /** A newcomer, or one that left: liveness events tell only what becomes of members. */

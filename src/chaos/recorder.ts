@@ -16,6 +16,7 @@ export class Recorder {
   readonly #entries: Entry[] = [];
   readonly #windows: FaultWindow[] = [];
   readonly #roots = new Map<string, string>();
+  readonly #lives = new Map<string, number>();
   readonly #listeners = new Set<() => void>();
 
   constructor(options: RecorderOptions) {
@@ -44,8 +45,14 @@ export class Recorder {
   }
 
   process(agent: string, isRunning: boolean): void {
+    if (!isRunning) this.#lives.set(agent, this.lifeOf(agent) + 1);
     this.#roots.delete(agent);
     this.add({ type: 'process', agent, isRunning });
+  }
+
+  /** How often its process has been ended by the drill: another number, another process. */
+  lifeOf(agent: string): number {
+    return this.#lives.get(agent) ?? 0;
   }
 
   /** @returns A function that ends the window; safe to call twice. */

@@ -2,10 +2,11 @@
  * The timeline as one SVG: a lane for each agent, in it a row for each other agent in the colour of what the lane's
  * agent thought of it. Faults are bands across all lanes, darker where they are aimed. Below, when tables differed.
  */
-import type { FaultWindow, State, Timeline } from '../timeline.ts';
+import type { State, Timeline } from '../timeline.ts';
 import { figuresOf } from '../verdict.ts';
 import { escaped } from './escape.ts';
 import { seconds } from './facts.ts';
+import { placeLabels } from './labels.ts';
 
 const width = 1_000;
 const gutter = 86;
@@ -14,7 +15,7 @@ const rowHeight = 6;
 const laneGap = 10;
 const laneMinHeight = 24;
 const labelHeight = 13;
-const labelRowsMaxCount = 6;
+const labelRowsMaxCount = 8;
 
 interface Span {
   readonly fromMs: number;
@@ -32,18 +33,18 @@ export function drawing(timeline: Timeline): string {
   const bar = (span: Span, y: number, height: number, attributes: string, title: string) =>
     `<rect x="${x(span.fromMs)}" y="${y}" width="${Math.max(0.5, round(x(span.toMs) - x(span.fromMs)))}" height="${height}" ${attributes}><title>${escaped(title)}</title></rect>`;
 
-  const labelRows = Math.min(labelRowsMaxCount, Math.max(1, timeline.windows.length));
-  const top = labelRows * labelHeight + 6;
+  const labels = placeLabels(
+    timeline.windows.map(({ title, fromMs }) => ({ text: title, x: x(fromMs) + 2 })),
+    { rightEdge: width - 10, rowsMaxCount: labelRowsMaxCount },
+  );
+  const top = (1 + Math.max(0, ...labels.map(({ row }) => row))) * labelHeight + 6;
   const laneHeight = Math.max(laneMinHeight, (agents.length - 1) * rowHeight);
   const laneTop = (index: number) => top + index * (laneHeight + laneGap);
   const lanesEnd = laneTop(agents.length);
   const height = lanesEnd + 50;
 
-  const bands = timeline.windows.map((window, index) => {
+  const bands = timeline.windows.map(window => {
     const span = { fromMs: window.fromMs, toMs: window.toMs ?? endMs };
-    const labelY = (index % labelRows) * labelHeight + labelHeight - 2;
-    const isNearEnd = x(span.fromMs) > width * 0.7;
-    const label = `<text x="${isNearEnd ? width - 10 : x(span.fromMs) + 2}" y="${labelY}" class="label"${isNearEnd ? ' text-anchor="end"' : ''}>${escaped(clipped(window))}</text>`;
     const aimed = agents
       .map((agent, lane) =>
         window.targets.includes(agent)
@@ -51,8 +52,12 @@ export function drawing(timeline: Timeline): string {
           : '',
       )
       .join('');
-    return `${bar(span, top - 4, lanesEnd - top, 'class="band"', window.title)}${aimed}${timeline.windows.length <= 24 ? label : ''}`;
+    return `${bar(span, top - 4, lanesEnd - top, 'class="band"', window.title)}${aimed}`;
   });
+  const names = labels.map(
+    ({ text, x, row }) =>
+      `<text x="${round(x)}" y="${(row + 1) * labelHeight - 2}" class="label">${escaped(text)}</text>`,
+  );
 
   const lanes = agents.map((observer, lane) => {
     const others = agents.filter(agent => agent !== observer);
@@ -89,6 +94,7 @@ export function drawing(timeline: Timeline): string {
   );
   return `<svg viewBox="0 0 ${width} ${height}" role="img" aria-label="Timeline of the drill">
 ${bands.join('\n')}
+${names.join('\n')}
 ${axis.join('')}
 ${lanes.join('\n')}
 <text x="${gutter - 8}" y="${lanesEnd + 11}" text-anchor="end">tables</text>${differing.join('')}
@@ -133,10 +139,6 @@ export function ticks(endMs: number): readonly number[] {
   const steps = [1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1_800, 3_600].map(step => step * 1_000);
   const step = steps.find(each => endMs / each <= 12) ?? 3_600_000;
   return Array.from({ length: Math.floor(endMs / step) + 1 }, (_, index) => index * step);
-}
-
-function clipped({ title }: FaultWindow): string {
-  return title.length > 60 ? `${title.slice(0, 59)}…` : title;
 }
 
 function round(value: number): number {

@@ -243,7 +243,7 @@ export class LocalStage implements Stage {
       dataDir: join(place, 'data'),
       disk,
       clock,
-      env: { ...quietHealth, FIRSTHAND_LOG_LEVEL: 'info', ...settings, ...clock?.env, ...memory },
+      env: { ...quietHealth, FIRSTHAND_DEBUG: '1', ...settings, ...clock?.env, ...memory },
       process: undefined,
       isPaused: false,
       throttle: undefined,
