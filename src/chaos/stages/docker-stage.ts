@@ -5,6 +5,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import type { Fault, Stage, StagedAgent, StageKind, StageOptions } from '../stage.ts';
 import { ContainerFaults, packetsProblem } from './container-faults.ts';
+import { addressIn, createNetwork, outsideAddressIn } from './container-network.ts';
 import { ContainerProcess } from './container-process.ts';
 import { docker, dockerProblem, labelOfThisRun, removeAbandonedRuns, removeThisRun } from './docker.ts';
 import { keptMark, openFolder, removeFolder, removeLeftovers } from './leftovers.ts';
@@ -12,9 +13,6 @@ import { keptMark, openFolder, removeFolder, removeLeftovers } from './leftovers
 const cluster = 'chaos';
 const swarmPort = 7_946;
 const httpPort = 7_980;
-/** 198.19.0.0/16 is set aside for tests (RFC 2544); compose clusters and their tests have the rest of it. */
-const blocks = { first: 64, last: 127 };
-const outsideNumber = 254;
 /** What an agent's process needs besides its objects, MiB; guess, above the 75 MiB that an idle one takes in all. */
 const processMib = 128;
 const startsAtOnceCount = 6;
@@ -67,7 +65,7 @@ class DockerStage implements Stage {
 
   private constructor(directory: string, block: number, options: StageOptions) {
     this.directory = directory;
-    this.ownAddress = addressIn(block, outsideNumber);
+    this.ownAddress = outsideAddressIn(block);
     this.#options = options;
     process.once('exit', this.#onExit);
     for (let number = 1; number <= options.agentsCount; number++) {
@@ -290,32 +288,6 @@ class DockerStage implements Stage {
     if (member === undefined) throw new TypeError(`${id} is not on this stage`);
     return member;
   }
-}
-
-/**
- * Each stage of this process has other addresses than the last one: a connection that `fetch` has kept open to an
- * agent of the last stage would be taken for one to an agent of this one, and end in a reset.
- */
-let openedCount = 0;
-
-/** The next block of addresses that no other network has. */
-async function createNetwork(): Promise<{ readonly network: string; readonly block: number }> {
-  const blocksCount = blocks.last - blocks.first + 1;
-  for (let triesCount = 1; ; triesCount++) {
-    const block = blocks.first + (openedCount++ % blocksCount);
-    const network = `firsthand-chaos-${process.pid}-${block}`;
-    const place = ['--subnet', `${addressIn(block, 0)}/24`, '--gateway', addressIn(block, outsideNumber)];
-    try {
-      await docker('network', 'create', '--internal', ...labelOfThisRun(), ...place, network);
-      return { network, block };
-    } catch (error) {
-      if (triesCount === blocksCount || !/overlap/i.test(String(error))) throw error;
-    }
-  }
-}
-
-function addressIn(block: number, number: number): string {
-  return `198.19.${block}.${number}`;
 }
 
 function numberOf(id: string): number {
