@@ -8,7 +8,7 @@ import { createServer as createHttpServer } from 'node:http';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { AgentProcess, aliveIds, eventually } from '../test/cluster/agent-process.ts';
+import { AgentProcess, aliveIds, eventually } from '../src/chaos/stages/agent-process.ts';
 
 const isOnce = process.argv.includes('--once');
 const directory = await mkdtemp(join(tmpdir(), 'firsthand-demo-'));

@@ -28,7 +28,7 @@ import { HttpDeliverer } from './runtime/http-deliverer.ts';
 import { LocalAgent } from './runtime/local-agent.ts';
 import { LoopDelay } from './runtime/loop-delay.ts';
 import { linkOf } from './runtime/outbox-link.ts';
-import type { HealthChecker, HttpPeers, Network } from './runtime/ports.ts';
+import type { HealthChecker, HttpPeers, Network, ProbeCodec } from './runtime/ports.ts';
 import { systemClock, systemRandom } from './runtime/system.ts';
 import type { Log } from './telemetry/log.ts';
 import {
@@ -136,6 +136,7 @@ async function assemble(
   stops.push(() => loopDelay.stop());
 
   const [{ Libp2pNetwork }, { ProbeSocket }, { HttpServer }, { httpDefaults }] = await libraries;
+  const faults = settings.net.faultInjection ? await faultLayer(probeCodec, log) : undefined;
   const network: Network = new Libp2pNetwork(
     { cluster, privateKeyRaw: key.rawPrivateKey(), listen: settings.net.listen },
     {
@@ -147,6 +148,7 @@ async function assemble(
       dht: settings.net.dht
         ? async (...args) => (await import('./discovery/dht.ts')).startDht(...args)
         : undefined,
+      faults,
     },
   );
   const probes = new ProbeSocket({ metrics: netMetrics });
@@ -196,6 +198,7 @@ async function assemble(
       loopDelayMs: () => loopDelay.p99Ms,
       openFilesMax,
       ownProbe: () => probeAddress,
+      takesFaults: faults !== undefined,
     },
   );
   const agent = new LocalAgent(
@@ -212,6 +215,7 @@ async function assemble(
       loopDelayMs: () => loopDelay.p99Ms,
       profile: settings.membership.detectorProfile,
       doctor,
+      faults,
     },
   );
 
@@ -221,7 +225,10 @@ async function assemble(
   stops.push(() => network.stop());
   const local = await network.start(driver.handlers);
   stops.push(() => probes.stop());
-  const bound = await probes.start(probeOptions(settings, local.multiaddrs), driver.probeHandlers);
+  const bound = await probes.start(
+    probeOptions(settings, local.multiaddrs),
+    faults?.overProbes(driver.probeHandlers) ?? driver.probeHandlers,
+  );
   probeAddress = reachable(bound);
 
   const { bootstrap } = settings.membership;
@@ -269,6 +276,17 @@ function runningAgent(
       return stopping;
     },
   });
+}
+
+/** Loaded for a drill only: an agent that was not started for one cannot be told to lose anything. */
+async function faultLayer(codec: ProbeCodec, log: Log) {
+  const { FaultLayer } = await import('./net/faults/fault-layer.ts');
+  log('fault_injection_on', { setting: 'fault_injection' });
+  const senderOf = (bytes: Uint8Array) => {
+    const probe = codec.decodeProbe(bytes);
+    return typeof probe === 'object' ? probe.from : undefined;
+  };
+  return new FaultLayer({ random: systemRandom, senderOf });
 }
 
 function defaultId(peer: PeerId): string {

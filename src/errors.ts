@@ -53,6 +53,12 @@ const catalogue = {
     retry: false,
     text: 'the key of this agent is proved to have signed contradictory records; start it with a new data directory',
   },
+  INVALID_FAULTS: { done: 'no', retry: false, text: 'the faults are not acceptable' },
+  FAULTS_OFF: {
+    done: 'no',
+    retry: false,
+    text: 'this agent takes no faults; only one that was started with --fault-injection does',
+  },
   REGISTRY_FULL: { done: 'no', retry: true, text: 'this agent hosts as many entries as it may' },
   OUTBOX_FULL: { done: 'no', retry: true, text: 'as many deliveries wait to be taken as may' },
   NOT_READY: { done: 'no', retry: true, text: 'the agent is starting or stopping' },
@@ -71,6 +77,12 @@ const catalogue = {
   STORE_FULL: { done: 'unknown', retry: true, text: 'the disk of the data directory is full' },
   IMPORT_REFUSED: { done: 'no', retry: false, text: 'the file is no export that can be taken in' },
   STORE_FAILED: { done: 'unknown', retry: true, text: 'the database refused a write' },
+
+  DRILL_BROKEN_OFF: {
+    done: 'unknown',
+    retry: true,
+    text: 'the drill was broken off before there was a verdict; nothing is left running',
+  },
 
   // The CLI as a client.
   AGENT_UNREACHABLE: { done: 'unknown', retry: true, text: 'the agent could not be reached' },

@@ -1,5 +1,5 @@
 /** What survives when an agent is killed again and again while it is written to. */
-import { Playground } from '../../test/cluster/agent-process.ts';
+import { Playground } from '../../src/chaos/stages/agent-process.ts';
 import { crashUnderLoad } from '../../test/cluster/crash-load.ts';
 import { type Figure, never } from './figures.ts';
 import type { BenchOptions } from './options.ts';

@@ -5,10 +5,11 @@
  * arrival in this process, so that a figure includes the way to whoever asked, and is compared with a fault
  * that this process caused: one clock for both. An agent's own time stamps are not used.
  */
-import { type AgentProcess, aliveIds, Playground } from '../../test/cluster/agent-process.ts';
-import { NamespaceNetwork } from '../../test/cluster/namespaces.ts';
-import { readEvents } from './event-stream.ts';
-import { freePort } from './free-port.ts';
+
+import { readEvents } from '../../src/chaos/event-reader.ts';
+import { type AgentProcess, aliveIds, Playground } from '../../src/chaos/stages/agent-process.ts';
+import { freePort } from '../../src/chaos/stages/free-port.ts';
+import { NamespaceNetwork } from '../../src/chaos/stages/namespaces.ts';
 
 export type State = 'alive' | 'suspect' | 'dead' | 'left';
 

@@ -9,7 +9,7 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import autocannon from 'autocannon';
-import { Playground } from '../../test/cluster/agent-process.ts';
+import { Playground } from '../../src/chaos/stages/agent-process.ts';
 import { type Figure, median } from './figures.ts';
 
 const connections = 32;

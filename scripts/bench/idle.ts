@@ -1,6 +1,6 @@
 /** What an agent costs while nothing happens: processor time, and what it sends. */
 import { readFile } from 'node:fs/promises';
-import { available } from '../../test/cluster/namespaces.ts';
+import { available } from '../../src/chaos/stages/namespaces.ts';
 import type { Figure } from './figures.ts';
 import { agentsUsualCount, type Fleet, pause, progress, withFleet, withHosts } from './fleet.ts';
 import type { BenchOptions } from './options.ts';

@@ -1,5 +1,5 @@
 /** What one member with a valid key can do to the others by accusing all of them, all the time. */
-import { Liar } from '../../test/cluster/liar.ts';
+import { HostileMember } from '../../src/chaos/hostile-member.ts';
 import { type Figure, median, never } from './figures.ts';
 import { agentsUsualCount, pairs, pause, progress, withFleet } from './fleet.ts';
 import type { BenchOptions } from './options.ts';
@@ -11,7 +11,7 @@ const cluster = 'default';
 export function liar({ agents = agentsUsualCount, seconds = 60 }: BenchOptions): Promise<readonly Figure[]> {
   return withFleet({ agents }, async fleet => {
     const [seed] = fleet.ids;
-    const liar = new Liar({ cluster, seed: fleet.agent(seed as string).seed });
+    const liar = new HostileMember({ cluster, seed: fleet.agent(seed as string).seed });
     const mark = fleet.mark();
     let lies = 0;
     try {

@@ -1,7 +1,7 @@
 /** The same agents, each on a host of its own, when the network between them is at fault. */
 
-import { eventually } from '../../test/cluster/agent-process.ts';
-import { available, type NamespaceNetwork } from '../../test/cluster/namespaces.ts';
+import { eventually } from '../../src/chaos/stages/agent-process.ts';
+import { available, type NamespaceNetwork } from '../../src/chaos/stages/namespaces.ts';
 import { type Figure, never, spreadMs } from './figures.ts';
 import { agentsUsualCount, type Fleet, pairs, pause, progress, withHosts } from './fleet.ts';
 import type { BenchOptions } from './options.ts';

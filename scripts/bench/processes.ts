@@ -1,6 +1,7 @@
 /** Agents in processes of their own: start, joining, how fast news travels. */
-import { type AgentProcess, aliveIds, eventually, Playground } from '../../test/cluster/agent-process.ts';
-import { readEvents } from './event-stream.ts';
+
+import { readEvents } from '../../src/chaos/event-reader.ts';
+import { type AgentProcess, aliveIds, eventually, Playground } from '../../src/chaos/stages/agent-process.ts';
 import { type Figure, median, percentile } from './figures.ts';
 
 async function withPlayground<T>(use: (playground: Playground) => Promise<T>): Promise<T> {

@@ -3,7 +3,7 @@
  * agents host. How long after the last answer does everybody hold the same?
  */
 import { createHash } from 'node:crypto';
-import { type AgentProcess, aliveIds, eventually, Playground } from '../../test/cluster/agent-process.ts';
+import { type AgentProcess, aliveIds, eventually, Playground } from '../../src/chaos/stages/agent-process.ts';
 import { dotsOf } from '../../test/cluster/crash-load.ts';
 import { type Figure, median, never } from './figures.ts';
 import type { BenchOptions } from './options.ts';

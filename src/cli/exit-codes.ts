@@ -42,6 +42,8 @@ const byErrorCode: Readonly<Record<ErrorCode, ExitCode>> = {
   STALE_UPDATE: failure,
   RATE_LIMITED: failure,
   QUARANTINED: failure,
+  INVALID_FAULTS: usage,
+  FAULTS_OFF: refused,
   REGISTRY_FULL: failure,
   OUTBOX_FULL: failure,
   NOT_READY: failure,
@@ -59,6 +61,7 @@ const byErrorCode: Readonly<Record<ErrorCode, ExitCode>> = {
   STORE_FULL: failure,
   IMPORT_REFUSED: failure,
   STORE_FAILED: failure,
+  DRILL_BROKEN_OFF: failure,
 
   AGENT_UNREACHABLE: unreachable,
   TIMED_OUT: incomplete,

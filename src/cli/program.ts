@@ -53,6 +53,10 @@ const commands: Readonly<
     summary: 'check, export or import the database of an agent that does not run',
     load: () => import('./commands/store.ts'),
   },
+  chaos: {
+    summary: 'break a cluster of its own on this machine, and judge what it makes of it',
+    load: () => import('./commands/chaos.ts'),
+  },
   config: { summary: 'check or print a configuration', load: () => import('./commands/config.ts') },
 };
 

@@ -179,6 +179,13 @@ export const schema = {
       help: 'Keep a cluster-private Kademlia table, to find peers beyond the neighbours.',
       basis: 'contract',
     }),
+    faultInjection: setting({
+      kind: toggle,
+      flag: true,
+      default: false,
+      help: 'For drills only: `POST /admin/faults` may cut off, delay and lose what this agent receives from others.',
+      basis: 'derived',
+    }),
   },
 
   /** Whom the agent keeps connections to. */

@@ -195,6 +195,8 @@ export class Protocol {
   #startedMonoMs = 0;
   #nextSyncMonoMs = 0;
   #nextReassertMonoMs = 0;
+  /** There was reason to say our entry anew, too soon after the last time. */
+  #isReassertOwed = false;
   #nextReturnMonoMs = 0;
   #recordsBefore = 0;
 
@@ -822,7 +824,9 @@ export class Protocol {
   }
 
   #reannounce(now: Now): readonly Effect[] {
-    if (now.monoMs < this.#nextReassertMonoMs || this.#phase === 'stopping') return [];
+    if (this.#phase === 'stopping') return [];
+    this.#isReassertOwed = now.monoMs < this.#nextReassertMonoMs;
+    if (this.#isReassertOwed) return [];
     this.#nextReassertMonoMs = now.monoMs + reassertEveryMs;
     return this.#announce(now);
   }
@@ -963,7 +967,7 @@ export class Protocol {
     const { lookUp } = this.peering.dialFailed(
       input.key,
       input.text,
-      input.reason !== 'unreachable',
+      input.reason === 'foreign', // A name that stands for this agent may stand for others any moment.
       now.monoMs,
     );
     const isGone = peer !== undefined && this.peering.contact(peer) === undefined;
@@ -1036,6 +1040,7 @@ export class Protocol {
       ...this.bridge.tick(now),
     ];
     effects.push(...this.#answerOwnVoice(now));
+    if (this.#isReassertOwed) effects.push(...this.#reannounce(now));
     for (const { peer, ended } of this.sync.tick(now.monoMs))
       effects.push(...this.#syncEnded(peer, ended, now));
     effects.push(...this.#retry(this.table.parking.records(), 'sync', now));

@@ -72,7 +72,16 @@ export const doctorSchema = exact({
   ok: Type.Boolean({ description: 'Whether every check is' }),
   checks: Type.Array(
     exact({
-      name: Type.Enum(['clock', 'event_loop', 'udp_out', 'udp_in', 'mdns', 'limits', 'open_files']),
+      name: Type.Enum([
+        'clock',
+        'event_loop',
+        'udp_out',
+        'udp_in',
+        'mdns',
+        'limits',
+        'open_files',
+        'fault_injection',
+      ]),
       subject: Type.Optional(Type.String({ description: 'Where there are several: an interface, a peer' })),
       ok: Type.Boolean(),
       detail: Type.String({ description: 'A sentence: what was found' }),

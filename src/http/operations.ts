@@ -3,6 +3,7 @@ import { type TSchema, Type } from 'typebox';
 import { wantedMembers } from '../core/confirm/confirmation.ts';
 import { nodeTypes } from '../core/record/node.ts';
 import { detectorSchema, doctorSchema } from './detector-schemas.ts';
+import { faultRulesSchema, faultsSchema } from './fault-schemas.ts';
 import { outboxSchema } from './outbox-schemas.ts';
 import * as schemas from './schemas.ts';
 import { syncSchema, treeSchema } from './sync-schemas.ts';
@@ -137,6 +138,21 @@ export const operations = {
       200: json('Removed', schemas.goneSchema),
       ...errors(400, 401, 403, 404, 409, 413, 429, 503),
     },
+  },
+  faults: {
+    tags: ['admin'],
+    summary: 'Faults that are injected into what this agent receives',
+    description: 'Only an agent that was started with `--fault-injection` has any.',
+    response: { 200: json('The rules in place', faultsSchema), ...errors(401, 403, 429, 503) },
+  },
+  setFaults: {
+    tags: ['admin'],
+    summary: 'Put fault rules in place of all that were there',
+    description:
+      'For drills, and only where the agent was started with `--fault-injection`. What arrives passes all rules ' +
+      'that concern its sender. In open mode only for callers on the same machine.',
+    body: faultRulesSchema,
+    response: { 200: json('The rules in place', faultsSchema), ...errors(400, 401, 403, 413, 429, 503) },
   },
   peers: {
     tags: ['cluster'],

@@ -6,6 +6,7 @@ import type { AgentPort } from '../runtime/agent-port.ts';
 import { sendPieces } from './answer.ts';
 import { bodyText } from './body.ts';
 import type { HttpAuth } from './options.ts';
+import { refuseBrowser, refuseOutsider } from './outsiders.ts';
 import type { PeerList } from './peer-list.ts';
 import { Query } from './query.ts';
 import { confirmRequest, registrationAnswer } from './registration-answer.ts';
@@ -86,29 +87,4 @@ function requireReady(agent: AgentPort): void {
   if (agent.phase !== 'ready') {
     throw new FirsthandError('NOT_READY', { text: `the agent is ${agent.phase}` });
   }
-}
-
-/**
- * Where no credentials are asked for, any web page could send such a request from its reader's browser
- * to an agent on the same machine. Browsers name the page in `Origin`; nobody else sends it.
- */
-function refuseBrowser(request: FastifyRequest): void {
-  if (request.headers.origin === undefined) return;
-  throw new FirsthandError('FORBIDDEN', {
-    text: 'without credentials, web pages may not change anything here',
-  });
-}
-
-/** In open mode there is no operator to recognise, so only this machine may end or remove an agent. */
-function refuseOutsider(request: FastifyRequest): void {
-  refuseBrowser(request);
-  const forwarded = request.headers['x-forwarded-for'] ?? request.headers.forwarded;
-  if (forwarded === undefined && isLoopback(request.socket.remoteAddress)) return;
-  throw new FirsthandError('FORBIDDEN', {
-    text: 'in open mode only callers on the same machine may do that',
-  });
-}
-
-export function isLoopback(address: string | undefined): boolean {
-  return address !== undefined && /^(?:::1|(?:::ffff:)?127\.[0-9.]+)$/.test(address);
 }

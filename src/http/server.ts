@@ -16,6 +16,7 @@ import { clientErrorAnswer, rawAnswer } from './client-error.ts';
 import { errorAnswer } from './error-answer.ts';
 import { EventHub } from './event-hub.ts';
 import { eventRoutes } from './event-routes.ts';
+import { faultRoutes } from './fault-routes.ts';
 import { Gate } from './gate.ts';
 import { formatAddress, parseListenAddress } from './listen-address.ts';
 import type { HttpOptions } from './options.ts';
@@ -80,6 +81,7 @@ export class HttpServer {
       ...vitalRoutes(options, { agent, registry: metrics, http: this.#metrics, vitals: this.#vitals }),
       ...eventRoutes(this.#events),
       ...viewRoutes(agent),
+      ...faultRoutes({ authMode: options.auth.mode }, { agent, log }),
       this.#documentRoute(),
     ];
     this.#allowed = new AllowedMethods(this.#routes);

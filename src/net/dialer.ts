@@ -15,6 +15,7 @@ import type { NetMetrics } from '../telemetry/metrics/net.ts';
 import { dialFailureText, isRefused } from './dial-failure.ts';
 import { dialOrder, type PlannedDial, planDial } from './dial-plan.ts';
 import type { Admitted, LinkTable } from './link-table.ts';
+import { expandNames, type ResolveName } from './name-expansion.ts';
 
 export interface DialerOptions {
   readonly cluster: string;
@@ -24,11 +25,19 @@ export interface DialerOptions {
 
 export interface DialerComponents {
   readonly node: Pick<Libp2p, 'dial'>;
-  readonly links: LinkTable;
+  readonly links: Pick<LinkTable, 'isLinked' | 'admit'>;
+  readonly resolve: ResolveName;
   readonly log: Log;
   readonly metrics: NetMetrics;
   readonly onEnded: (key: string, outcome: DialOutcome) => void;
 }
+
+/**
+ * Agents behind one name that are dialled at once. With one each, agents that start together can end as
+ * islands that do not know of each other; with four that does not happen in practice, and more handshakes
+ * at once are more than small machines bear (see the peering's `dialsMaxCount`).
+ */
+const agentsPerNameMaxCount = 4;
 
 export class Dialer {
   readonly #options: DialerOptions;
@@ -71,18 +80,32 @@ export class Dialer {
     if (peer !== undefined) this.#dialing.set(peer, (this.#dialing.get(peer) ?? 0) + 1);
     const timeout = AbortSignal.timeout(this.#options.timeoutMs);
     try {
-      const order = dialOrder(plan.addresses, networkInterfaces());
+      const addresses = await expandNames(plan.addresses, this.#parts.resolve);
+      const order = dialOrder(addresses, networkInterfaces());
+      if (peer !== undefined || order.length === 1) return await this.#connect(order, peer, timeout);
+      const chosen = order.slice(0, agentsPerNameMaxCount);
+      return best(await Promise.all(chosen.map(address => this.#connect([address], peer, timeout))));
+    } finally {
+      if (peer !== undefined) this.#undial(peer);
+    }
+  }
+
+  /** Whoever of them answers first; all are of one peer when it is known. */
+  async #connect(
+    addresses: readonly string[],
+    peer: PeerId | undefined,
+    timeout: AbortSignal,
+  ): Promise<DialOutcome> {
+    try {
       const signal = AbortSignal.any([timeout, this.#stopping.signal]);
-      const connection = await this.#parts.node.dial(parse(order, peer), { signal });
+      const connection = await this.#parts.node.dial(parse(addresses, peer), { signal });
       return this.#outcomeOf(connection, await this.#parts.links.admit(connection));
     } catch (error) {
-      if (peer === undefined && isSelfDial(error)) return self(plan.addresses);
+      if (peer === undefined && isSelfDial(error)) return self(addresses);
       const why = timeout.aborted
         ? `no answer within ${this.#options.timeoutMs / 1_000} s`
         : dialFailureText(error);
-      return { ...unreachable(`${plan.addresses.join(', ')}: ${why}`), isRefused: isRefused(error) };
-    } finally {
-      if (peer !== undefined) this.#undial(peer);
+      return { ...unreachable(`${addresses.join(', ')}: ${why}`), isRefused: isRefused(error) };
     }
   }
 
@@ -117,6 +140,15 @@ export class Dialer {
 function parse(addresses: readonly string[], peer: PeerId | undefined): Multiaddr[] {
   const suffix = peer === undefined ? '' : `/p2p/${peer}`;
   return addresses.map(address => multiaddr(`${address}${suffix}`));
+}
+
+/** An agent of ours, if one of them is; else what says most about why there is none. */
+function best(outcomes: readonly DialOutcome[]): DialOutcome {
+  const order = ['unreachable', 'foreign', 'self'];
+  const rank = (outcome: DialOutcome) => (outcome.ok ? -1 : order.indexOf(outcome.reason));
+  const [first] = outcomes.toSorted((a, b) => rank(a) - rank(b));
+  if (first === undefined) throw new TypeError('no dial, no outcome');
+  return first;
 }
 
 function unreachable(text: string) {

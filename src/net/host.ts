@@ -3,7 +3,7 @@ import { noise } from '@chainsafe/libp2p-noise';
 import { privateKeyFromRaw } from '@libp2p/crypto/keys';
 import { type GossipSub, gossipsub } from '@libp2p/gossipsub';
 import { type Identify, identify } from '@libp2p/identify';
-import type { Libp2p, PeerId } from '@libp2p/interface';
+import type { ConnectionEncrypter, Libp2p, PeerId } from '@libp2p/interface';
 import { type Ping, ping } from '@libp2p/ping';
 import { tcp } from '@libp2p/tcp';
 import { yamux } from '@libp2p/yamux';
@@ -19,7 +19,13 @@ export interface HostOptions {
   readonly dialTimeoutMs: number;
   /** Whether this dial is ours: libp2p and the DHT may not dial on their own. */
   readonly mayDial: (peer: PeerId) => boolean;
+  /** What stands between every connection and its encryption; for drills. */
+  readonly overEncrypter?: OverEncrypter | undefined;
 }
+
+export type OverEncrypter = <Components>(
+  make: (components: Components) => ConnectionEncrypter,
+) => (components: Components) => ConnectionEncrypter;
 
 interface Services extends Record<string, unknown> {
   readonly identify: Identify;
@@ -69,7 +75,7 @@ export async function createHost(options: HostOptions, admission: () => Admissio
     // whoever connects first already hears all of them.
     addresses: { listen: [] },
     transports: [tcp({ dialOpts: connectOptions })],
-    connectionEncrypters: [noise()],
+    connectionEncrypters: [options.overEncrypter?.(noise()) ?? noise()],
     streamMuxers: [yamux({ keepAliveInterval: linkKeepAliveMs })],
     connectionGater: {
       denyDialPeer: peer => !options.mayDial(peer),

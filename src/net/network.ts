@@ -25,9 +25,10 @@ import { Dialer } from './dialer.ts';
 import { Discovery, type StartDht, type StartMdns } from './discovery.ts';
 import { Frames } from './frames.ts';
 import { Gossip } from './gossip.ts';
-import { createHost, type Host } from './host.ts';
+import { createHost, type Host, type OverEncrypter } from './host.ts';
 import { LinkTable } from './link-table.ts';
 import { listenOn } from './listening.ts';
+import { type ResolveName, systemResolve } from './name-expansion.ts';
 import { Pinger } from './pinger.ts';
 import { type ProtocolNames, protocolNames } from './protocols.ts';
 
@@ -48,10 +49,14 @@ export interface Libp2pNetworkOptions {
 export interface Libp2pNetworkComponents {
   readonly log: Log;
   readonly metrics: NetMetrics;
+  /** Addresses of a name; absent: the system's. */
+  readonly resolve?: ResolveName | undefined;
   /** LAN discovery; absent: off. */
   readonly mdns?: StartMdns | undefined;
   /** Looking peers up beyond the neighbours; absent: off, and `lookUp` finds nobody. */
   readonly dht?: StartDht | undefined;
+  /** Faults on every connection, for drills; absent: none. */
+  readonly faults?: { readonly overEncrypter: OverEncrypter } | undefined;
 }
 
 export const netDefaults = {
@@ -166,7 +171,7 @@ export class Libp2pNetwork implements Network {
   }
 
   async #assemble(handlers: NetworkHandlers): Promise<Running> {
-    const { log, metrics } = this.#parts;
+    const { log, metrics, faults } = this.#parts;
     const { cluster, privateKeyRaw } = this.#options;
     const dialTimeoutMs = this.#options.dialTimeoutMs ?? netDefaults.dialTimeoutMs;
     let running: Running | undefined;
@@ -182,6 +187,7 @@ export class Libp2pNetwork implements Network {
         connectionsMaxCount: this.#options.connectionsMaxCount ?? netDefaults.connectionsMaxCount,
         dialTimeoutMs,
         mayDial: peer => parts().dialer.isDialing(peer.toString()) || parts().discovery.isLookingUp,
+        overEncrypter: faults === undefined ? undefined : make => faults.overEncrypter(make),
       },
       () => parts().links,
     );
@@ -221,7 +227,14 @@ export class Libp2pNetwork implements Network {
       ),
       dialer: new Dialer(
         { cluster, self, timeoutMs: dialTimeoutMs },
-        { node, links, log, metrics, onEnded: (key, outcome) => handlers.onDialEnded(key, outcome) },
+        {
+          node,
+          links,
+          resolve: this.#parts.resolve ?? systemResolve,
+          log,
+          metrics,
+          onEnded: (key, outcome) => handlers.onDialEnded(key, outcome),
+        },
       ),
       pinger: new Pinger({
         ping: node.services.ping,

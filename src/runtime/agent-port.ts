@@ -156,7 +156,15 @@ export interface StatusView {
 
 /** One thing that `doctor` looked at. */
 export interface DoctorCheck {
-  readonly name: 'clock' | 'event_loop' | 'udp_out' | 'udp_in' | 'mdns' | 'limits' | 'open_files';
+  readonly name:
+    | 'clock'
+    | 'event_loop'
+    | 'udp_out'
+    | 'udp_in'
+    | 'mdns'
+    | 'limits'
+    | 'open_files'
+    | 'fault_injection';
   /** What was looked at, where there are several: an interface, a peer, a setting. */
   readonly subject?: string;
   readonly ok: boolean;
@@ -164,6 +172,34 @@ export interface DoctorCheck {
   readonly detail: string;
   /** When something is wrong: the line to change or to run. */
   readonly fix?: string;
+}
+
+/** A filter in front of this agent, for a drill: what befalls what arrives. */
+export interface FaultRule {
+  /** Whose messages it concerns; absent: everybody's. */
+  readonly from?: readonly PeerId[];
+  /** Nothing arrives. */
+  readonly cut: boolean;
+  /** This share of it is lost, 0 to 1; on a stream it is sent again and comes late. */
+  readonly loss: number;
+  /** It comes so much later, ms, give or take the jitter. */
+  readonly latencyMs: number;
+  readonly jitterMs: number;
+}
+
+export interface FaultsView {
+  readonly rules: readonly FaultRule[];
+  /** Since the start. */
+  readonly datagramsDropped: number;
+  /** Pieces of streams that have arrived and are not handed on yet. */
+  readonly piecesHeld: number;
+}
+
+/** Faults in the agent's own transport. */
+export interface FaultPort {
+  view(): FaultsView;
+  /** In place of all that were there; none: no faults. */
+  set(rules: readonly FaultRule[]): void;
 }
 
 export interface AgentPort {
@@ -200,6 +236,8 @@ export interface AgentPort {
   /** Confirmations that callers wait for, and how the latest ones ended. */
   confirmations(): readonly ConfirmationView[];
   mesh(): MeshView;
+  /** Only where the agent was started for a drill. */
+  readonly faults: FaultPort | undefined;
   status(): StatusView;
   components(): readonly ComponentHealth[];
 }

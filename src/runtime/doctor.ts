@@ -22,6 +22,8 @@ export interface DoctorComponents {
   readonly openFilesMax: () => number | undefined;
   /** Where others send their probes, once that is known. */
   readonly ownProbe: () => string | undefined;
+  /** Whether the agent was started for a drill. */
+  readonly takesFaults: boolean;
 }
 
 /** Peers that are tried; two, so that one broken machine does not blame this one. */
@@ -46,7 +48,15 @@ export class Doctor {
   /** Takes some seconds, for it waits for answers. */
   async examine(): Promise<readonly DoctorCheck[]> {
     const [udp, mdns] = await Promise.all([this.#udp(), this.#mdns()]);
-    return [...this.#clocks(), this.#eventLoop(), ...udp, ...mdns, ...this.#tables(), this.#openFiles()];
+    return [
+      ...this.#clocks(),
+      this.#eventLoop(),
+      ...udp,
+      ...mdns,
+      ...this.#tables(),
+      this.#openFiles(),
+      ...this.#faults(),
+    ];
   }
 
   #clocks(): readonly DoctorCheck[] {
@@ -190,6 +200,19 @@ export class Doctor {
       detail,
       fix: `LimitNOFILE=${2 * needed}   # or: ulimit -n ${2 * needed}`,
     };
+  }
+
+  /** Says nothing where all is as it should be: hardly any agent is ever started for a drill. */
+  #faults(): readonly DoctorCheck[] {
+    if (!this.#parts.takesFaults) return [];
+    return [
+      {
+        name: 'fault_injection',
+        ok: false,
+        detail: 'callers may cut off, delay and lose what this agent receives',
+        fix: 'firsthand start …   # without --fault-injection (FIRSTHAND_FAULT_INJECTION, fault_injection)',
+      },
+    ];
   }
 
   #wait(ms: number): Promise<void> {

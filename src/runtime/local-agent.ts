@@ -23,6 +23,7 @@ import type {
   ComponentHealth,
   DoctorCheck,
   EventLog,
+  FaultPort,
   Listing,
   MeshPeer,
   MeshView,
@@ -49,6 +50,8 @@ export interface LocalAgentComponents {
   /** Name of the failure detector's profile. */
   readonly profile: string;
   readonly doctor: Doctor;
+  /** Present where the agent was started for a drill. */
+  readonly faults?: FaultPort | undefined;
 }
 
 /** Above this, timers and answers come so late that others may take the agent for frozen. Guess. */
@@ -58,6 +61,7 @@ export class LocalAgent implements AgentPort {
   readonly identity: AgentIdentity;
   readonly listing: Listing;
   readonly events: EventLog;
+  readonly faults: FaultPort | undefined;
   readonly #topic: string;
   readonly #components: LocalAgentComponents;
   readonly #startedMonoMs: number;
@@ -73,6 +77,7 @@ export class LocalAgent implements AgentPort {
     this.#startedMonoMs = components.clock.now().monoMs;
     this.listing = components.protocol.table.listing;
     this.events = components.events;
+    this.faults = components.faults;
   }
 
   get phase(): Phase {
@@ -370,6 +375,12 @@ export class LocalAgent implements AgentPort {
       findings.push(
         `${conflicts} ${conflicts === 1 ? 'id is' : 'ids are'} in conflict; 'firsthand inspect records' shows which`,
       );
+    }
+    if (this.faults !== undefined) {
+      const { length } = this.faults.view().rules;
+      const now =
+        length === 0 ? 'none is in place now' : `${length} ${length === 1 ? 'is' : 'are'} in place now`;
+      findings.push(`this agent was started with --fault-injection: callers may inject faults, ${now}`);
     }
     for (const { ok, name, detail } of this.components()) {
       if (!ok && name !== 'partition') findings.push(`${name}: ${detail}`);

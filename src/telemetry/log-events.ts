@@ -57,6 +57,9 @@ export const logEvents = {
   http_listening: 'info',
   http_request_failed: 'error',
 
+  fault_injection_on: 'warn',
+  faults_set: 'warn',
+
   deprecated_variable: 'warn',
 } as const satisfies Record<string, 'debug' | 'info' | 'warn' | 'error'>;
 

@@ -1,5 +1,5 @@
 import { afterEach, assert, beforeEach, describe, it } from 'vitest';
-import { AgentProcess, aliveIds, eventually, Playground } from './agent-process.ts';
+import { AgentProcess, aliveIds, eventually, Playground } from '../../src/chaos/stages/agent-process.ts';
 
 describe('a cluster of real processes', { timeout: 120_000 }, () => {
   let playground: Playground;

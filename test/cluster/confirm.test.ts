@@ -1,5 +1,5 @@
 import { afterEach, assert, beforeEach, describe, it } from 'vitest';
-import { type AgentProcess, aliveIds, eventually, Playground } from './agent-process.ts';
+import { type AgentProcess, aliveIds, eventually, Playground } from '../../src/chaos/stages/agent-process.ts';
 
 interface Confirmed {
   readonly status: number;

@@ -1,5 +1,5 @@
 /** An agent that is killed at random instants while it is written to, and what must hold when it is back. */
-import { type AgentProcess, eventually, type Playground } from './agent-process.ts';
+import { type AgentProcess, eventually, type Playground } from '../../src/chaos/stages/agent-process.ts';
 
 export interface CrashReport {
   readonly crashes: number;

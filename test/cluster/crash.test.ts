@@ -1,6 +1,6 @@
 import { afterEach, assert, beforeEach, describe, it } from 'vitest';
+import { Playground } from '../../src/chaos/stages/agent-process.ts';
 import { seededRandom } from '../../src/runtime/seeded-random.ts';
-import { Playground } from './agent-process.ts';
 import { crashUnderLoad } from './crash-load.ts';
 
 describe('kill -9 at random instants during load', { timeout: 180_000 }, () => {

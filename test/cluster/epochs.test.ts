@@ -2,9 +2,9 @@
 import { cp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, assert, beforeEach, describe, it } from 'vitest';
+import { type AgentProcess, aliveIds, eventually, Playground } from '../../src/chaos/stages/agent-process.ts';
 import { LevelStore } from '../../src/store/level-store.ts';
 import { silentLog } from '../../src/telemetry/log.ts';
-import { type AgentProcess, aliveIds, eventually, Playground } from './agent-process.ts';
 
 interface Status {
   readonly services: { readonly hosted: number };

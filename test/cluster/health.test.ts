@@ -1,8 +1,8 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, assert, beforeEach, describe, it } from 'vitest';
+import { type AgentProcess, eventually, Playground } from '../../src/chaos/stages/agent-process.ts';
 import { parseEventStream } from '../../src/cli/event-stream.ts';
-import { type AgentProcess, eventually, Playground } from './agent-process.ts';
 
 /** A backend that is as ready as it is told to be. */
 class Backend {

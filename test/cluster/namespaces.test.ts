@@ -1,12 +1,11 @@
-import { spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
+import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { readFile, readlink } from 'node:fs/promises';
 import { networkInterfaces } from 'node:os';
-import { createInterface } from 'node:readline';
 import { afterEach, assert, beforeEach, describe, it } from 'vitest';
-import { type AgentProcess, aliveIds, eventually, Playground } from './agent-process.ts';
-import { available, type NamespaceHost, NamespaceNetwork } from './namespaces.ts';
+import { type AgentProcess, aliveIds, eventually, Playground } from '../../src/chaos/stages/agent-process.ts';
+import { available, type NamespaceHost, NamespaceNetwork } from '../../src/chaos/stages/namespaces.ts';
+import { Exchange } from './datagrams.ts';
 
 const { ok, reason } = available();
 if (!ok) console.warn(`not tested with hosts in network namespaces: ${reason}`);
@@ -113,30 +112,9 @@ describe.skipIf(!ok)('a cluster of four hosts', { timeout: 180_000 }, () => {
 });
 
 const datagramsCount = 400;
-const receiver = `
-  const socket = require('node:dgram').createSocket('udp4');
-  let count = 0;
-  socket.on('message', () => { count += 1; });
-  socket.bind(9000, () => console.log('bound'));
-  process.stdin.on('end', () => { console.log(count); process.exit(); }).resume();`;
-const sender = `
-  const socket = require('node:dgram').createSocket('udp4');
-  let left = ${datagramsCount};
-  const next = () => left-- > 0 ? socket.send('x', 9000, process.argv[1], next) : socket.close();
-  next();`;
+const exchange = new Exchange(9_000);
 
 /** Sends that many, and returns how many arrived. */
-async function datagrams(from: NamespaceHost, to: NamespaceHost): Promise<number> {
-  const inside = ({ wrapper: [command = '', ...args] }: NamespaceHost, script: string, ...more: string[]) =>
-    spawn(command, [...args, process.execPath, '-e', script, ...more], {
-      stdio: ['pipe', 'pipe', 'inherit'],
-    });
-  const receiving = inside(to, receiver);
-  const lines = createInterface({ input: receiving.stdout });
-  await once(lines, 'line');
-  await once(inside(from, sender, to.address), 'exit');
-
-  const answer = once(lines, 'line');
-  receiving.stdin.end();
-  return Number((await answer)[0]);
+function datagrams(from: NamespaceHost, to: NamespaceHost): Promise<number> {
+  return exchange.send(from, to, datagramsCount);
 }

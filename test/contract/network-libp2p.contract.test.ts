@@ -18,6 +18,11 @@ const names = protocolNames('blue');
 describe('network: libp2p only', { timeout: 60_000 }, () => {
   let world: Libp2pWorld;
   const start = () => startMember(world, 'blue');
+  const startAt = async (host: string, port: string): Promise<Member> => {
+    const network = world.create('blue', [`/ip4/${host}/tcp/${port}`]);
+    const heard = new RecordingHandlers();
+    return { network, heard, ...(await network.start(heard)) };
+  };
   const startMany = (count: number) => Promise.all(Array.from({ length: count }, start));
 
   beforeEach(() => {
@@ -57,12 +62,43 @@ describe('network: libp2p only', { timeout: 60_000 }, () => {
   describe('names', () => {
     it('dials a DNS name without a peer id', async () => {
       const [a, b] = (await startMany(2)) as [Member, Member];
-      const port = /tcp\/(\d+)/.exec(b.multiaddrs[0] ?? '')?.[1];
+      const port = portOf(b);
 
       a.network.dial({ key: 'x', multiaddrs: [`/dns4/localhost/tcp/${port}`] });
       await until(() => a.heard.outcomes.size === 1, 'the dial to end');
 
       assert.deepEqual(a.heard.outcomesOf('x'), [{ ok: true, peer: b.peer }]);
+    });
+
+    it('reaches every agent behind a name that stands for itself and three others, itself first', async () => {
+      const hosts = ['127.0.0.1', '127.0.0.2', '127.0.0.3', '127.0.0.4'];
+      world = new Libp2pWorld({ resolve: async () => hosts });
+      const first = await startMember(world, 'blue');
+      const port = portOf(first);
+      const others = await Promise.all(hosts.slice(1).map(host => startAt(host, port)));
+
+      first.network.dial({ key: 'x', multiaddrs: [`/dns4/agents/tcp/${port}`] });
+      await until(() => first.heard.outcomes.size === 1, 'the dial to end');
+
+      assert.deepEqual(first.heard.up.toSorted(), others.map(({ peer }) => peer).sort());
+      assert.isTrue(first.heard.outcomesOf('x')[0]?.ok);
+    });
+
+    it('finds the one peer that is asked for behind a name that stands for several', async () => {
+      const hosts = ['127.0.0.1', '127.0.0.2', '127.0.0.3'];
+      world = new Libp2pWorld({ resolve: async () => hosts });
+      const first = await startMember(world, 'blue');
+      const port = portOf(first);
+      const [, last] = (await Promise.all(hosts.slice(1).map(host => startAt(host, port)))) as [
+        Member,
+        Member,
+      ];
+
+      first.network.dial({ key: 'x', peer: last.peer, multiaddrs: [`/dns4/agents/tcp/${port}`] });
+      await until(() => first.heard.outcomes.size === 1, 'the dial to end');
+
+      assert.deepEqual(first.heard.outcomesOf('x'), [{ ok: true, peer: last.peer }]);
+      assert.deepEqual(first.heard.up, [last.peer]);
     });
 
     it('says that a name is not known', async () => {
@@ -232,6 +268,10 @@ async function startRawHost(): Promise<Host> {
   await host.node.start();
   await host.internals.transportManager.listen([multiaddr('/ip4/127.0.0.1/tcp/0')]);
   return host;
+}
+
+function portOf({ multiaddrs: [first = ''] }: Member): string {
+  return /tcp\/(\d+)/.exec(first)?.[1] ?? '';
 }
 
 async function connectAll(members: readonly Member[]): Promise<void> {

@@ -29,17 +29,17 @@ export class Libp2pWorld implements NetworkWorld {
   readonly until = until;
   readonly registry = new MetricRegistry();
   readonly metrics: NetMetrics = registerNetMetrics(this.registry);
-  readonly #discovery: Pick<Libp2pNetworkComponents, 'mdns' | 'dht'>;
+  readonly #parts: Pick<Libp2pNetworkComponents, 'mdns' | 'dht' | 'faults' | 'resolve'>;
   readonly #networks: Libp2pNetwork[] = [];
 
-  constructor(discovery: Pick<Libp2pNetworkComponents, 'mdns' | 'dht'> = {}) {
-    this.#discovery = discovery;
+  constructor(parts: Pick<Libp2pNetworkComponents, 'mdns' | 'dht' | 'faults' | 'resolve'> = {}) {
+    this.#parts = parts;
   }
 
   create(cluster: string, listen: readonly string[] = ['/ip4/127.0.0.1/tcp/0']): Libp2pNetwork {
     const network = new Libp2pNetwork(
       { cluster, privateKeyRaw: newKey(), listen, dhtDelayMaxMs: 100 },
-      { log: silentLog, metrics: this.metrics, ...this.#discovery },
+      { log: silentLog, metrics: this.metrics, ...this.#parts },
     );
     this.#networks.push(network);
     return network;

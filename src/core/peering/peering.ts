@@ -212,7 +212,7 @@ export class Peering {
     return wasLook;
   }
 
-  /** @param forGood - It answered, but it is not for us: another cluster, or ourselves. */
+  /** @param forGood - It answered, but it is not for us: another cluster. */
   dialFailed(
     key: string,
     text: string,

@@ -34,6 +34,7 @@ describe('config/load', () => {
       seeds: [],
       mdns: true,
       dht: true,
+      faultInjection: false,
     });
     assert.deepEqual(settings.shim.http, { host: '127.0.0.1', port: 7980 });
     assert.equal(settings.shim.auth, 'open');

@@ -34,6 +34,7 @@ const badValues: Readonly<Record<string, readonly [bad: string, allowed: string]
   seeds: ['10.0.0.1:7946', '/ip4, /ip6'],
   mdns: ['2', 'true or false'],
   dht: ['nope', 'true or false'],
+  faultInjection: ['nope', 'true or false'],
   fullMeshMaxCount: ['0', '1 to 1000'],
   partialMeshCount: ['1', '4 to 1000'],
   redialMaxMs: ['-1', '500 to 600000'],

@@ -390,6 +390,23 @@ describe('core/protocol', () => {
       assert.equal(agent.protocol.table.listing.get('me')?.peerId, agent.me.peer);
     });
 
+    it('is taken back from two earlier holders that leave within a second', () => {
+      const agent = new ProtocolBench();
+      const [first, second] = [new Speaker(2), new Speaker(3)];
+      agent.start();
+      for (const holder of [first, second]) {
+        const claimedAt = time(-5_000);
+        agent.hear(holder, holder.introduce('me', { time: claimedAt, claimedAt }));
+        const left = { epoch: 2, time: time(0), claimedAt, body: departure('left') };
+        agent.hear(holder, holder.introduce('me', left));
+      }
+
+      agent.pass(6_000);
+
+      assert.isFalse(agent.protocol.isNameLost);
+      assert.equal(agent.protocol.table.listing.get('me')?.peerId, agent.me.peer);
+    });
+
     it('is taken back once its holder is dead', () => {
       const agent = new ProtocolBench();
       const rival = other();
@@ -606,7 +623,7 @@ describe('core/protocol', () => {
       assert.deepEqual([...bench.protocol.peering.contacts()], []);
     });
 
-    it('that reach the agent itself leave a name, which may stand for others the next time', () => {
+    it('that reach the agent itself leave a name, which may stand for others within two seconds', () => {
       const bench = new ProtocolBench();
       const name = '/dns4/agents.example/tcp/7946';
       bench.start([name]);
@@ -614,7 +631,7 @@ describe('core/protocol', () => {
       bench.step({ type: 'dial-failed', key: `seed:${name}`, reason: 'self', isRefused: false, text: 'own' });
 
       assert.include(
-        ofType(bench.pass(60_000), 'dial').map(({ dial }) => dial.key),
+        ofType(bench.pass(2_000), 'dial').map(({ dial }) => dial.key),
         `seed:${name}`,
       );
     });

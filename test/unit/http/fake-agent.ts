@@ -22,6 +22,9 @@ import type {
   ComponentHealth,
   DoctorCheck,
   EventEntry,
+  FaultPort,
+  FaultRule,
+  FaultsView,
   Listing,
   MeshView,
   Phase,
@@ -71,6 +74,18 @@ export interface FakeAgentOptions {
   readonly hostedMax?: number;
 }
 
+export class FakeFaults implements FaultPort {
+  rules: readonly FaultRule[] = [];
+
+  set(rules: readonly FaultRule[]): void {
+    this.rules = rules;
+  }
+
+  view(): FaultsView {
+    return { rules: this.rules, datagramsDropped: 3, piecesHeld: 0 };
+  }
+}
+
 export class FakeAgent implements AgentPort {
   readonly identity = {
     id: 'agent-1',
@@ -93,6 +108,8 @@ export class FakeAgent implements AgentPort {
   #kept: EventEntry[] = [];
   #eventCount = 0;
   left = false;
+  /** An agent that was started for a drill has it. */
+  faults: FaultPort | undefined;
   partitionView: PartitionView = {
     state: 'whole',
     reachable: 2,

@@ -3,7 +3,7 @@ import { assert, describe, it } from 'vitest';
 import { errorCodes } from '../../../src/errors.ts';
 import { operations } from '../../../src/http/operations.ts';
 import { statusOf } from '../../../src/http/status-codes.ts';
-import { partialView } from './fake-agent.ts';
+import { FakeFaults, partialView } from './fake-agent.ts';
 import { fixture, legacy, secret } from './fixture.ts';
 
 interface Media {
@@ -149,6 +149,7 @@ describe('http/openapi', () => {
     const { app, agent, document } = await documented();
     agent.put({ id: 'agent-1', nodeType: 'proxy', peerId: '12D3KooWSelf' });
     agent.put({ id: 'b1', status: 'suspect' });
+    agent.faults = new FakeFaults();
     const json = (payload: unknown) => ({ payload: JSON.stringify(payload) });
     const calls: readonly Call[] = [
       { method: 'POST', url: '/registration', path: '/registration', ...json(legacy), status: 200 },
@@ -197,6 +198,9 @@ describe('http/openapi', () => {
       { url: '/detector', status: 200 },
       { url: '/outbox', status: 200 },
       { url: '/doctor', status: 200 },
+      { method: 'POST', url: '/admin/faults', ...json({ rules: [{ cut: true, from: ['x'] }] }), status: 200 },
+      { method: 'POST', url: '/admin/faults', ...json({ rules: [{ loss: 2 }] }), status: 400 },
+      { url: '/admin/faults', status: 200 },
       { method: 'POST', url: '/admin/remove/agent-3', path: '/admin/remove/{id}', status: 200 },
       { method: 'POST', url: '/admin/remove/agent-2', path: '/admin/remove/{id}', status: 409 },
       { method: 'POST', url: '/admin/remove/nobody', path: '/admin/remove/{id}', status: 404 },

@@ -83,6 +83,7 @@ export class DriverBench {
         loopDelayMs: () => this.loopDelayMs,
         openFilesMax: () => this.openFilesMax,
         ownProbe: () => this.me.probeAddress,
+        takesFaults: false,
       },
     );
     this.agent = new LocalAgent(

@@ -1,15 +1,17 @@
 /** A real agent in a process of its own, on loopback and free ports, for tests, benchmarks and the demo. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { rmSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import type { ReadyLine } from '../../src/agent.ts';
+import type { ReadyLine } from '../../agent.ts';
+import { packageRoot } from '../../package-root.ts';
 
-const executable = fileURLToPath(new URL('../../scripts/firsthand', import.meta.url));
+/** In a checkout the script that finds the right Node.js; an installed package has only what was built. */
+const program = programOf(fileURLToPath(packageRoot));
 const readyDeadlineMs = 60_000;
 
 /** Every agent that was launched and has not ended, ready or not. None outlives this process. */
@@ -26,6 +28,8 @@ export interface AgentProcessOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Put before the command, for instance to enter a network namespace. */
   readonly wrapper?: readonly string[];
+  /** Ends the process, ready or not. */
+  readonly signal?: AbortSignal;
 }
 
 export interface Peer {
@@ -110,6 +114,13 @@ export class AgentProcess {
 
   signal(signal: NodeJS.Signals): void {
     this.#child.kill(signal);
+  }
+
+  /** How it ended, in words; `undefined` while it runs. */
+  get end(): string | undefined {
+    const { exitCode, signalCode } = this.#child;
+    if (signalCode !== null) return `ended by ${signalCode}`;
+    return exitCode === null ? undefined : `exit code ${exitCode}`;
   }
 
   /** Resolves with the exit code, or `null` after a signal. */
@@ -202,10 +213,15 @@ export function aliveIds(peers: readonly Peer[]): readonly string[] {
     .sort();
 }
 
-function launch({ id, dataDir, flags = [], env = {}, wrapper = [] }: AgentProcessOptions) {
+function programOf(root: string): readonly string[] {
+  const script = `${root}scripts/firsthand`;
+  return existsSync(script) ? [script] : [process.execPath, `${root}dist/cli/main.js`];
+}
+
+function launch({ id, dataDir, flags = [], env = {}, wrapper = [], signal }: AgentProcessOptions) {
   const command = [
     ...wrapper,
-    executable,
+    ...program,
     'start',
     ...['--id', id],
     ...['--data-dir', dataDir],
@@ -220,6 +236,9 @@ function launch({ id, dataDir, flags = [], env = {}, wrapper = [] }: AgentProces
     env: { PATH: process.env.PATH, HOME: process.env.HOME, FIRSTHAND_LOG_FORMAT: 'json', ...env },
   });
   running.add(child);
+  const end = () => child.kill('SIGKILL');
+  signal?.addEventListener('abort', end, { once: true });
+  child.once('exit', () => signal?.removeEventListener('abort', end));
   child.once('exit', () => running.delete(child));
   const log: string[] = [];
   child.stderr?.on('data', chunk => log.push(String(chunk)));

@@ -42,19 +42,25 @@ export function available(): Availability {
     if (trouble(tool, [option]) !== undefined)
       return refused(`there is no ${tool} (apt-get install iproute2 iptables)`);
   }
-  const name = `${prefix}${process.pid}-try`;
-  try {
-    const problem =
-      trouble('ip', ['netns', 'add', name]) ??
+  const problem = tryIn(
+    name =>
       trouble('ip', ['link', 'add', 'eth0', 'netns', name, 'type', 'veth', 'peer', 'eth1', 'netns', name]) ??
       trouble(
         'ip',
         ['netns', 'exec', name, 'iptables-restore'],
         restoreText([...lossRules(0.5), '-s 198.18.0.1 -j DROP']),
-      );
-    return problem === undefined
-      ? { ok: true, reason: '' }
-      : refused(`this machine does not allow it: ${problem}`);
+      ),
+  );
+  return problem === undefined
+    ? { ok: true, reason: '' }
+    : refused(`this machine does not allow it: ${problem}`);
+}
+
+/** Tries something in a namespace that is there for it only. @returns What went wrong. */
+export function tryIn(attempt: (name: string) => string | undefined): string | undefined {
+  const name = `${prefix}${process.pid}-try`;
+  try {
+    return trouble('ip', ['netns', 'add', name]) ?? attempt(name);
   } finally {
     trouble('ip', ['netns', 'delete', name]);
   }
@@ -72,6 +78,8 @@ export interface NamespaceHost {
   readonly wrapper: readonly string[];
   /** For `firsthand start`: the usual ports, reachable from the other hosts and from outside. */
   readonly flags: readonly string[];
+  /** Of its agent's HTTP shim. */
+  readonly url: string;
 }
 
 /** What befalls the packets that reach a host. */
@@ -82,6 +90,8 @@ interface Faults {
   readonly cutUdp: Set<string>;
   blocksUdp: boolean;
   udpLoss: number;
+  /** Of all packets but those from outside. */
+  loss: number;
 }
 
 /** The third byte of the network's addresses, and the namespace that holds the bridge. */
@@ -94,12 +104,15 @@ export class NamespaceNetwork {
   readonly hosts: readonly NamespaceHost[];
   /** The interface through which this process reaches the hosts. */
   readonly outside: string;
+  /** The address of this process, as the hosts see it. */
+  readonly outsideAddress: string;
   readonly #switch: string;
   readonly #faults = new Map<NamespaceHost, Faults>();
   readonly #onExit = () => removeNamespaces(this.#names());
 
   private constructor({ block, switchName }: Block, hosts: readonly NamespaceHost[]) {
     this.outside = outsideOf(block);
+    this.outsideAddress = outsideAddressOf(block);
     this.#switch = switchName;
     this.hosts = hosts;
     for (const host of hosts) this.#faults.set(host, noFaults());
@@ -147,6 +160,13 @@ export class NamespaceNetwork {
   loseUdp(share: number, hosts: readonly NamespaceHost[] = this.hosts): Promise<void> {
     return this.#change(hosts, faults => {
       faults.udpLoss = share;
+    });
+  }
+
+  /** Of all that reaches each of these hosts from other hosts, this share is lost; 0 to 1. */
+  lose(share: number, hosts: readonly NamespaceHost[] = this.hosts): Promise<void> {
+    return this.#change(hosts, faults => {
+      faults.loss = share;
     });
   }
 
@@ -204,7 +224,7 @@ export class NamespaceNetwork {
       ['-batch', '-'],
       [
         `link set ${outside} addrgenmode none`,
-        `addr add 198.18.${block}.${outsideNumber}/24 dev ${outside}`,
+        `addr add ${this.outsideAddress}/24 dev ${outside}`,
         `link set ${outside} up`,
       ],
     );
@@ -232,7 +252,11 @@ export class NamespaceNetwork {
         const faults = this.#faults.get(host);
         if (faults === undefined) throw new TypeError(`${host.name} is not of this network`);
         change(faults, host);
-        return run('ip', ['netns', 'exec', host.name, 'iptables-restore'], restoreText(rulesOf(faults)));
+        return run(
+          'ip',
+          ['netns', 'exec', host.name, 'iptables-restore'],
+          restoreText(rulesOf(faults, this.outsideAddress)),
+        );
       }),
     );
   }
@@ -246,7 +270,12 @@ function hostOf(block: number, number: number): NamespaceHost {
     address,
     wrapper: ['ip', 'netns', 'exec', name],
     flags: ['--listen', `/ip4/${address}/tcp/${swarmPort}`, '--http', `${address}:${httpPort}`],
+    url: `http://${address}:${httpPort}`,
   };
+}
+
+function outsideAddressOf(block: number): string {
+  return `198.18.${block}.${outsideNumber}`;
 }
 
 function outsideOf(block: number): string {
@@ -317,15 +346,19 @@ function pidsIn(name: string): readonly number[] {
 }
 
 function noFaults(): Faults {
-  return { cut: new Set(), cutUdp: new Set(), blocksUdp: false, udpLoss: 0 };
+  return { cut: new Set(), cutUdp: new Set(), blocksUdp: false, udpLoss: 0, loss: 0 };
 }
 
-function rulesOf({ cut, cutUdp, blocksUdp, udpLoss }: Faults): readonly string[] {
+function rulesOf(
+  { cut, cutUdp, blocksUdp, udpLoss, loss }: Faults,
+  outsideAddress: string,
+): readonly string[] {
   return [
     ...[...cut].map(address => `-s ${address} -j DROP`),
     ...[...cutUdp].map(address => `-p udp -s ${address} -j DROP`),
     ...(blocksUdp ? ['-p udp -j DROP'] : []),
     ...lossRules(udpLoss),
+    ...(loss > 0 ? [`! -s ${outsideAddress} -m statistic --mode random --probability ${loss} -j DROP`] : []),
   ];
 }
 

@@ -1,37 +1,49 @@
 /**
- * A member with a valid key that accuses everybody: an agent like any other, but for what it says about others.
+ * A member with a valid key that means harm: an agent like any other, but for what it says.
  *
  * It answers probes and keeps its record, so nobody has another reason to doubt it. All its datagrams carry
- * lies, and besides it sends them to everybody whenever it is told to shout.
+ * lies about others; what else it does, it is told to: accuse everybody, and send any bytes to anybody.
  */
 
 import { generateKeyPairSync } from 'node:crypto';
-import { Protocol } from '../../src/core/protocol.ts';
-import { capabilitiesOf } from '../../src/core/record/node.ts';
-import type { VerifiedClaim } from '../../src/core/swim/claim.ts';
-import { claimsPerDatagramMaxCount, type ProbeMessage } from '../../src/core/swim/message.ts';
-import { AgentKey } from '../../src/identity/agent-key.ts';
-import { SignedProbeCodec } from '../../src/identity/probe-codec.ts';
-import { SignedRecordCodec } from '../../src/identity/record-codec.ts';
-import { treeHash } from '../../src/identity/tree-hash.ts';
-import { Libp2pNetwork } from '../../src/net/network.ts';
-import { ProbeSocket } from '../../src/net/probe-socket.ts';
-import { Driver } from '../../src/runtime/driver.ts';
-import { RecentEvents } from '../../src/runtime/event-log.ts';
-import { linkOf } from '../../src/runtime/outbox-link.ts';
-import type { ProbeCodec } from '../../src/runtime/ports.ts';
-import { systemClock, systemRandom } from '../../src/runtime/system.ts';
-import { MemoryStore } from '../../src/store/memory-store.ts';
-import { registerNetMetrics } from '../../src/telemetry/metrics/net.ts';
-import { MetricRegistry } from '../../src/telemetry/registry.ts';
+import { Protocol } from '../core/protocol.ts';
+import { capabilitiesOf } from '../core/record/node.ts';
+import type { RecordDraft, VerifiedRecord } from '../core/record/record.ts';
+import type { VerifiedClaim } from '../core/swim/claim.ts';
+import { claimsPerDatagramMaxCount, type ProbeMessage } from '../core/swim/message.ts';
+import { AgentKey } from '../identity/agent-key.ts';
+import { SignedProbeCodec } from '../identity/probe-codec.ts';
+import { SignedRecordCodec } from '../identity/record-codec.ts';
+import { treeHash } from '../identity/tree-hash.ts';
+import { Libp2pNetwork } from '../net/network.ts';
+import { ProbeSocket } from '../net/probe-socket.ts';
+import { Driver } from '../runtime/driver.ts';
+import { RecentEvents } from '../runtime/event-log.ts';
+import { linkOf } from '../runtime/outbox-link.ts';
+import type { ProbeCodec } from '../runtime/ports.ts';
+import { systemClock, systemRandom } from '../runtime/system.ts';
+import { MemoryStore } from '../store/memory-store.ts';
+import { registerNetMetrics } from '../telemetry/metrics/net.ts';
+import { MetricRegistry } from '../telemetry/registry.ts';
 
 /** Lies in one datagram: as many as fit beside the rest. */
 const liesPerDatagramCount = Math.min(5, claimsPerDatagramMaxCount);
 
-export class Liar {
-  readonly id = 'liar';
+export interface HostileOptions {
+  readonly cluster: string;
+  /** A multiaddr to join through. */
+  readonly seed: string;
+  readonly id?: string;
+  /** Where the others reach it. */
+  readonly host?: string;
+}
+
+export class HostileMember {
+  readonly id: string;
+  readonly #host: string;
   readonly #key = new AgentKey(generateKeyPairSync('ed25519').privateKey);
   readonly #codec: SignedProbeCodec;
+  readonly #records: SignedRecordCodec;
   readonly #protocol: Protocol;
   readonly #driver: Driver;
   readonly #network: Libp2pNetwork;
@@ -39,13 +51,15 @@ export class Liar {
   /** Of all datagrams, true ones and others: the receivers refuse a number that they have seen. */
   #counter = 0;
 
-  constructor(options: { readonly cluster: string; readonly seed: string }) {
-    const { cluster, seed } = options;
+  constructor({ cluster, seed, id = 'liar', host = '127.0.0.1' }: HostileOptions) {
+    this.id = id;
+    this.#host = host;
     const key = this.#key;
     const metrics = registerNetMetrics(new MetricRegistry());
     const epoch = Date.now();
     this.#codec = new SignedProbeCodec({ cluster }, { key });
     const codec = new SignedRecordCodec({ cluster }, { key });
+    this.#records = codec;
     this.#protocol = new Protocol(
       { id: this.id, peer: key.peerId, epoch, settings: {} },
       {
@@ -57,7 +71,7 @@ export class Liar {
       },
     );
     this.#network = new Libp2pNetwork(
-      { cluster, privateKeyRaw: key.rawPrivateKey(), listen: ['/ip4/127.0.0.1/tcp/0'] },
+      { cluster, privateKeyRaw: key.rawPrivateKey(), listen: [`/ip4/${host}/tcp/0`] },
       { log: () => {}, metrics },
     );
     this.#probes = new ProbeSocket({ metrics });
@@ -84,12 +98,12 @@ export class Liar {
   async start(): Promise<void> {
     const { multiaddrs } = await this.#network.start(this.#driver.handlers);
     const { host, port } = await this.#probes.start(
-      { host: '127.0.0.1', port: 0, explicit: true },
+      { host: this.#host, port: 0, explicit: true },
       this.#driver.probeHandlers,
     );
     this.#driver.start({
       node: {
-        address: `127.0.0.1:${port}`,
+        address: `${this.#host}:${port}`,
         metricsPort: Math.max(1_024, port),
         nodeType: 'governator',
         isLoadBalancer: false,
@@ -120,6 +134,49 @@ export class Liar {
       }
     }
     return lies.length * members.length;
+  }
+
+  get key(): AgentKey {
+    return this.#key;
+  }
+
+  /** Signs whatever it is told to. */
+  seal(draft: Omit<RecordDraft, 'author'>): VerifiedRecord {
+    return this.#records.seal({ ...draft, author: this.#key.peerId });
+  }
+
+  /** Envelopes of records, genuine or not, in one message to everybody. */
+  gossip(envelopes: readonly Uint8Array[]): void {
+    // The encoder looks at nothing but the envelope.
+    const records = envelopes.map(wire => ({ wire })) as unknown as readonly VerifiedRecord[];
+    this.publish(this.#records.encodeGossip(records, []));
+  }
+
+  /** Any bytes, to everybody. */
+  publish(bytes: Uint8Array): void {
+    this.#network.publish(bytes);
+  }
+
+  /** Any bytes as a datagram to every member. @returns How many were sent. */
+  datagrams(bytes: Uint8Array): number {
+    const members = [...this.#protocol.detector.members()];
+    for (const { address } of members) this.#probes.send(address, bytes);
+    return members.length;
+  }
+
+  /** One genuine datagram of its own, sent to every member so many times. @returns How many were sent. */
+  repeat(timesCount: number): number {
+    const members = [...this.#protocol.detector.members()];
+    for (const { peer, address } of members) {
+      const bytes = this.#encode({ ...this.#heading(peer), body: { type: 'news' }, claims: [] });
+      for (let i = 0; i < timesCount; i++) this.#probes.send(address, bytes);
+    }
+    return members.length * timesCount;
+  }
+
+  /** Any bytes on the sync stream of every member. */
+  frames(bytes: Uint8Array): void {
+    for (const { peer } of this.#protocol.detector.members()) this.#network.send(peer, bytes);
   }
 
   async stop(): Promise<void> {

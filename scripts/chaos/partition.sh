@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# Cuts this host's agent off from others, both ways: packets of agents are dropped as if a cable were pulled.
+#
+#   partition.sh --for SECONDS [--port 7946] [HOST...]
+#
+# Without a HOST from everybody. Needs root and iptables.
+
+. "$(dirname "$0")/drill.sh"
+hosts=()
+while [ $# -gt 0 ]; do
+  case $1 in
+    --for) seconds=${2-}; shift 2 || fail "--for needs a value" ;;
+    --port) port=${2-}; shift 2 || fail "--port needs a value" ;;
+    -h | --help) usage ;;
+    -*) fail "there is no option $1" ;;
+    *) hosts+=("$1"); shift ;;
+  esac
+done
+need_seconds
+lock_filter
+mend() { clear_filter; }
+mend_on_exit
+hook filter INPUT OUTPUT
+for host in "${hosts[@]:-any}"; do
+  rule filter -s "$host" -j DROP
+  [ "$host" = any ] || rule filter -d "$host" -j DROP
+done
+say "cut off from ${hosts[*]:-everybody} on port $port for $seconds s"
+last
