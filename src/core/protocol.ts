@@ -1032,8 +1032,6 @@ export class Protocol {
   #everySecond(now: Now): readonly Effect[] {
     const effects: Effect[] = [
       ...this.#noticeClockSetBack(now),
-      // Said a moment ago already, perhaps, and not yet of this one.
-      ...(this.#nameHolder?.isGone === true ? this.#reannounce(now) : []),
       ...this.hosting.expire(now),
       ...this.#giveUpStrangers(now),
       ...this.#watchPartition(now),

@@ -6,10 +6,10 @@ import { type Identify, identify } from '@libp2p/identify';
 import type { ConnectionEncrypter, Libp2p, PeerId } from '@libp2p/interface';
 import { type Ping, ping } from '@libp2p/ping';
 import { tcp } from '@libp2p/tcp';
-import { yamux } from '@libp2p/yamux';
 import { createLibp2p, type ServiceFactoryMap } from 'libp2p';
 import { type Admission, GatedRegistrar } from './gated-registrar.ts';
 import { gossipProfile } from './gossip-profile.ts';
+import { carefulYamux } from './muxer.ts';
 
 export interface HostOptions {
   /** Ed25519: 32 bytes of seed, then 32 bytes of public key. */
@@ -76,7 +76,7 @@ export async function createHost(options: HostOptions, admission: () => Admissio
     addresses: { listen: [] },
     transports: [tcp({ dialOpts: connectOptions })],
     connectionEncrypters: [options.overEncrypter?.(noise()) ?? noise()],
-    streamMuxers: [yamux({ keepAliveInterval: linkKeepAliveMs })],
+    streamMuxers: [carefulYamux({ keepAliveInterval: linkKeepAliveMs })],
     connectionGater: {
       denyDialPeer: peer => !options.mayDial(peer),
       // libp2p refuses private addresses in browsers only; said here because a cluster lives on them.

@@ -9,18 +9,9 @@ import type { Stage, StagedAgent, StageName, StageOptions } from '../stage.ts';
 import { AgentProcess } from './agent-process.ts';
 import { CpuThrottle } from './cpu-throttle.ts';
 import { keptMark, openFolder, removeFolder, removeLeftovers } from './leftovers.ts';
+import { type Member, memberAt, type Seat } from './local-member.ts';
 import type { NetworkFaults } from './network-faults.ts';
-import { SmallDisk } from './small-disk.ts';
-import { SteeredClock } from './steered-clock.ts';
-
-/** Where an agent is, also after a restart. */
-export interface Seat {
-  /** For `firsthand start`: fixed addresses, so that it comes back to where it was. */
-  readonly flags: readonly string[];
-  /** Before the command, to get there. */
-  readonly wrapper: readonly string[];
-  readonly url: string;
-}
+import type { SmallDisk } from './small-disk.ts';
 
 export interface LocalStageParts {
   readonly name: StageName;
@@ -35,28 +26,11 @@ export interface LocalAgentView {
   readonly isListening: boolean;
 }
 
-interface Member {
-  readonly id: string;
-  readonly seat: Seat;
-  readonly dataDir: string;
-  readonly disk: SmallDisk | undefined;
-  readonly clock: SteeredClock | undefined;
-  readonly env: Readonly<Record<string, string>>;
-  process: AgentProcess | undefined;
-  isPaused: boolean;
-  throttle: CpuThrottle | undefined;
-  /** Of processes that have ended. */
-  pastLog: string;
-}
-
 const cluster = 'chaos';
 /** More at once would only wait for each other on a small machine. */
 const startsAtOnceCount = 6;
 /** The library looks at its file once a second. */
 const clockSettlesMs = 1_500;
-/** Services of a drill are not there, so nobody should look for them. */
-const quietHealth = { FIRSTHAND_HEALTH_CHECK_INTERVAL_MS: '3600000' };
-
 export class LocalStage implements Stage {
   readonly name: StageName;
   readonly cluster = cluster;
@@ -78,7 +52,7 @@ export class LocalStage implements Stage {
     this.#options = options;
     process.once('exit', this.#onExit);
     for (const [index, seat] of parts.seats.entries()) {
-      const member = this.#memberAt(`agent-${index + 1}`, seat);
+      const member = memberAt({ id: `agent-${index + 1}`, seat, directory }, options);
       this.#members.set(member.id, member);
     }
     this.#network = parts.network([...this.#members.keys()], id => this.#viewOf(id));
@@ -226,29 +200,6 @@ export class LocalStage implements Stage {
     }
     for (const { disk } of members) disk?.close();
     if (!this.#options.keep) removeFolder(this.directory);
-  }
-
-  #memberAt(id: string, seat: Seat): Member {
-    const { equipment = {}, settings } = this.#options;
-    const { memoryMaxMib, diskMib, clocks = [] } = equipment;
-    const place = join(this.directory, id);
-    const disk = diskMib?.ids.includes(id) ? new SmallDisk(place, diskMib.mib) : undefined;
-    const clock = clocks.includes(id) ? new SteeredClock(join(this.directory, `${id}.clock`)) : undefined;
-    const memory = memoryMaxMib?.ids.includes(id)
-      ? { NODE_OPTIONS: `--max-old-space-size=${memoryMaxMib.mib}` }
-      : {};
-    return {
-      id,
-      seat,
-      dataDir: join(place, 'data'),
-      disk,
-      clock,
-      env: { ...quietHealth, FIRSTHAND_DEBUG: '1', ...settings, ...clock?.env, ...memory },
-      process: undefined,
-      isPaused: false,
-      throttle: undefined,
-      pastLog: '',
-    };
   }
 
   async #launch(member: Member): Promise<void> {

@@ -1,7 +1,8 @@
 /** Agents on loopback, no root: they disturb their own network, because they are started for that. */
 import type { Fault, StageKind, StageOptions } from '../stage.ts';
 import { freePort } from './free-port.ts';
-import { LocalStage, type Seat } from './local-stage.ts';
+import type { Seat } from './local-member.ts';
+import { LocalStage } from './local-stage.ts';
 import { diskProblem } from './small-disk.ts';
 import { clockProblem } from './steered-clock.ts';
 import { TransportFaults } from './transport-faults.ts';

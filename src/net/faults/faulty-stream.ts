@@ -79,12 +79,13 @@ export class FaultyStream extends AbstractMessageStream {
 
   override sendPause(): void {
     this.#readerPaused = true;
-    this.#source.pause();
+    // A stream that is closing refuses, by throwing.
+    if (this.#source.status === 'open') this.#source.pause();
   }
 
   override sendResume(): void {
     this.#readerPaused = false;
-    if (this.#heldBytes < heldMaxBytes) this.#source.resume();
+    if (this.#heldBytes < heldMaxBytes && this.#source.status === 'open') this.#source.resume();
   }
 
   override close(options?: Parameters<MessageStream['close']>[0]): Promise<void> {
