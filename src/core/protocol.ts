@@ -27,6 +27,7 @@ import { Hosting, type HostingSettings } from './hosting/hosting.ts';
 import { Links } from './membership/links.ts';
 import { PartitionWatch } from './membership/partition.ts';
 import { Retirement } from './membership/retirement.ts';
+import { Strangers } from './membership/strangers.ts';
 import type { DeliveryRequest, LinkOf } from './outbox/delivery.ts';
 import { Outbox } from './outbox/outbox.ts';
 import { emptyStoredOutbox, type StoredOutbox } from './outbox/recovery.ts';
@@ -141,7 +142,9 @@ export interface Restored {
 
 const secondMs = 1_000;
 const tickSlackMs = 20;
-const housekeepingEveryMs = 60_000;
+const housekeepingMaxMs = 60_000;
+/** What is kept for a while is looked at so many times meanwhile: how long we were away is known as finely. */
+const housekeepingsPerRetention = 10;
 const clockFlushEveryMs = 5_000;
 /**
  * A new link waits this long before the two compare their tables, and up to twice as long. An agent that
@@ -180,6 +183,7 @@ export class Protocol {
   readonly #random: Random;
   readonly #authorRate: RateLimit;
   readonly #partition: PartitionWatch;
+  readonly #strangers = new Strangers();
   readonly #dirtyClocks = new Set<PeerId>();
   readonly #synced = new Set<PeerId>();
   /** What our own entry says, once the agent has started. */
@@ -292,7 +296,7 @@ export class Protocol {
       self,
       tree: this.tree,
       hash,
-      retentionMs: this.#settings.table.tombstoneRetentionMs ?? defaultTableSettings.tombstoneRetentionMs,
+      retentionMs: this.#retentionMs,
     });
     this.agreement = new Agreement({ tree: this.tree });
     this.confirmations = new Confirmations(this.#settings.confirm, {
@@ -329,7 +333,7 @@ export class Protocol {
 
   livenessOf(author: PeerId): LivenessState {
     if (author === this.author.peer) return this.#phase === 'stopping' ? 'left' : 'alive';
-    return this.detector.member(author)?.state ?? 'suspect';
+    return this.detector.member(author)?.state ?? (this.#strangers.isGone(author) ? 'dead' : 'suspect');
   }
 
   /** Which part of the cluster we speak for. */
@@ -375,9 +379,8 @@ export class Protocol {
     this.#resumeAfter(restored);
     const outbox = this.outbox.restore(restored.outbox ?? emptyStoredOutbox, now);
 
-    const retentionMs = this.#settings.table.tombstoneRetentionMs ?? 24 * 3_600_000;
     const awayMs = restored.aliveAtMs === undefined ? 0 : now.wallMs - restored.aliveAtMs;
-    if (awayMs > retentionMs / 2) {
+    if (awayMs > this.#retentionMs / 2) {
       const operations = restored.records.map(
         ({ subject, author }) => ({ type: 'delete-record', subject, author }) as const,
       );
@@ -385,6 +388,7 @@ export class Protocol {
     }
     for (const record of restored.records) {
       if (isOfAgent(record) && record.author !== this.author.peer) this.#meet(record, now);
+      else this.#noteHost(record, now);
       this.author.observe(record.time);
     }
     this.table.restore(restored.records);
@@ -503,7 +507,6 @@ export class Protocol {
         operations: [{ type: 'put-meta', name: 'epoch', value: this.author.dot.epoch }, ...this.#vitals(now)],
         then: [],
       },
-      ...this.#noticeClockSetBack(now),
       ...this.#announce(now),
       ...(hasSomebodyToAsk ? [wake(this.#settings.joinTimeoutMs, { type: 'join-overdue' })] : this.#ready()),
       wake(this.detector.nextTickMs(), { type: 'tick' }),
@@ -528,13 +531,22 @@ export class Protocol {
         subject: this.#options.id,
         authority: 'self',
         context: this.#nameContext(),
-        claimedAt: own?.body.type === 'entry' ? own.claimedAt : undefined,
+        claimedAt: own !== undefined && !this.#wasFollowed(own) ? own.claimedAt : undefined,
         leaseMs: 0,
         body: { type: 'entry', ...this.#own },
       },
       now.wallMs,
     );
     return this.hosting.say(record, now, then);
+  }
+
+  /**
+   * While we were gone another key took our name, as it may. Whoever only lays claim to it has not: who stops
+   * and starts again holds the name as before.
+   */
+  #wasFollowed(own: VerifiedRecord): boolean {
+    if (own.body.type === 'entry') return false;
+    return this.table.ledger.recordsOf(this.#options.id).some(other => covers(other, own));
   }
 
   /** For a record about our own name: we follow only who is gone; to name a living rival would be to take its place. */
@@ -647,7 +659,8 @@ export class Protocol {
   }
 
   #receive(input: Extract<Input, { readonly type: 'records-received' }>, now: Now): readonly Effect[] {
-    const effects = input.records.flatMap(record => this.#take(record, input.via, now));
+    const isHeld = input.via === 'sync';
+    const effects = input.records.flatMap(record => this.#take(record, input.via, now, isHeld));
     if (input.via === 'gossip') return effects;
     return [
       ...effects,
@@ -660,8 +673,8 @@ export class Protocol {
   }
 
   /** Takes one record in, and then whatever was waiting for it. */
-  #take(record: VerifiedRecord, via: 'gossip' | 'sync', now: Now): readonly Effect[] {
-    const taken = this.table.take(record, now);
+  #take(record: VerifiedRecord, via: 'gossip' | 'sync', now: Now, isHeld = false): readonly Effect[] {
+    const taken = this.table.take(record, now, isHeld);
     switch (taken.type) {
       case 'known':
         return [];
@@ -700,10 +713,36 @@ export class Protocol {
     this.author.observe(record.time);
     this.#dirtyClocks.add(record.author);
     if (record.author === this.author.peer) return this.#ownVoice(record, now);
-    if (!isOfAgent(record)) return [];
+    if (!isOfAgent(record)) return this.#noteHost(record, now);
     const isHolder = this.table.ledger.resolution(record.subject).winner === record;
-    const met = isHolder || record.body.type === 'departure' ? this.#meet(record, now) : [];
+    // Whoever does not hold the name that it claims may hold it later, and host services: it has to be known
+    // whether it is there.
+    const isNew = this.detector.member(record.author) === undefined;
+    const met = isHolder || isNew || record.body.type === 'departure' ? this.#meet(record, now) : [];
     return [...met, ...this.#defendName(record, now), ...this.#dialDue(now)];
+  }
+
+  /** Of a host about a service. */
+  #noteHost({ author, subject }: VerifiedRecord, now: Now): readonly Effect[] {
+    if (author !== this.author.peer && this.detector.member(author) === undefined)
+      this.#strangers.note(author, now.monoMs);
+    return this.#phase === 'ready' ? this.hosting.reassert(subject, now) : [];
+  }
+
+  /** What waited for this one to be gone, and what it said about services that we host as well. */
+  #isGone(peer: PeerId, now: Now): readonly Effect[] {
+    return [...this.table.ledger.subjectsOf(peer)].flatMap(subject => [
+      ...this.#retry(this.table.parking.waitingFor(subject), 'sync', now),
+      ...(this.#phase === 'ready' ? this.hosting.reassert(subject, now) : []),
+    ]);
+  }
+
+  #giveUpStrangers(now: Now): readonly Effect[] {
+    const gone = this.#strangers.giveUp(author => this.detector.member(author) !== undefined, now.monoMs);
+    return gone.flatMap(author => [
+      ...this.table.livenessChanged(author, 'dead', []),
+      ...this.#isGone(author, now),
+    ]);
   }
 
   /** An agent's own record says who it is, where, and whether it is leaving. */
@@ -767,13 +806,19 @@ export class Protocol {
   }
 
   #reclaimName(now: Now): readonly Effect[] {
-    if (!this.isNameLost) return [];
+    const holder = this.#nameHolder;
+    if (holder === undefined) return [];
+    if (holder.isGone) return this.#reannounce(now);
+    return [log('name_held_by_another_key', { id: this.#options.id, holder: holder.peer })];
+  }
+
+  /** Whoever holds our name instead of us. */
+  get #nameHolder(): { readonly peer: PeerId; readonly isGone: boolean } | undefined {
     const { winner } = this.table.ledger.resolution(this.#options.id);
-    const holder = winner?.author ?? '';
-    const state = this.livenessOf(holder);
-    if (winner?.body.type === 'departure' || state === 'dead' || state === 'left')
-      return this.#reannounce(now);
-    return [log('name_held_by_another_key', { id: this.#options.id, holder })];
+    if (!this.isNameLost || winner === undefined) return undefined;
+    const state = this.livenessOf(winner.author);
+    const isGone = winner.body.type === 'departure' || state === 'dead' || state === 'left';
+    return { peer: winner.author, isGone };
   }
 
   #reannounce(now: Now): readonly Effect[] {
@@ -956,9 +1001,7 @@ export class Protocol {
       // The other side may have given up dialling us, or have a pause of half a minute before it.
       if (state === 'alive' && !this.links.has(peer)) this.peering.dialSoon(peer, now.monoMs);
       if (state !== 'dead' && state !== 'left') continue;
-      for (const subject of this.table.ledger.subjectsOf(peer)) {
-        effects.push(...this.#retry(this.table.parking.waitingFor(subject), 'sync', now));
-      }
+      effects.push(...this.#isGone(peer, now));
       if (member.id === this.#options.id) effects.push(...this.#reclaimName(now));
     }
     for (const claim of step.removals) effects.push(...this.retirement.hear(claim, now));
@@ -978,14 +1021,17 @@ export class Protocol {
     if (this.#isDue('clock', clockFlushEveryMs, now) && this.#dirtyClocks.size > 0) {
       effects.push({ type: 'persist', operations: this.#clockRows(), then: [] });
     }
-    if (this.#isDue('housekeeping', housekeepingEveryMs, now)) effects.push(...this.#housekeeping(now));
+    if (this.#isDue('housekeeping', this.#housekeepingEveryMs, now)) effects.push(...this.#housekeeping(now));
     return effects;
   }
 
   #everySecond(now: Now): readonly Effect[] {
     const effects: Effect[] = [
       ...this.#noticeClockSetBack(now),
+      // Said a moment ago already, perhaps, and not yet of this one.
+      ...(this.#nameHolder?.isGone === true ? this.#reannounce(now) : []),
       ...this.hosting.expire(now),
+      ...this.#giveUpStrangers(now),
       ...this.#watchPartition(now),
       ...this.bridge.tick(now),
     ];
@@ -995,6 +1041,14 @@ export class Protocol {
     effects.push(...this.#retry(this.table.parking.records(), 'sync', now));
     if (now.monoMs >= this.#nextSyncMonoMs) effects.push(...this.#syncWithSomebody(now));
     return effects;
+  }
+
+  get #retentionMs(): number {
+    return this.#settings.table.tombstoneRetentionMs ?? defaultTableSettings.tombstoneRetentionMs;
+  }
+
+  get #housekeepingEveryMs(): number {
+    return Math.min(housekeepingMaxMs, this.#retentionMs / housekeepingsPerRetention);
   }
 
   /** Whether it is time again for something that is done every so often; the first time after one interval. */
@@ -1046,13 +1100,15 @@ export class Protocol {
 
   /**
    * Our clock was ahead, and has been set back. What we said meanwhile the others take for a thing of the
-   * future, and would for as long as it was ahead: we say it again, as of now.
+   * future, and would for as long as it was ahead: we say it again, as of now. Unless it is now that the clock is
+   * wrong, as those of the others tell.
    */
   #noticeClockSetBack(now: Now): readonly Effect[] {
     const { ledger } = this.table;
     const boundMs = now.wallMs + (this.#settings.table.driftMaxMs ?? defaultTableSettings.driftMaxMs);
     const aheadMs = this.author.time.wallMs - now.wallMs;
     if (this.author.time.wallMs <= boundMs || ledger.isQuarantined(this.author.peer)) return [];
+    if (Math.abs(this.detector.clockSkewMs ?? Number.POSITIVE_INFINITY) > boundMs - now.wallMs) return [];
     this.author.goBack(now.wallMs);
     const { peer } = this.author;
     const said = [...ledger.subjectsOf(peer)].sort(compareText).flatMap(subject => {
