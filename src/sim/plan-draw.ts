@@ -62,7 +62,8 @@ export function drawPlan(options: DrawOptions): Plan {
   const agentsCount = options.agentsCount ?? Math.round(3 * (50 / 3) ** (random.next() ** 1.5));
   const durationMs = 60_000 * (options.minutes ?? 0.5 * 4 ** random.next());
   const endMs = joinedMs + durationMs;
-  const types = options.faults ?? faultTypes.filter(type => random.next() < (type === 'wipe' ? wipeShare : 0.5));
+  const types =
+    options.faults ?? faultTypes.filter(type => random.next() < (type === 'wipe' ? wipeShare : 0.5));
   // One in six, so that the others can always outvote and outlive them.
   const attackersCount = types.includes('attack') ? Math.max(1, Math.floor(agentsCount / 6)) : 0;
   const everybody = Array.from({ length: agentsCount }, (_, i) => i + 1);
