@@ -3,7 +3,7 @@ import type { ConfirmationOutcome, ConfirmRequest } from '../core/confirm/confir
 import type { CoreLogEvent, Effect, Input, Refusal } from '../core/effects.ts';
 import type { DeliveryRequest } from '../core/outbox/delivery.ts';
 import { Protocol, type ProtocolSettings } from '../core/protocol.ts';
-import { capabilitiesOf, type NodeFields, type NodeId } from '../core/record/node.ts';
+import { capabilitiesOf, type NodeFields, type NodeId, type NodeType } from '../core/record/node.ts';
 import type { PeerId } from '../core/record/record.ts';
 import type { AgentEvent, BackendCheckView } from '../core/view.ts';
 import type { ErrorCode } from '../errors.ts';
@@ -45,6 +45,8 @@ export interface SimAgentOptions {
   readonly settings: Partial<ProtocolSettings>;
   /** The disk syncs every write: what is acknowledged survives a loss of power. */
   readonly syncs?: boolean;
+  /** Absent: a backend. */
+  readonly nodeType?: NodeType;
   /** For an agent that does not keep to the protocol. */
   readonly createProtocol?: (...parts: ConstructorParameters<typeof Protocol>) => Protocol;
 }
@@ -207,7 +209,7 @@ export class SimAgent {
     });
     const { multiaddrs } = await host.start(this.#handlers(driver.handlers, clock));
     driver.start({
-      node: this.#node(`${ipOf(this.place)}:7000`, 9_000),
+      node: this.#node(`${ipOf(this.place)}:7000`, 9_000, this.#options.nodeType),
       agent: { multiaddrs, probe: probeAddressOf(this.place) },
     });
   }
@@ -287,13 +289,13 @@ export class SimAgent {
     return this.#node(`10.1.${this.place >> 8}.${this.place & 255}:${port}`, metricsPort);
   }
 
-  #node(address: string, metricsPort: number): NodeFields {
+  #node(address: string, metricsPort: number, nodeType: NodeType = 'backend'): NodeFields {
     return {
       address,
       metricsPort,
-      nodeType: 'backend',
-      isLoadBalancer: false,
-      capabilities: capabilitiesOf('backend'),
+      nodeType,
+      isLoadBalancer: nodeType === 'proxy',
+      capabilities: capabilitiesOf(nodeType),
       lastUpdatedS: Math.floor(this.machine.wallMs / 1_000),
     };
   }

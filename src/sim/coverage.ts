@@ -13,3 +13,7 @@ export class Coverage {
 
 /** What a swarm of runs together must have reached: everything else would be tested in name only. */
 export const mustBeReached: readonly string[] = [];
+
+export function missing(happened: Readonly<Record<string, number>>): readonly string[] {
+  return mustBeReached.filter(name => (happened[name] ?? 0) === 0);
+}

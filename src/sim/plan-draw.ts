@@ -29,7 +29,7 @@ export const joinedMs = 5_000;
 /** The last fault has ended so long before the end of the plan. */
 const restMs = 1_000;
 
-const faultTypes = [
+export const faultTypes = [
   'crash',
   'stop',
   'power loss',

@@ -5,7 +5,9 @@
  */
 import type { CheckFailure } from '../core/backends/outcome.ts';
 import type { ProtocolSettings } from '../core/protocol.ts';
+import type { NodeType } from '../core/record/node.ts';
 import type { DiskTrouble } from './disk.ts';
+import type { NetworkConditions } from './network.ts';
 
 /** What an agent does that does not keep to the protocol. */
 export const attackKinds = [
@@ -110,6 +112,10 @@ export interface Plan {
   /** Agents whose disk syncs each write. */
   readonly syncs: boolean;
   readonly settings: Partial<ProtocolSettings>;
+  /** Absent: a calm network. */
+  readonly conditions?: NetworkConditions;
+  /** Of the agents, in order; those beyond, and all when absent, are backends. */
+  readonly nodeTypes?: readonly NodeType[];
   /** When the last fault has ended, ms; what happens is before. */
   readonly endMs: number;
   /** In order of time. */

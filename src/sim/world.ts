@@ -44,7 +44,10 @@ export class World {
     const { seed } = plan;
     this.plan = plan;
     const { scheduler } = this;
-    this.hub = new SimNetworkHub(calmConditions, { scheduler, random: seededRandom(seed, 'network') });
+    this.hub = new SimNetworkHub(plan.conditions ?? calmConditions, {
+      scheduler,
+      random: seededRandom(seed, 'network'),
+    });
     this.clinic = new Clinic({ random: seededRandom(seed, 'clinic') });
     this.predecessors = new Predecessors({ random: seededRandom(seed, 'predecessors') });
     this.post = new PostOffice({ receivers }, { random: seededRandom(seed, 'post') });
@@ -264,7 +267,14 @@ export class World {
       };
       agents.push(
         new SimAgent(
-          { seed: plan.seed, index, seeds, settings, syncs: plan.syncs },
+          {
+            seed: plan.seed,
+            index,
+            seeds,
+            settings,
+            syncs: plan.syncs,
+            nodeType: plan.nodeTypes?.[index - 1] ?? 'backend',
+          },
           { hub, clinic, predecessors, post, keys, decoded, witness },
         ),
       );

@@ -7,10 +7,13 @@ import type { ClaimDraft, VerifiedClaim } from '../../src/core/swim/claim.ts';
 import { credibilityMin } from '../../src/core/swim/reachability.ts';
 import type { Now } from '../../src/core/time.ts';
 import { seededRandom } from '../../src/runtime/seeded-random.ts';
-import { SimAgent, type SimAgentOptions } from '../../src/sim/agent.ts';
+import { SimAgent, type SimAgentOptions, type Witness } from '../../src/sim/agent.ts';
 import { notAlive } from '../../src/sim/checkers.ts';
 import { Clinic } from '../../src/sim/clinic.ts';
+import { Decoded } from '../../src/sim/codec.ts';
+import { KeyRing } from '../../src/sim/key-ring.ts';
 import { SimNetworkHub } from '../../src/sim/network.ts';
+import { PostOffice } from '../../src/sim/post.ts';
 import { Predecessors } from '../../src/sim/predecessors.ts';
 import { Scheduler } from '../../src/sim/scheduler.ts';
 
@@ -33,22 +36,28 @@ class Cluster {
     console.log(`SEED=${seed} agents=${count}`);
     this.seed = seed;
     this.hub = new SimNetworkHub(calm, { scheduler: this.scheduler, random: seededRandom(seed, 'network') });
-    const trace = {
+    const witness: Witness = {
       input: () => {},
-      event: (by: string, { event, data }: { event: string; data: object }) => {
-        if (event !== 'liveness' || !('id' in data && 'to' in data) || data.to !== 'dead') return;
-        const of = String(data.id);
-        const text = `${by} declares ${of} dead at ${(this.scheduler.nowMs / 1_000).toFixed(1)} s`;
-        this.deaths.push({ by, of, text });
+      event: ({ id: by }, { event, data }) => {
+        if (event !== 'liveness' || data.to !== 'dead') return;
+        const text = `${by} declares ${data.id} dead at ${(this.scheduler.nowMs / 1_000).toFixed(1)} s`;
+        this.deaths.push({ by, of: data.id, text });
       },
     };
-    const clinic = new Clinic({ random: seededRandom(seed, 'clinic') });
-    const predecessors = new Predecessors({ random: seededRandom(seed, 'predecessors') });
+    const components = {
+      hub: this.hub,
+      clinic: new Clinic({ random: seededRandom(seed, 'clinic') }),
+      predecessors: new Predecessors({ random: seededRandom(seed, 'predecessors') }),
+      post: new PostOffice({ receivers: [] }, { random: seededRandom(seed, 'post') }),
+      keys: new KeyRing({ seed, isReal: false }),
+      decoded: new Decoded(),
+      witness,
+    };
     const agents: SimAgent[] = [];
     for (let index = 1; index <= count; index++) {
-      const seeds = agents.slice(0, 2).map(({ peer }) => peer);
+      const seeds = agents.slice(0, 2).map(({ address }) => address);
       const options = { seed, index, seeds, settings: {}, ...special(index) };
-      agents.push(new SimAgent(options, { hub: this.hub, clinic, predecessors, trace }));
+      agents.push(new SimAgent(options, components));
     }
     this.agents = agents;
   }
@@ -158,9 +167,11 @@ describe('sim/liveness', { timeout: 60_000 }, () => {
     'of two frozen halves none declares the other dead, and all are alive soon: seed %i, cut for %i s, at most %i s',
     async (seed, cutS, healedS) => {
       const cluster = await Cluster.joined(seed, 20);
-      const left = new Set(cluster.agents.slice(0, 10).map(({ peer }) => peer));
+      const places = cluster.agents.map(({ place }) => place);
+      const left = new Set(places.slice(0, 10));
+      const right = new Set(places.slice(10));
 
-      cluster.hub.partition(peer => Number(left.has(peer)));
+      cluster.hub.partition(left, right);
       await cluster.pass(cutS * 1_000);
       const told = cluster.agents.map(({ protocol }) => protocol.partition(0).state);
       cluster.hub.heal();

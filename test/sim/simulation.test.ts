@@ -13,15 +13,20 @@ const runs = [
   ...Array.from({ length: 7 }, (_, i) => ({ seed: 1_000 + i, agentsCount: 6 + 2 * i, minutes: 2 })),
 ];
 
+const ordinary = ['crash', 'stop', 'pause', 'partition', 'weather', 'illness'] as const;
+
 describe('sim/simulation', { timeout: 120_000 }, () => {
   it.each(runs)('ends with equal tables everywhere: seed $seed, $agentsCount agents', async run => {
     console.log(`SEED=${run.seed} agents=${run.agentsCount} minutes=${run.minutes}`);
 
-    const { violations, happened } = await simulate(run);
+    const { violations, happened } = await simulate({ ...run, faults: ordinary });
 
     assert.deepEqual(violations, [], `SEED=${run.seed} agents=${run.agentsCount} minutes=${run.minutes}`);
-    for (const fault of ['register', 'crash', 'restart', 'sick', 'cured'])
-      assert.isAbove(happened[fault] ?? 0, 0, fault);
+    assert.isAbove(happened['register done'] ?? 0, 0);
+    assert.isTrue(
+      ordinary.some(fault => (happened[fault] ?? 0) > 0),
+      `SEED=${run.seed} had no fault`,
+    );
   });
 
   const bridged = Array.from({ length: 3 }, (_, i) => ({ seed: 2_000 + i, agentsCount: 6, minutes: 3 }));
@@ -29,10 +34,14 @@ describe('sim/simulation', { timeout: 120_000 }, () => {
   it.each(bridged)('has the nodes of the predecessor in everybody’s table: seed $seed', async run => {
     console.log(`SEED=${run.seed} agents=${run.agentsCount} minutes=${run.minutes} predecessors=4`);
 
-    const { violations, happened } = await simulate({ ...run, predecessorsCount: 4 });
+    const { violations, happened } = await simulate({
+      ...run,
+      predecessorsCount: 4,
+      faults: ['predecessor gone', 'crash', 'pause'],
+    });
 
     assert.deepEqual(violations, [], `SEED=${run.seed}`);
-    for (const fault of ['predecessor gone', 'predecessor back', 'predecessor changed'])
+    for (const fault of ['predecessor gone', 'predecessor changed'])
       assert.isAbove(happened[fault] ?? 0, 0, fault);
   });
 

@@ -1,4 +1,5 @@
 import { assert, describe, it } from 'vitest';
+import { seededRandom } from '../../../src/runtime/seeded-random.ts';
 import { SimDisk } from '../../../src/sim/disk.ts';
 import { Scheduler } from '../../../src/sim/scheduler.ts';
 
@@ -7,7 +8,7 @@ const epoch = (value: number) => ({ type: 'put-meta', name: 'epoch', value }) as
 describe('sim/disk', () => {
   it('keeps what was written for the next process', async () => {
     const scheduler = new Scheduler();
-    const disk = new SimDisk({ scheduler });
+    const disk = new SimDisk({ syncs: false }, { scheduler, random: seededRandom(1) });
     const write = disk.open().write([epoch(7)]);
     await scheduler.run(1);
     await write;
@@ -17,7 +18,7 @@ describe('sim/disk', () => {
 
   it('takes its time, and loses what a crash interrupts', async () => {
     const scheduler = new Scheduler();
-    const disk = new SimDisk({ scheduler });
+    const disk = new SimDisk({ syncs: false }, { scheduler, random: seededRandom(1) });
     let isDone = false;
     void disk
       .open()

@@ -1,7 +1,8 @@
 import { assert, describe, it } from 'vitest';
 import type { NetworkHandlers, Verdict } from '../../../src/runtime/ports.ts';
 import { seededRandom } from '../../../src/runtime/seeded-random.ts';
-import { addressOf, type SimHost, SimNetworkHub } from '../../../src/sim/network.ts';
+import type { SimHost } from '../../../src/sim/host.ts';
+import { multiaddrOf, probeAddressOf, SimNetworkHub } from '../../../src/sim/network.ts';
 import { Scheduler } from '../../../src/sim/scheduler.ts';
 
 interface Station {
@@ -9,6 +10,12 @@ interface Station {
   readonly heard: string[];
   verdict: Verdict;
 }
+
+const nowhere = '/ip4/192.0.2.1/tcp/7946';
+/** Peers are letters, and `a` stands at the first place. */
+const placeOf = (peer: string) => peer.charCodeAt(0) - 96;
+const addressOf = (peer: string) => (peer === 'nobody' ? nowhere : multiaddrOf(placeOf(peer), peer));
+const alone = (peer: string) => new Set([placeOf(peer)]);
 
 class Stand {
   readonly scheduler = new Scheduler();
@@ -22,7 +29,7 @@ class Stand {
   }
 
   async station(peer: string): Promise<Station> {
-    const station: Station = { host: this.hub.host(peer), heard: [], verdict: 'accept' };
+    const station: Station = { host: this.hub.host(placeOf(peer), peer), heard: [], verdict: 'accept' };
     const { heard } = station;
     const handlers: NetworkHandlers = {
       onGossip: (from, bytes) => {
@@ -45,6 +52,11 @@ class Stand {
   async link(from: Station, to: string): Promise<void> {
     from.host.dial({ key: to, peer: to, multiaddrs: [addressOf(to)] });
     await this.scheduler.run(this.scheduler.nowMs + 200);
+  }
+
+  /** Cuts one off from all the others. */
+  cutOff(peer: string): void {
+    this.hub.partition(alone(peer), new Set(['a', 'b', 'c', 'x'].filter(each => each !== peer).map(placeOf)));
   }
 
   pass(ms: number): Promise<void> {
@@ -74,7 +86,7 @@ describe('sim/network', () => {
     const stand = new Stand();
     const a = await stand.station('a');
     await stand.station('b');
-    stand.hub.partition(peer => (peer === 'a' ? 0 : 1));
+    stand.cutOff('a');
 
     await stand.link(a, 'nobody');
     await stand.link(a, 'a');
@@ -135,7 +147,7 @@ describe('sim/network', () => {
     const [a, b] = [await stand.station('a'), await stand.station('b')];
     await stand.link(a, 'b');
     b.heard.length = 0;
-    stand.hub.partition(peer => (peer === 'a' ? 0 : 1));
+    stand.cutOff('a');
 
     a.host.send('b', bytes('lost'));
     b.host.ping('a');
@@ -155,7 +167,7 @@ describe('sim/network', () => {
     await stand.link(a, 'b');
     const before = a.heard.length;
 
-    stand.hub.crash('a');
+    stand.hub.crash(placeOf('a'));
     b.host.send('a', bytes('too late'));
     await stand.pass(1_000);
 
@@ -208,11 +220,12 @@ describe('sim/network, a process that does not run', () => {
 });
 
 describe('sim/network, datagrams', () => {
-  /** Listens at `<peer>:1`. */
+  const at = (peer: string) => probeAddressOf(placeOf(peer));
+
   async function probing(stand: Stand, peer: string) {
     await stand.station(peer);
     const heard: string[] = [];
-    const probes = stand.hub.probes(peer, `${peer}:1`);
+    const probes = stand.hub.probes(placeOf(peer));
     probes.listen({
       onDatagram: (address, received) => heard.push(`${Buffer.from(received)} from ${address}`),
       onRefused: asked => heard.push(`${asked} refuses`),
@@ -224,18 +237,21 @@ describe('sim/network, datagrams', () => {
     const stand = new Stand();
     const [a, b] = [await probing(stand, 'a'), await probing(stand, 'b')];
 
-    a.probes.send('b:1', bytes('one'));
-    b.probes.ask('a', 'a:1', bytes('two'));
+    a.probes.send(at('b'), bytes('one'));
+    b.probes.ask('a', at('a'), bytes('two'));
     await stand.pass(100);
 
-    assert.deepEqual(new Set([...a.heard, ...b.heard]), new Set(['one from a:1', 'two from b:1']));
+    assert.deepEqual(
+      new Set([...a.heard, ...b.heard]),
+      new Set([`one from ${at('a')}`, `two from ${at('b')}`]),
+    );
   });
 
   it('get lost, come twice, and overtake each other', async () => {
     const stand = new Stand(0.2);
     const [a, b] = [await probing(stand, 'a'), await probing(stand, 'b')];
 
-    for (let i = 0; i < 1_000; i++) a.probes.send('b:1', bytes(`${i}`));
+    for (let i = 0; i < 1_000; i++) a.probes.send(at('b'), bytes(`${i}`));
     await stand.pass(1_000);
 
     const numbers = b.heard.map(text => Number.parseInt(text, 10));
@@ -248,10 +264,10 @@ describe('sim/network, datagrams', () => {
   it('vanish without a word in a partition, also those that were under way', async () => {
     const stand = new Stand();
     const [a, b] = [await probing(stand, 'a'), await probing(stand, 'b')];
-    a.probes.ask('b', 'b:1', bytes('under way'));
+    a.probes.ask('b', at('b'), bytes('under way'));
 
-    stand.hub.partition(peer => (peer === 'a' ? 0 : 1));
-    a.probes.ask('b', 'b:1', bytes('cut'));
+    stand.cutOff('a');
+    a.probes.ask('b', at('b'), bytes('cut'));
     await stand.pass(1_000);
 
     assert.deepEqual([a.heard, b.heard], [[], []]);
@@ -260,12 +276,12 @@ describe('sim/network, datagrams', () => {
   it('are refused by a host whose agent is gone, to who asked', async () => {
     const stand = new Stand();
     const [a] = [await probing(stand, 'a'), await probing(stand, 'b')];
-    stand.hub.crash('b');
+    stand.hub.crash(placeOf('b'));
 
-    a.probes.send('b:1', bytes('sent'));
+    a.probes.send(at('b'), bytes('sent'));
     await stand.pass(100);
     const afterSend = [...a.heard];
-    a.probes.ask('b', 'b:1', bytes('asked'));
+    a.probes.ask('b', at('b'), bytes('asked'));
     await stand.pass(100);
 
     assert.deepEqual(afterSend, []);
@@ -277,7 +293,7 @@ describe('sim/network, datagrams', () => {
     const stand = new Stand();
     const a = await probing(stand, 'a');
 
-    a.probes.ask('x', 'x:1', bytes('asked'));
+    a.probes.ask('x', at('x'), bytes('asked'));
     await stand.pass(1_000);
 
     assert.deepEqual(a.heard, []);
@@ -287,7 +303,7 @@ describe('sim/network, datagrams', () => {
     const stand = new Stand();
     const [a] = [await stand.station('a'), await stand.station('b')];
     const outcomes: unknown[] = [];
-    const host = stand.hub.find('a');
+    const host = stand.hub.at(placeOf('a'));
     const dial = () => host?.dial({ key: 'b', peer: 'b', multiaddrs: [addressOf('b')] });
     await host?.start({
       onGossip: () => 'ignore',
@@ -304,10 +320,10 @@ describe('sim/network, datagrams', () => {
       onForeign: () => {},
     });
 
-    stand.hub.crash('b');
+    stand.hub.crash(placeOf('b'));
     dial();
     await stand.pass(1_000);
-    stand.hub.partition(peer => (peer === 'a' ? 0 : 1));
+    stand.cutOff('a');
     await stand.station('b');
     dial();
     await stand.pass(10_000);

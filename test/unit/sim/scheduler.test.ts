@@ -1,5 +1,5 @@
 import { assert, describe, it } from 'vitest';
-import { Scheduler, VirtualClock } from '../../../src/sim/scheduler.ts';
+import { Scheduler } from '../../../src/sim/scheduler.ts';
 
 describe('sim/scheduler', () => {
   it('calls back in order of time, then of asking', async () => {
@@ -76,88 +76,5 @@ describe('sim/scheduler', () => {
     await scheduler.run(2);
 
     assert.deepEqual(order, ['continuation', 'next']);
-  });
-});
-
-describe('sim/virtual-clock', () => {
-  it('counts from its own start, and tells the wall time of the simulation', async () => {
-    const scheduler = new Scheduler();
-    await scheduler.run(1_000);
-
-    const clock = new VirtualClock({ wallAtZeroMs: 5_000 }, { scheduler });
-    await scheduler.run(1_250);
-
-    assert.deepEqual(clock.now(), { monoMs: 250, wallMs: 6_250 });
-  });
-
-  it('calls nobody back once its agent is dead', async () => {
-    const scheduler = new Scheduler();
-    const clock = new VirtualClock({ wallAtZeroMs: 0 }, { scheduler });
-    const called: string[] = [];
-    clock.after(10, () => called.push('late'));
-    clock.soon(() => called.push('soon'));
-
-    await scheduler.run(5);
-    clock.stop();
-    await scheduler.run(20);
-
-    assert.deepEqual(called, ['soon']);
-  });
-
-  it('holds timers and arrivals while its process does not run, and then brings the timers first', async () => {
-    const scheduler = new Scheduler();
-    const clock = new VirtualClock({ wallAtZeroMs: 0 }, { scheduler });
-    const called: string[] = [];
-    clock.after(10, () => called.push(`timer at ${scheduler.nowMs}`));
-    clock.after(50, () => called.push(`later timer at ${scheduler.nowMs}`));
-    scheduler.at(5, () => clock.arrive(() => called.push(`arrival at ${scheduler.nowMs}`)));
-
-    clock.pause();
-    await scheduler.run(20);
-    const whilePaused = [...called];
-    clock.resume();
-    await scheduler.run(100);
-
-    assert.deepEqual(whilePaused, []);
-    assert.deepEqual(called, ['timer at 20', 'arrival at 20', 'later timer at 50']);
-  });
-
-  it('lets its time go on while its process does not run', async () => {
-    const scheduler = new Scheduler();
-    const clock = new VirtualClock({ wallAtZeroMs: 0 }, { scheduler });
-
-    clock.pause();
-    await scheduler.run(5_000);
-
-    assert.equal(clock.now().monoMs, 5_000);
-  });
-
-  it('does not bring what was cancelled meanwhile, nor anything to the dead', async () => {
-    const scheduler = new Scheduler();
-    const [clock, dead] = [1, 2].map(() => new VirtualClock({ wallAtZeroMs: 0 }, { scheduler })) as [
-      VirtualClock,
-      VirtualClock,
-    ];
-    const called: string[] = [];
-    const cancel = clock.after(10, () => called.push('cancelled'));
-    dead.after(10, () => called.push('dead'));
-    for (const each of [clock, dead]) each.pause();
-
-    await scheduler.run(20);
-    cancel();
-    dead.stop();
-    dead.arrive(() => called.push('arrival of the dead'));
-    for (const each of [clock, dead]) each.resume();
-
-    assert.deepEqual(called, []);
-  });
-
-  it('brings an arrival at once while it runs', () => {
-    const clock = new VirtualClock({ wallAtZeroMs: 0 }, { scheduler: new Scheduler() });
-    const called: string[] = [];
-
-    clock.arrive(() => called.push('here'));
-
-    assert.deepEqual(called, ['here']);
   });
 });

@@ -1,0 +1,68 @@
+/** What of an agent's settings the protocol itself goes by; a simulation takes the same. */
+import { defaultOutboxSettings } from '../core/outbox/settings.ts';
+import type { ProtocolSettings } from '../core/protocol.ts';
+import { profiles, type SwimSettings } from '../core/swim/settings.ts';
+import type { Settings } from './settings.ts';
+
+export function protocolSettings(settings: Settings): Partial<ProtocolSettings> {
+  const { peering, membership, records, gossip, store, health, bridge } = settings;
+  return {
+    peering: {
+      fullMeshMaxCount: peering.fullMeshMaxCount,
+      partialMeshCount: peering.partialMeshCount,
+      backoffMaxMs: peering.redialMaxMs,
+    },
+    swim: swimSettings(membership),
+    hosting: { leaseMs: records.leaseMs, hostedMaxCount: records.hostedMaxCount },
+    table: {
+      subjectsPerAuthorMaxCount: records.subjectsPerAuthorMaxCount,
+      tombstoneRetentionMs: records.tombstoneRetentionMs,
+      driftMaxMs: records.driftMaxMs,
+    },
+    sync: { intervalMs: gossip.syncIntervalMs },
+    gossip: {
+      authorRecordsPerSecond: gossip.authorRecordsPerSecond,
+      authorBurstCount: gossip.authorBurstCount,
+    },
+    checks: {
+      intervalMs: health.healthCheckIntervalMs,
+      failureThreshold: health.failureThreshold,
+      recoveryThreshold: health.recoveryThreshold,
+      inFlightMaxCount: health.healthChecksMaxCount,
+    },
+    outbox: {
+      entriesMaxCount: store.outboxMaxCount,
+      bytesMax: store.outboxMaxBytes,
+      ageMaxMs: store.outboxMaxAgeMs,
+      answerTimeoutMs: Math.max(defaultOutboxSettings.answerTimeoutMs, bridge.httpPeerTimeoutMs + 5_000),
+    },
+    bridge: {
+      urls: bridge.registerWith,
+      refreshMs: bridge.httpPeerRefreshMs,
+      peersMaxCount: bridge.httpPeersMaxCount,
+    },
+    joinTimeoutMs: gossip.joinTimeoutMs,
+    retentionMs: {
+      proxy: membership.proxyRetentionMs ?? membership.deadRetentionMs,
+      backend: membership.backendRetentionMs ?? membership.deadRetentionMs,
+      governator: membership.governatorRetentionMs ?? membership.deadRetentionMs,
+    },
+  };
+}
+
+/** The profile, with the single numbers that were given. */
+function swimSettings(given: Settings['membership']): SwimSettings {
+  const profile = profiles[given.detectorProfile];
+  const probeIntervalMs = given.probeIntervalMs ?? profile.probeIntervalMs;
+  const ackTimeoutMaxMs = given.ackTimeoutMaxMs ?? Math.min(profile.ackTimeoutMaxMs, probeIntervalMs);
+  return {
+    ...profile,
+    probeIntervalMs,
+    ackTimeoutMaxMs,
+    ackTimeoutMinMs: Math.min(profile.ackTimeoutMinMs, ackTimeoutMaxMs),
+    suspicionMult: given.suspicionMult ?? profile.suspicionMult,
+    strikesMaxCount: given.strikesMaxCount,
+    strikeBackoffMinMs: given.strikeBackoffMinMs,
+    strikeBackoffMaxMs: given.strikeBackoffMaxMs,
+  };
+}

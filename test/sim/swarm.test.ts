@@ -1,0 +1,124 @@
+/**
+ * A thousand seeds that nobody has seen before, and those that everybody has.
+ *
+ * `SEED=N` in the environment begins at another one; it is printed, so that a failure can be seen again with
+ * `npm run simulate -- --seed N`.
+ */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { assert, describe, it } from 'vitest';
+import { runLargeCluster } from '../../src/sim/large-cluster.ts';
+import { parsePlan } from '../../src/sim/plan-file.ts';
+import type { SeedReport } from '../../src/sim/seed-report.ts';
+import { runPlan } from '../../src/sim/simulation.ts';
+import { runSwarm } from '../../src/sim/swarm.ts';
+
+const firstSeed = Number(process.env.SEED ?? Date.now());
+const regressions = join(import.meta.dirname, 'regressions');
+
+/** Shorter than those of the command line: many short days find more than few long ones. */
+const minutes = (seed: number) => 0.4 + 0.1 * (seed % 8);
+
+function told({ seed, violations }: SeedReport): string {
+  return `--seed ${seed} --minutes ${minutes(seed).toFixed(1)}: ${violations[0]}`;
+}
+
+function draw(seed: number) {
+  return { minutes: Number(minutes(seed).toFixed(1)) };
+}
+
+describe('sim/swarm', { timeout: 1_200_000 }, () => {
+  it('breaks no invariant in a thousand new seeds, and reaches whatever can be reached', async () => {
+    console.log(`SEED=${firstSeed}`);
+
+    const { reports, failures, unreached, virtualMs, cpuMs, wallMs } = await runSwarm({
+      firstSeed,
+      seedsCount: 1_000,
+      workersCount: 2,
+      twiceEvery: 20,
+      draw,
+    });
+
+    console.log(
+      `${reports.length} seeds, ${(virtualMs / 3_600_000).toFixed(1)} cluster hours in ` +
+        `${(wallMs / 1_000).toFixed(0)} s, ${(cpuMs / 1_000).toFixed(0)} s of processor`,
+    );
+    assert.deepEqual(failures.map(told), [], `SEED=${firstSeed}`);
+    assert.lengthOf(reports, 1_000);
+    assert.deepEqual(unreached, [], `SEED=${firstSeed}`);
+  });
+
+  it('breaks none in the first forty seeds', async () => {
+    const { failures } = await runSwarm({
+      firstSeed: 1,
+      seedsCount: 40,
+      workersCount: 2,
+      twiceEvery: 20,
+      draw,
+    });
+
+    assert.deepEqual(failures.map(told), []);
+  });
+
+  it('fails a seed that never comes to an end of its own, or whose process ends', async () => {
+    const { failures } = await runSwarm({
+      firstSeed: 1,
+      seedsCount: 2,
+      workersCount: 1,
+      twiceEvery: 1,
+      // No cluster: the process that tries to run it ends.
+      draw: () => ({ agentsCount: Number.NaN }),
+    });
+
+    assert.lengthOf(failures, 2);
+    for (const { violations } of failures) assert.match(violations[0] ?? '', /^X3 the process ended/);
+  });
+
+  it('notices in every seed that agents no longer listen to each other', async () => {
+    const { failures } = await runSwarm({
+      firstSeed: 1,
+      seedsCount: 6,
+      workersCount: 2,
+      twiceEvery: 6,
+      draw: () => ({
+        agentsCount: 5,
+        minutes: 0.5,
+        settings: {
+          gossip: { authorRecordsPerSecond: 0, authorBurstCount: 0 },
+          sync: { intervalMs: 1e9, wantMaxCount: 0 },
+        },
+      }),
+    });
+
+    assert.lengthOf(failures, 6);
+  });
+});
+
+describe('sim/regressions', { timeout: 120_000 }, () => {
+  const files = readdirSync(regressions).filter(file => file.endsWith('.json'));
+
+  it.each(files)('passes: %s', async file => {
+    const plan = parsePlan(readFileSync(join(regressions, file), 'utf8'));
+    if (!('seed' in plan)) assert.fail(plan.join('\n'));
+
+    const { violations } = await runPlan(plan);
+
+    assert.deepEqual(violations, []);
+  });
+});
+
+describe('sim/large-cluster', { timeout: 1_200_000 }, () => {
+  it('a thousand agents agree after ten minutes of restarts, and one sends hardly more than among a hundred', async () => {
+    console.log('SEED=1 agents=100 and 1000');
+    const run = { seed: 1, churnShare: 0.01 };
+
+    const small = await runLargeCluster({ ...run, agentsCount: 100, minutes: 2 });
+    const large = await runLargeCluster({ ...run, agentsCount: 1_000, minutes: 10 });
+
+    console.log(`${small.bytesPerSecond.toFixed(0)} and ${large.bytesPerSecond.toFixed(0)} bytes a second`);
+    assert.equal(large.restartsCount, 100);
+    assert.isDefined(large.joinedAfterMs);
+    assert.isDefined(large.agreedAfterMs);
+    assert.isAtMost(large.bytesPerSecond / small.bytesPerSecond, 1.5);
+  });
+});
