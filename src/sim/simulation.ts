@@ -10,10 +10,14 @@ import type { SimAgent, Witness } from './agent.ts';
 import { disagreements, lostWrites, misjudgements, unbridged } from './checkers.ts';
 import { Coverage } from './coverage.ts';
 import { AnswerInvariants } from './invariants/answers.ts';
+import { BoundInvariants } from './invariants/bounds.ts';
+import { DeliveryInvariants } from './invariants/deliveries.ts';
+import { ExchangeInvariants } from './invariants/exchanges.ts';
 import type { Invariant } from './invariants/invariant.ts';
 import { LoadInvariants } from './invariants/load.ts';
 import { MembershipInvariants } from './invariants/membership.ts';
 import { RecordInvariants } from './invariants/records.ts';
+import { VerdictInvariants } from './invariants/verdicts.ts';
 import { describe, type Plan } from './plan.ts';
 import { type DrawOptions, drawPlan } from './plan-draw.ts';
 import { Trace } from './trace.ts';
@@ -89,6 +93,10 @@ class Simulation {
     this.#invariants = [
       new RecordInvariants(parts),
       new MembershipInvariants(parts),
+      new BoundInvariants(parts),
+      new ExchangeInvariants(parts),
+      new VerdictInvariants(parts),
+      new DeliveryInvariants(parts),
       this.#answers,
       this.#load,
     ];
@@ -244,6 +252,7 @@ class Simulation {
 
   #hear(agent: SimAgent, input: Input): void {
     this.#inputsCount += 1;
+    for (const invariant of this.#invariants) invariant.input?.(agent, input);
     let text = `${this.#world.nowMs} ${agent.place} ${input.type}`;
     if (input.type === 'records-received') for (const { digest } of input.records) text += digest;
     if (input.type === 'sync-message') text += input.message.type;
