@@ -503,7 +503,6 @@ export class Protocol {
         operations: [{ type: 'put-meta', name: 'epoch', value: this.author.dot.epoch }, ...this.#vitals(now)],
         then: [],
       },
-      ...this.#noticeClockSetBack(now),
       ...this.#announce(now),
       ...(hasSomebodyToAsk ? [wake(this.#settings.joinTimeoutMs, { type: 'join-overdue' })] : this.#ready()),
       wake(this.detector.nextTickMs(), { type: 'tick' }),
@@ -528,13 +527,22 @@ export class Protocol {
         subject: this.#options.id,
         authority: 'self',
         context: this.#nameContext(),
-        claimedAt: own?.body.type === 'entry' ? own.claimedAt : undefined,
+        claimedAt: own !== undefined && !this.#wasFollowed(own) ? own.claimedAt : undefined,
         leaseMs: 0,
         body: { type: 'entry', ...this.#own },
       },
       now.wallMs,
     );
     return this.hosting.say(record, now, then);
+  }
+
+  /**
+   * While we were gone another key took our name, as it may. Whoever only lays claim to it has not: who stops
+   * and starts again holds the name as before.
+   */
+  #wasFollowed(own: VerifiedRecord): boolean {
+    if (own.body.type === 'entry') return false;
+    return this.table.ledger.recordsOf(this.#options.id).some(other => covers(other, own));
   }
 
   /** For a record about our own name: we follow only who is gone; to name a living rival would be to take its place. */
@@ -1046,20 +1054,24 @@ export class Protocol {
 
   /**
    * Our clock was ahead, and has been set back. What we said meanwhile the others take for a thing of the
-   * future, and would for as long as it was ahead: we say it again, as of now.
+   * future, and would for as long as it was ahead: we say it again, as of now. Unless it is now that the clock is
+   * wrong, as those of the others tell.
    */
   #noticeClockSetBack(now: Now): readonly Effect[] {
     const { ledger } = this.table;
     const boundMs = now.wallMs + (this.#settings.table.driftMaxMs ?? defaultTableSettings.driftMaxMs);
     const aheadMs = this.author.time.wallMs - now.wallMs;
     if (this.author.time.wallMs <= boundMs || ledger.isQuarantined(this.author.peer)) return [];
+    if (Math.abs(this.detector.clockSkewMs ?? Number.POSITIVE_INFINITY) > boundMs - now.wallMs) return [];
     this.author.goBack(now.wallMs);
     const { peer } = this.author;
     const said = [...ledger.subjectsOf(peer)].sort(compareText).flatMap(subject => {
       const own = ledger.recordBy(peer, subject);
       if (own === undefined || own.time.wallMs <= boundMs) return [];
       const { authority, claimedAt, leaseMs, body } = own;
-      const context = authority === 'self' ? own.context : ledger.contextFor(peer, subject);
+      // What it had not seen it does not speak about now either; but who hosts a service follows what others say.
+      const isHosted = authority === 'host' && body.type === 'entry';
+      const context = isHosted ? ledger.contextFor(peer, subject) : own.context;
       const record = this.author.write({ subject, authority, context, claimedAt, leaseMs, body }, now.wallMs);
       return this.hosting.say(record, now, []);
     });

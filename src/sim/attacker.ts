@@ -13,7 +13,7 @@ import { clusterTag, encodeProbe, sealDatagram } from '../wire/probe.ts';
 import { decodeEnvelope, encodeRecord } from '../wire/record.ts';
 import { cluster, type Process, type SimAgent } from './agent.ts';
 import type { KeyRing } from './key-ring.ts';
-import { probeAddressOf, type SimNetworkHub } from './network.ts';
+import { multiaddrOf, probeAddressOf, type SimNetworkHub } from './network.ts';
 import type { AttackKind } from './plan.ts';
 
 const strikeEveryMs = 700;
@@ -80,6 +80,8 @@ export class Attacker {
         return this.#accuse(process);
       case 'claim a name':
         return this.#publish(process, this.#usurpation(process));
+      case 'silence another':
+        return this.#publish(process, ...this.#silencing());
       case 'speak from the future': {
         const time = { wallMs: this.agent.machine.wallMs + hourMs, counter: 0 };
         return this.#publish(process, this.#draft(process, { time, claimedAt: time }));
@@ -217,11 +219,30 @@ export class Attacker {
     return this.#draft(process, { sequence: 900_000 + this.#count }, port);
   }
 
+  /** "I take back what I said", and said to have come after what the victim says of itself. */
+  #silencing(): readonly RecordDraft[] {
+    const { process } = this.agent;
+    if (process === undefined) return [];
+    const { id: subject } = this.#victim;
+    const { ledger } = process.protocol.table;
+    const context = ledger.contextFor(this.agent.peer, subject);
+    return (['hint', 'host'] as const).map(authority =>
+      this.#draft(process, {
+        subject,
+        authority,
+        context,
+        leaseMs: 0,
+        body: { type: 'departure', reason: 'withdrawn' },
+      }),
+    );
+  }
+
   /** "I am that one", with a key that is not that one's. */
   #usurpation(process: Process): RecordDraft {
     const draft = this.#draft(process, { subject: this.#victim.id, authority: 'self', leaseMs: 0 });
     if (draft.body.type !== 'entry') return draft;
-    const agent = { multiaddrs: [this.agent.address], probe: probeAddressOf(this.agent.place) };
+    const { place, peer } = this.agent;
+    const agent = { multiaddrs: [multiaddrOf(place, peer)], probe: probeAddressOf(place) };
     return { ...draft, body: { ...draft.body, agent } };
   }
 

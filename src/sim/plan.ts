@@ -17,6 +17,7 @@ export const attackKinds = [
   'lie about root',
   'stay silent',
   'claim a name',
+  'silence another',
   'speak from the future',
   'name the unknown',
   'send garbage',

@@ -148,7 +148,8 @@ class Simulation {
     this.#load.calm();
     await world.scheduler.run(world.nowMs + calmMs);
     this.#look();
-    for (const text of [...this.#disagreements(), ...lostWrites(world.honest)]) this.#report('R1', text);
+    const apart = await this.#until(() => this.#disagreements(), settleMaxMs);
+    for (const text of [...apart, ...lostWrites(world.honest)]) this.#report('R1', text);
     for (const invariant of this.#invariants) invariant.end?.();
     await this.#checkDeliveries();
     return settledAfterMs;
@@ -167,7 +168,15 @@ class Simulation {
 
   #disagreements(): readonly string[] {
     const { honest, clinic, predecessors } = this.#world;
-    return [...disagreements(honest), ...misjudgements(honest, clinic), ...unbridged(honest, predecessors)];
+    const parked = honest
+      .filter(({ isUp, protocol }) => isUp && protocol.table.parking.count > 0)
+      .map(({ id, protocol }) => `${id} still waits with ${protocol.table.parking.count} records`);
+    return [
+      ...disagreements(honest),
+      ...misjudgements(honest, clinic),
+      ...unbridged(honest, predecessors),
+      ...parked,
+    ];
   }
 
   #undelivered(): readonly string[] {

@@ -21,6 +21,8 @@ import type { Agreement } from './consensus.ts';
  * ninth would push one of them out, who would say it again.
  */
 const vouchersEnoughCount = 3;
+/** As far as a registration may be ahead of the clock. Contract. */
+const aheadMaxMs = 60_000;
 
 export interface HintsOptions {
   readonly selfId: NodeId;
@@ -75,7 +77,7 @@ export class Hints {
 
   /** Says what HTTP peers agree on, unless it is said already or is not ours to say. */
   say(id: NodeId, { node, source }: Agreement, now: Now): readonly Effect[] {
-    if (this.#isSpokenFor(id, node)) return this.withdraw(id, now);
+    if (this.#isSpokenFor(id, node, now)) return this.withdraw(id, now);
     const { table, author, say } = this.#components;
     const own = this.#ownEntry(id);
     if (own !== undefined && isSameContent(own.body.node, node)) return [];
@@ -127,7 +129,7 @@ export class Hints {
     const { author, say } = this.#components;
     return [...this.#own].sort(compareText).flatMap(id => {
       const own = this.#ownEntry(id);
-      if (own === undefined || this.#isSpokenFor(id, own.body.node)) return [];
+      if (own === undefined || this.#isSpokenFor(id, own.body.node, now)) return [];
       const { subject, authority, claimedAt, leaseMs, body } = own;
       const context = this.#context(id);
       return say(author.write({ subject, authority, context, claimedAt, leaseMs, body }, now.wallMs), now);
@@ -138,7 +140,7 @@ export class Hints {
   yieldSpokenFor(now: Now): readonly Effect[] {
     return [...this.#own].sort(compareText).flatMap(id => {
       const own = this.#ownEntry(id);
-      const isOurs = own !== undefined && !this.#isSpokenFor(id, own.body.node);
+      const isOurs = own !== undefined && !this.#isSpokenFor(id, own.body.node, now);
       return isOurs ? [] : this.withdraw(id, now);
     });
   }
@@ -149,12 +151,12 @@ export class Hints {
     return record !== undefined && isHintEntry(record) ? record : undefined;
   }
 
-  #isSpokenFor(id: NodeId, node: NodeFields): boolean {
+  #isSpokenFor(id: NodeId, node: NodeFields, now: Now): boolean {
     if (id === this.#options.selfId) return true;
     const { table, isAnswering } = this.#components;
     return table.ledger.recordsOf(id).some(record => {
       if (record.authority === 'hint') return false;
-      if (record.body.type !== 'departure' || isUpdatedSince(record, node))
+      if (record.body.type !== 'departure' || isUpdatedSince(record, node, now))
         return record.body.type === 'entry';
       return record.body.reason !== 'withdrawn' || !isAnswering(node.address);
     });
@@ -188,7 +190,11 @@ function isHintEntry(record: VerifiedRecord): record is OwnEntry {
   return record.authority === 'hint' && record.body.type === 'entry';
 }
 
-/** The peers give whole seconds, so what happened within the same one may have been before. */
-function isUpdatedSince(departure: VerifiedRecord, { lastUpdatedS }: NodeFields): boolean {
-  return lastUpdatedS * 1_000 > departure.time.wallMs;
+/**
+ * The peers give whole seconds, so what happened within the same one may have been before. A time that lies
+ * ahead is of a clock that was wrong, and says nothing.
+ */
+function isUpdatedSince(departure: VerifiedRecord, { lastUpdatedS }: NodeFields, { wallMs }: Now): boolean {
+  const updatedMs = lastUpdatedS * 1_000;
+  return updatedMs > departure.time.wallMs && updatedMs <= wallMs + aheadMaxMs;
 }

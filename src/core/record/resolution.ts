@@ -86,7 +86,8 @@ type Decision = Omit<Resolution, 'losses'>;
 
 /**
  * Takes out departures that somebody, of whatever authority, knew of and spoke after, and
- * withdrawals while anybody else still speaks. What they overruled stays overruled.
+ * withdrawals while anybody else still speaks. What they overruled stays overruled; but nobody overrules what
+ * has more authority, also not by taking something back.
  */
 function dropOutlived(records: readonly VerifiedRecord[], lose: Lose): readonly VerifiedRecord[] {
   if (records.every(record => record.body.type === 'entry')) return records;
@@ -97,7 +98,10 @@ function dropOutlived(records: readonly VerifiedRecord[], lose: Lose): readonly 
   );
   lose('covered', outlived);
   const [speaking, withdrawn] = split(lasting, record => !isWithdrawal(record));
-  const [standing, overruled] = split(speaking, record => !withdrawn.some(other => overrules(other, record)));
+  const [standing, overruled] = split(
+    speaking,
+    record => !withdrawn.some(other => !isOutranked(other, record) && overrules(other, record)),
+  );
   lose('covered', overruled);
   if (standing.length === 0) return withdrawn.length > 0 ? withdrawn : speaking;
   lose('withdrawn', withdrawn);
@@ -188,6 +192,11 @@ export function saysTheSame(a: VerifiedRecord, b: VerifiedRecord): boolean {
 
 function isWithdrawal(record: VerifiedRecord): boolean {
   return record.body.type === 'departure' && record.body.reason === 'withdrawn';
+}
+
+/** Whether `record` speaks with less authority than `other`. */
+function isOutranked(record: VerifiedRecord, other: VerifiedRecord): boolean {
+  return authorities.indexOf(record.authority) > authorities.indexOf(other.authority);
 }
 
 function highestAuthority(records: readonly VerifiedRecord[]): Authority {

@@ -104,6 +104,8 @@ const sweepIntervalMs = 5_000;
 const sweepMaxCount = 64;
 /** A suspect that has not answered over its link either for so many probe intervals loses it. */
 const silentLinkIntervals = 5;
+/** A wall clock that goes apart from the monotonic one by more between two ticks was set. */
+const clockStepMinMs = 500;
 /** Farewells sent directly; more than that many agents hear of it from the others. */
 const farewellsMaxCount = 64;
 /** Conservative: what an ack without claims takes. */
@@ -134,6 +136,7 @@ export class Detector {
   #frozenMonoMs = Number.NEGATIVE_INFINITY;
   #census: Census | undefined;
   #changesCount = 0;
+  #clockOffsetMs: number | undefined;
   #changed: MemberChange[] = [];
   #effects: Effect[] = [];
   #removals: VerifiedClaim[] = [];
@@ -187,6 +190,12 @@ export class Detector {
 
   member(peer: PeerId): Tracked | undefined {
     return this.#members.get(peer);
+  }
+
+  /** What the clocks of those who answer are ahead of ours, ms: the median; absent while nobody has answered. */
+  get clockSkewMs(): number | undefined {
+    const skews = this.#alive().flatMap(({ skewMs }) => skewMs ?? []);
+    return skews.sort((a, b) => a - b)[skews.length >> 1];
   }
 
   /** The present wait for a direct ack, ms, without the stretch of local health. */
@@ -404,6 +413,7 @@ export class Detector {
   /** To be called after `nextTickMs`. */
   tick(now: Now): SwimStep {
     this.#noticeLateness(now);
+    this.#noticeClockStep(now);
     this.#prober.tick(now);
     this.#passVerdicts(now);
     this.#outer.tick(now);
@@ -839,6 +849,14 @@ export class Detector {
     }
     // The others may have given us up meanwhile.
     if (late >= this.#settings.probeIntervalMs) this.#mailer.raiseIncarnation(now);
+  }
+
+  /** What other clocks were ahead of ours says nothing once ours has jumped. */
+  #noticeClockStep({ wallMs, monoMs }: Now): void {
+    const offsetMs = wallMs - monoMs;
+    const isStep = Math.abs(offsetMs - (this.#clockOffsetMs ?? offsetMs)) > clockStepMinMs;
+    this.#clockOffsetMs = offsetMs;
+    if (isStep) for (const member of this.#members.values()) member.skewMs = undefined;
   }
 
   #alive(): readonly Tracked[] {

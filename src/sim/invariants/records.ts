@@ -80,10 +80,10 @@ export class RecordInvariants implements Invariant {
     }
     const { winner } = ledger.resolution(subject);
     const owner = this.#owners.get(subject);
-    // What an HTTP peer says counts only until the agent itself is heard.
-    const isHint = winner?.authority === 'hint';
-    if (winner !== undefined && owner !== undefined && !isHint && !owner.keys.includes(winner.author))
-      this.#report('R3', `${agent.id} believes ${winner.author} about ${subject}`);
+    // Once the agent itself is heard, and for as long as it has not left.
+    const speaks = records.some(({ author, body }) => owner?.keys.at(-1) === author && body.type === 'entry');
+    if (winner !== undefined && owner !== undefined && speaks && !owner.keys.includes(winner.author))
+      this.#report('R3', `${agent.id} believes ${winner.author.slice(-6)} about ${subject}`);
     if (winner !== undefined && records.length > 1) this.#checkCausality(agent, winner, records);
   }
 

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { assert, describe, it } from 'vitest';
-import { resolve } from '../../../../src/core/record/resolution.ts';
+import { authorities, type VerifiedRecord } from '../../../../src/core/record/record.ts';
+import { covers, resolve } from '../../../../src/core/record/resolution.ts';
 import { honestHistory, hostileHistory, latestOfEach, type Shape } from './histories.ts';
 import { naiveResolution } from './naive-resolution.ts';
 
@@ -34,6 +35,21 @@ describe('core/record/resolution', () => {
           assert.deepEqual(resolve(shuffled), resolve(records));
         },
       ),
+      { numRuns: 1_000 },
+    );
+  });
+
+  it('shows nothing of less authority than an entry that nobody of its rank had seen', () => {
+    fc.assert(
+      fc.property(sets, records => {
+        const { winner } = resolve(records);
+
+        const rankOf = ({ authority }: VerifiedRecord) => authorities.indexOf(authority);
+        for (const entry of records.filter(({ body }) => body.type === 'entry')) {
+          const isContested = records.some(other => rankOf(other) <= rankOf(entry) && covers(other, entry));
+          if (!isContested) assert.isAtMost(rankOf(winner as VerifiedRecord), rankOf(entry));
+        }
+      }),
       { numRuns: 1_000 },
     );
   });

@@ -46,6 +46,12 @@ function cases(): readonly Case[] {
     context: seen(selfA),
     time: time(90),
   });
+  const withdrawnOverSelf = record({
+    author: 'h',
+    authority: 'hint',
+    body: departure('withdrawn'),
+    context: seen(selfA),
+  });
   const withdrawnOverB = record({ author: 'a', body: departure('withdrawn'), context: seen(b) });
   const [small, large] = [record({ author: 'a', body: x }), record({ author: 'b', body: y })].sort((p, q) =>
     p.digest < q.digest ? -1 : 1,
@@ -158,6 +164,13 @@ function cases(): readonly Case[] {
       winner: 'withdrawnOverB',
       rule: 'happened-before',
       losses: { b: 'covered' },
+    },
+    {
+      title: 'a withdrawal that names what has more authority overrules nothing',
+      records: { withdrawnOverSelf, selfA },
+      winner: 'selfA',
+      rule: 'happened-before',
+      losses: { withdrawnOverSelf: 'withdrawn' },
     },
     {
       title: 'a deregistration ends what it had seen',
