@@ -12,11 +12,13 @@ import { Coverage } from './coverage.ts';
 import { AnswerInvariants } from './invariants/answers.ts';
 import { BoundInvariants } from './invariants/bounds.ts';
 import { DeliveryInvariants } from './invariants/deliveries.ts';
+import { DurabilityInvariants } from './invariants/durability.ts';
 import { ExchangeInvariants } from './invariants/exchanges.ts';
 import type { Invariant } from './invariants/invariant.ts';
 import { LoadInvariants } from './invariants/load.ts';
 import { MembershipInvariants } from './invariants/membership.ts';
 import { RecordInvariants } from './invariants/records.ts';
+import { ServiceInvariants } from './invariants/services.ts';
 import { VerdictInvariants } from './invariants/verdicts.ts';
 import { describe, type Plan } from './plan.ts';
 import { type DrawOptions, drawPlan } from './plan-draw.ts';
@@ -97,6 +99,8 @@ class Simulation {
       new ExchangeInvariants(parts),
       new VerdictInvariants(parts),
       new DeliveryInvariants(parts),
+      new DurabilityInvariants(parts),
+      new ServiceInvariants(parts),
       this.#answers,
       this.#load,
     ];

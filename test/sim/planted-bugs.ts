@@ -1,6 +1,7 @@
 /** Bugs that the simulator has to notice: who checks the checkers? */
-import type { PlantedBug } from './planted/bug.ts';
+
 import { answerBugs } from './planted/answer-bugs.ts';
+import type { PlantedBug } from './planted/bug.ts';
 import { detectorBugs } from './planted/detector-bugs.ts';
 import { outboxBugs } from './planted/outbox-bugs.ts';
 import { recordBugs } from './planted/record-bugs.ts';

@@ -1,5 +1,5 @@
 /** R10: what peers can make grow stays within the bounds that were set, however small they are. */
-import { healthBucketsCount } from '../../core/record/health.ts';
+import { healthBucketsCount, isHealthSubject } from '../../core/record/health.ts';
 import { defaultLedgerLimits } from '../../core/record/ledger.ts';
 import { defaultParkingLimits } from '../../core/record/parking.ts';
 import type { PeerId } from '../../core/record/record.ts';
@@ -35,8 +35,10 @@ export class BoundInvariants implements Invariant {
     exceed('authors in its clock', ledger.clock.size, limits.clockMaxCount);
     exceed('subjects', ledger.subjectsCount, limits.subjectsMaxCount);
     for (const author of ledger.clock.keys()) {
-      const { size } = ledger.subjectsOf(author);
-      exceed(`subjects of ${author}`, size, limits.subjectsPerAuthorMaxCount + healthBucketsCount);
+      const about = [...ledger.subjectsOf(author)];
+      const healthCount = about.filter(isHealthSubject).length;
+      exceed(`subjects of ${author}`, about.length - healthCount, limits.subjectsPerAuthorMaxCount);
+      exceed(`health records of ${author}`, healthCount, healthBucketsCount);
     }
   }
 }

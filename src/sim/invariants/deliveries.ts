@@ -68,6 +68,18 @@ export class DeliveryInvariants implements Invariant {
     });
   }
 
+  end(): void {
+    for (const agent of this.#world.honest) void this.#checkRows(agent);
+  }
+
+  /** Everything has been delivered, so nothing of it may be left on the disk to be delivered again. */
+  async #checkRows({ id, disk }: SimAgent): Promise<void> {
+    const { outbox } = await disk.content();
+    for (const { receiver, subject } of outbox.deliveries)
+      if (receiver.startsWith('peer:'))
+        this.#report('O7', `${id} still has a row about ${subject} for ${receiver}`);
+  }
+
   look(): void {
     const { honest, trouble } = this.#world;
     for (const agent of honest) {

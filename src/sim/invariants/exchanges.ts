@@ -4,8 +4,8 @@ import type { SimAgent } from '../agent.ts';
 import type { World } from '../world.ts';
 import type { Invariant, InvariantComponents, Report } from './invariant.ts';
 
-/** Longer than an exchange may stall: one that began in trouble is over by then. */
-const undisturbedMs = 15_000;
+/** It began so long after all trouble, at least. */
+const marginMs = 1_000;
 
 export class ExchangeInvariants implements Invariant {
   readonly #world: World;
@@ -20,9 +20,12 @@ export class ExchangeInvariants implements Invariant {
     if (effect.type !== 'sync-ended') return;
     const peer = this.#world.honest.find(other => other.peer === effect.peer);
     if (peer === undefined || !this.#world.honest.includes(agent)) return;
-    if (this.#world.trouble.calmMs([agent.place, peer.place]) < undisturbedMs) return;
     const { outcome, tookMs } = effect.end;
+    if (this.#world.trouble.calmMs([agent.place, peer.place]) < tookMs + marginMs) return;
     if (outcome === 'stalled' || outcome === 'lied')
-      this.#report('R12', `the exchange of ${agent.id} with ${peer.id} has ${outcome} after ${tookMs} ms`);
+      this.#report(
+        'R12',
+        `the exchange of ${agent.id} with ${peer.id} has ${outcome} after ${Math.round(tookMs)} ms`,
+      );
   }
 }

@@ -11,7 +11,7 @@ import type { World } from '../world.ts';
 import type { Invariant, InvariantComponents, Report } from './invariant.ts';
 
 /** By then whoever is cut off has found out: a round of probes, and their waits. */
-const noticedMs = 15_000;
+const noticedMs = 6_000;
 /** Of rounding, and of timers that come a little early. */
 const slackMs = 5;
 
@@ -49,7 +49,8 @@ export class VerdictInvariants implements Invariant {
 
   #checkIsolation(observer: SimAgent, subject: SimAgent): void {
     const sinceMs = this.#cutOffSinceMs.get(observer);
-    const wasRefused = observer.protocol.detector.member(subject.peer)?.suspicion?.refusedMonoMs !== undefined;
+    const wasRefused =
+      observer.protocol.detector.member(subject.peer)?.suspicion?.refusedMonoMs !== undefined;
     if (sinceMs === undefined || wasRefused || !subject.isUp || !this.#isCutOff(observer)) return;
     const cutOffMs = this.#world.nowMs - sinceMs;
     if (cutOffMs < noticedMs) return;
@@ -65,7 +66,10 @@ export class VerdictInvariants implements Invariant {
       if (member === undefined || member.state === 'left') return false;
       return member.state !== 'dead' || member.isSilent;
     });
-    const cutOff = expected.filter(other => !hub.connects(observer.place, other.place));
+    const helpers = expected.filter(({ place, isUp }) => isUp && hub.connects(observer.place, place));
+    const cutOff = expected.filter(
+      other => !helpers.includes(other) && !helpers.some(({ place }) => hub.connects(place, other.place)),
+    );
     return cutOff.length * 2 > expected.length;
   }
 

@@ -48,12 +48,13 @@ export const answerBugs: readonly PlantedBug[] = [
     seeds: [],
   },
   {
-    name: 'a refused registration is made all the same',
+    name: 'a refused registration takes the service out',
     file: 'core/hosting/hosting.ts',
     find: 'if (refusal !== undefined) return [reply(request.ticket, refusal)];\n\n    const { id, node } = request;',
     replace:
-      "if (refusal?.ok === false && refusal.code !== 'STALE_UPDATE') return [reply(request.ticket, refusal)];\n\n    const { id, node } = request;",
-    breaks: 'R2',
+      "if (refusal !== undefined)\n      return [reply(request.ticket, refusal), ...this.#depart(request.id, 'deregistered', now, [])];\n\n    const { id, node } = request;",
+    breaks: 'H3',
+    needs: { faults: ['clock'] },
     seeds: [],
   },
   {
@@ -75,12 +76,12 @@ export const answerBugs: readonly PlantedBug[] = [
     seeds: [],
   },
   {
-    name: 'a service that fell ill is not said to be',
+    name: 'a service that falls ill is not said to be',
     file: 'core/backends/backend-health.ts',
-    find: 'if (turned === undefined) return further;',
-    replace: 'if (turned !== undefined) return further;',
+    find: 'if (turned === undefined) return further;\n    this.#compare(backend.id, backend.subjectHash);',
+    replace: 'if (turned === undefined) return further;',
     breaks: 'R2',
-    needs: { faults: ['illness'] },
+    needs: { faults: ['illness'], faultMaxMs: 120_000, minutes: 2 },
     seeds: [],
   },
 ];

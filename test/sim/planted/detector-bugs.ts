@@ -19,7 +19,7 @@ export const detectorBugs: readonly PlantedBug[] = [
     find: 'return Math.max(minMs, maxMs - (maxMs - minMs) * share) - elapsedMs;',
     replace: 'return Math.max(minMs, maxMs - (maxMs - minMs) * share);',
     breaks: 'F1',
-    needs: { ...absence, faults: ['pause', 'partition', 'crash'] },
+    needs: { ...absence, faults: ['power loss'] },
     seeds: [],
   },
   {
@@ -84,7 +84,7 @@ export const detectorBugs: readonly PlantedBug[] = [
     name: 'who has left comes back with an old word',
     file: 'core/swim/detector.ts',
     find: "return order > 0 || (order === 0 && kind === 'left' && member.state !== 'left');",
-    replace: "return order >= 0;",
+    replace: 'return order >= 0;',
     breaks: 'F5',
     needs: { faults: ['stop', 'attack', 'weather', 'pause'] },
     seeds: [],

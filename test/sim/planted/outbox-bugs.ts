@@ -74,8 +74,10 @@ export const outboxBugs: readonly PlantedBug[] = [
     replace: 'const isFull = earlier === undefined && count > bytesMax * share;',
     breaks: 'O5',
     needs: {
-      ...busy,
-      settings: { outbox: { entriesMaxCount: 3, deadLettersMaxCount: 10_000, stuckAfterMs: 30_000 } },
+      faults: ['receiver away'],
+      agentsCount: 4,
+      minutes: 2,
+      settings: { outbox: { entriesMaxCount: 2, deadLettersMaxCount: 10_000, stuckAfterMs: 30_000 } },
     },
     seeds: [],
   },
@@ -92,7 +94,8 @@ export const outboxBugs: readonly PlantedBug[] = [
     name: 'a damaged queue is delivered all the same',
     file: 'core/outbox/recovery.ts',
     find: 'const damage = damageOf(head, deliveries, links) ?? (hasAll',
-    replace: 'const damage = (head === undefined ? damageOf(head, deliveries, links) : undefined) ?? (links.length > 0 || hasAll',
+    replace:
+      'const damage = (head === undefined ? damageOf(head, deliveries, links) : undefined) ?? (links.length > 0 || hasAll',
     breaks: 'O7',
     needs: { faults: ['rot', 'receiver away'] },
     seeds: [],
@@ -100,17 +103,19 @@ export const outboxBugs: readonly PlantedBug[] = [
   {
     name: 'the head of a queue is not written with its deliveries',
     file: 'core/outbox/outbox.ts',
-    find: 'return { type: \'persist\', operations: [...operations, head, this.#sealRow()], then };',
-    replace: 'return { type: \'persist\', operations: operations.length > 1 ? [...operations, head, this.#sealRow()] : [...operations, this.#sealRow()], then };',
+    find: "return { type: 'persist', operations: [...operations, head, this.#sealRow()], then };",
+    replace:
+      "return { type: 'persist', operations: operations.length > 1 ? [...operations, head, this.#sealRow()] : [...operations, this.#sealRow()], then };",
     breaks: 'O7',
     needs: busy,
     seeds: [],
   },
   {
-    name: 'the pause before a receiver is tried again has no bound',
+    name: 'a pause in seconds is taken for one in milliseconds',
     file: 'core/outbox/receiver-health.ts',
-    find: 'return Math.min(backoffMaxMs, firstMs * 2 ** Math.min(failures - 1, 30));',
-    replace: 'return Math.max(backoffMaxMs, firstMs * 2 ** Math.min(failures - 1, 30));',
+    find: 'return fullJitterMs(this.#random, backoffCeilingMs(this.#settings, this.#failures, this.#responseMs));',
+    replace:
+      'return 1_000 * fullJitterMs(this.#random, backoffCeilingMs(this.#settings, this.#failures, this.#responseMs));',
     breaks: 'O8',
     needs: { faults: ['receiver away', 'answers lost'] },
     seeds: [],

@@ -29,8 +29,6 @@ export function plant(patch: Patch): void {
   const source = patched(patch);
   registerHooks({
     load: (loaded, context, next) =>
-      loaded === url
-        ? { format: 'module-typescript', shortCircuit: true, source }
-        : next(loaded, context),
+      loaded === url ? { format: 'module-typescript', shortCircuit: true, source } : next(loaded, context),
   });
 }

@@ -39,12 +39,12 @@ export const recordBugs: readonly PlantedBug[] = [
     seeds: [],
   },
   {
-    name: 'the epoch is not raised at a restart',
-    file: 'core/protocol.ts',
-    find: 'if (highest >= this.author.dot.epoch) this.detector.openEpoch(this.author.openEpoch(highest));',
-    replace: 'if (highest > this.author.dot.epoch) this.detector.openEpoch(highest);',
+    name: 'an epoch only counts starts',
+    file: 'identity/epoch.ts',
+    find: 'return storedEpoch === undefined ? wallMs : Math.max(storedEpoch + 1, wallMs);',
+    replace: 'return storedEpoch === undefined ? wallMs : storedEpoch + 1;',
     breaks: 'R4',
-    needs: { faults: ['crash', 'clock', 'stop', 'power loss'] },
+    needs: { faults: ['power loss', 'crash'], faultMaxMs: 3_000 },
     seeds: [],
   },
   {
@@ -52,7 +52,8 @@ export const recordBugs: readonly PlantedBug[] = [
     file: 'core/record/ledger.ts',
     find: 'if (held !== undefined ? compareDots(record, held) < 0 : !this.#isAboveFloor(record.subject, record)) {',
     replace: 'if (held === undefined && !this.#isAboveFloor(record.subject, record)) {',
-    breaks: 'R5',
+    breaks: 'R4',
+    needs: { faults: ['clock', 'weather', 'partition'] },
     seeds: [],
   },
   {
@@ -103,7 +104,11 @@ export const recordBugs: readonly PlantedBug[] = [
     find: 'if (before !== undefined) this.#count(before, -1, leaf);',
     replace: 'if (before !== undefined && records.length > 0) this.#count(before, -1, leaf);',
     breaks: 'R7',
-    needs: { faults: ['attack', 'crash'], minutes: 3.5, settings: { table: { tombstoneRetentionMs: 60_000 } } },
+    needs: {
+      faults: ['attack', 'crash'],
+      minutes: 3.5,
+      settings: { table: { tombstoneRetentionMs: 60_000 } },
+    },
     seeds: [],
   },
   {
@@ -129,7 +134,7 @@ export const recordBugs: readonly PlantedBug[] = [
     find: 'if (ofAuthor >= this.#limits.perAuthorMaxCount || this.#parked.size >= this.#limits.totalMaxCount)',
     replace: 'if (ofAuthor >= this.#limits.perAuthorMaxCount)',
     breaks: 'R10',
-    needs: { faults: ['attack'], settings: { table: { perAuthorMaxCount: 12, totalMaxCount: 12 } } },
+    needs: { faults: ['attack'], settings: { table: { totalMaxCount: 3 } } },
     seeds: [],
   },
   {
@@ -138,7 +143,7 @@ export const recordBugs: readonly PlantedBug[] = [
     find: 'if (this.subjectsOf(author).size >= this.#limits.subjectsPerAuthorMaxCount + extraCount) return true;',
     replace: 'if (this.subjectsOf(author).size > Infinity + extraCount) return true;',
     breaks: 'R10',
-    needs: { settings: { table: { subjectsPerAuthorMaxCount: 6 } } },
+    needs: { settings: { table: { subjectsPerAuthorMaxCount: 5 } }, faults: ['crash'] },
     seeds: [],
   },
   {

@@ -36,8 +36,10 @@ const passingFor = (bug: PlantedBug) => {
       seeds.map(seed => drawFor(bug, seed)),
       { isOneEnough: false, timeoutMs: 4 * timeoutMs },
     ).then(({ runs }) => {
-      for (const { seed, violations } of runs)
-        for (const text of violations.slice(0, 1)) console.log(`  unchanged ${key} ${seed}: ${text.slice(0, 160)}`);
+      const failing = runs.filter(({ violations }) => violations.length > 0);
+      if (failing.length > 0) console.log(`  unchanged fails ${failing.length} of ${runs.length}: ${key}`);
+      for (const { seed, violations } of failing)
+        console.log(`    ${seed}: ${violations[0]?.split('\n', 1)[0]?.slice(0, 150)}`);
       return runs.filter(({ violations }) => violations.length === 0).map(({ seed }) => seed);
     });
     passing.set(key, found);
