@@ -84,7 +84,7 @@ export class Attacker {
       case 'replay':
         return this.#replay(process);
       case 'equivocate':
-        return this.#publish(process, this.#service(process, 8_001), this.#service(process, 8_002));
+        return this.#publish(process, ...this.#contradiction(process));
       case 'flood':
         return this.#flood(process);
       case 'accuse':
@@ -262,9 +262,11 @@ export class Attacker {
     return { from: this.agent.peer, to, epoch, incarnation, counter, wallMs: this.agent.machine.wallMs };
   }
 
-  /** Two of these for one dot are what an equivocator says. */
-  #service(process: Process, port: number): RecordDraft {
-    return this.#draft(process, { sequence: 900_000 + this.#count }, port);
+  /** Two things said in one breath: an author, a dot, a subject, and different addresses. */
+  #contradiction(process: Process): readonly RecordDraft[] {
+    const one = this.#draft(process, {}, 8_001);
+    const { body } = this.#draft(process, {}, 8_002);
+    return [one, { ...one, body }];
   }
 
   /** "I take back what I said", and said to have come after what the victim says of itself. */
