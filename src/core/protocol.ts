@@ -141,7 +141,9 @@ export interface Restored {
 
 const secondMs = 1_000;
 const tickSlackMs = 20;
-const housekeepingEveryMs = 60_000;
+const housekeepingMaxMs = 60_000;
+/** What is kept for a while is looked at so many times meanwhile: how long we were away is known as finely. */
+const housekeepingsPerRetention = 10;
 const clockFlushEveryMs = 5_000;
 /**
  * A new link waits this long before the two compare their tables, and up to twice as long. An agent that
@@ -292,7 +294,7 @@ export class Protocol {
       self,
       tree: this.tree,
       hash,
-      retentionMs: this.#settings.table.tombstoneRetentionMs ?? defaultTableSettings.tombstoneRetentionMs,
+      retentionMs: this.#retentionMs,
     });
     this.agreement = new Agreement({ tree: this.tree });
     this.confirmations = new Confirmations(this.#settings.confirm, {
@@ -375,9 +377,8 @@ export class Protocol {
     this.#resumeAfter(restored);
     const outbox = this.outbox.restore(restored.outbox ?? emptyStoredOutbox, now);
 
-    const retentionMs = this.#settings.table.tombstoneRetentionMs ?? 24 * 3_600_000;
     const awayMs = restored.aliveAtMs === undefined ? 0 : now.wallMs - restored.aliveAtMs;
-    if (awayMs > retentionMs / 2) {
+    if (awayMs > this.#retentionMs / 2) {
       const operations = restored.records.map(
         ({ subject, author }) => ({ type: 'delete-record', subject, author }) as const,
       );
@@ -710,7 +711,10 @@ export class Protocol {
     if (record.author === this.author.peer) return this.#ownVoice(record, now);
     if (!isOfAgent(record)) return [];
     const isHolder = this.table.ledger.resolution(record.subject).winner === record;
-    const met = isHolder || record.body.type === 'departure' ? this.#meet(record, now) : [];
+    // Whoever does not hold the name that it claims may hold it later, and host services: it has to be known
+    // whether it is there.
+    const isNew = this.detector.member(record.author) === undefined;
+    const met = isHolder || isNew || record.body.type === 'departure' ? this.#meet(record, now) : [];
     return [...met, ...this.#defendName(record, now), ...this.#dialDue(now)];
   }
 
@@ -775,13 +779,19 @@ export class Protocol {
   }
 
   #reclaimName(now: Now): readonly Effect[] {
-    if (!this.isNameLost) return [];
+    const holder = this.#nameHolder;
+    if (holder === undefined) return [];
+    if (holder.isGone) return this.#reannounce(now);
+    return [log('name_held_by_another_key', { id: this.#options.id, holder: holder.peer })];
+  }
+
+  /** Whoever holds our name instead of us. */
+  get #nameHolder(): { readonly peer: PeerId; readonly isGone: boolean } | undefined {
     const { winner } = this.table.ledger.resolution(this.#options.id);
-    const holder = winner?.author ?? '';
-    const state = this.livenessOf(holder);
-    if (winner?.body.type === 'departure' || state === 'dead' || state === 'left')
-      return this.#reannounce(now);
-    return [log('name_held_by_another_key', { id: this.#options.id, holder })];
+    if (!this.isNameLost || winner === undefined) return undefined;
+    const state = this.livenessOf(winner.author);
+    const isGone = winner.body.type === 'departure' || state === 'dead' || state === 'left';
+    return { peer: winner.author, isGone };
   }
 
   #reannounce(now: Now): readonly Effect[] {
@@ -986,13 +996,15 @@ export class Protocol {
     if (this.#isDue('clock', clockFlushEveryMs, now) && this.#dirtyClocks.size > 0) {
       effects.push({ type: 'persist', operations: this.#clockRows(), then: [] });
     }
-    if (this.#isDue('housekeeping', housekeepingEveryMs, now)) effects.push(...this.#housekeeping(now));
+    if (this.#isDue('housekeeping', this.#housekeepingEveryMs, now)) effects.push(...this.#housekeeping(now));
     return effects;
   }
 
   #everySecond(now: Now): readonly Effect[] {
     const effects: Effect[] = [
       ...this.#noticeClockSetBack(now),
+      // Said a moment ago already, perhaps, and not yet of this one.
+      ...(this.#nameHolder?.isGone === true ? this.#reannounce(now) : []),
       ...this.hosting.expire(now),
       ...this.#watchPartition(now),
       ...this.bridge.tick(now),
@@ -1003,6 +1015,14 @@ export class Protocol {
     effects.push(...this.#retry(this.table.parking.records(), 'sync', now));
     if (now.monoMs >= this.#nextSyncMonoMs) effects.push(...this.#syncWithSomebody(now));
     return effects;
+  }
+
+  get #retentionMs(): number {
+    return this.#settings.table.tombstoneRetentionMs ?? defaultTableSettings.tombstoneRetentionMs;
+  }
+
+  get #housekeepingEveryMs(): number {
+    return Math.min(housekeepingMaxMs, this.#retentionMs / housekeepingsPerRetention);
   }
 
   /** Whether it is time again for something that is done every so often; the first time after one interval. */

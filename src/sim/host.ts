@@ -75,7 +75,8 @@ export class SimHost implements Network {
   dial(target: DialTarget): void {
     const { scheduler } = this.#hub;
     const place = target.multiaddrs.map(placeOf).find(each => each !== undefined);
-    if (place === this.place) {
+    const expected = target.peer ?? peerOf(target.multiaddrs[0] ?? '');
+    if (place === this.place && (expected === undefined || expected === this.peer)) {
       scheduler.after(1, () =>
         this.#handlers?.onDialEnded(target.key, { ok: false, reason: 'self', text: 'own address' }),
       );
@@ -93,7 +94,6 @@ export class SimHost implements Network {
       const callee = this.#hub.at(place);
       if (this.#hub.isDark(place)) return;
       if (callee === undefined) return once(() => fails(true));
-      const expected = target.peer ?? peerOf(target.multiaddrs[0] ?? '');
       if (expected !== undefined && expected !== callee.peer) {
         return once(() => fails(true, 'another peer answers'));
       }

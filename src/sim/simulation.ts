@@ -43,6 +43,8 @@ export interface SimulationResult {
 
 /** R2 and F6: everybody agrees so long after the last fault. */
 const settleMaxMs = 60_000;
+/** The same where disks were lost: each key that held a name has to be given up before the next one may. */
+const successionMaxMs = 180_000;
 /** O8: a receiver that can be reached is served within twice the longest pause. */
 const drainMaxMs = 120_000;
 const checkEveryMs = 500;
@@ -143,7 +145,9 @@ class Simulation {
     const world = this.#world;
     await world.calm();
     const calmAtMs = world.nowMs;
-    const settled = await this.#until(() => this.#disagreements(), settleMaxMs);
+    const hasLostDisks = this.#plan.happenings.some(({ type }) => type === 'wipe');
+    const maxMs = hasLostDisks ? successionMaxMs : settleMaxMs;
+    const settled = await this.#until(() => this.#disagreements(), maxMs);
     for (const text of settled) this.#report('R2', text);
     const settledAfterMs = world.nowMs - calmAtMs;
     if (this.#isBroken) return undefined;

@@ -100,7 +100,8 @@ function dropOutlived(records: readonly VerifiedRecord[], lose: Lose): readonly 
   const [speaking, withdrawn] = split(lasting, record => !isWithdrawal(record));
   const [standing, overruled] = split(
     speaking,
-    record => !withdrawn.some(other => !isOutranked(other, record) && overrules(other, record)),
+    record =>
+      ![...outlived, ...withdrawn].some(other => !isOutranked(other, record) && overrules(other, record)),
   );
   lose('covered', overruled);
   if (standing.length === 0) return withdrawn.length > 0 ? withdrawn : speaking;

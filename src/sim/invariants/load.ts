@@ -43,6 +43,8 @@ export class LoadInvariants implements Invariant {
   end(): void {
     const seconds = (this.#world.nowMs - this.#sinceMs) / 1_000;
     for (const [agent, before] of this.#before) {
+      // Who is gone is looked for, which costs more.
+      if ([...agent.protocol.detector.members()].some(({ state }) => state !== 'alive')) continue;
       const now = this.#world.hub.traffic(agent.place);
       const datagrams = (now.datagrams - before.datagrams) / seconds;
       const bytes =

@@ -50,14 +50,17 @@ export function naiveResolution(all: readonly VerifiedRecord[]): NaiveResolution
 
   // A departure is over once anybody knew of it and spoke.
   let left = all.filter(r => r.body.type === 'entry' || !all.some(other => hadSeen(other, r)));
+  const over = all.filter(r => !left.includes(r));
 
-  // A withdrawal takes back one voice. It counts only where there is no other, but it does not
-  // bring back what that voice had replaced; and no voice replaces what has more authority.
+  // A withdrawal takes back one voice. It counts only where there is no other, but neither it nor a departure
+  // that is over brings back what it had replaced; and no voice replaces what has more authority.
   const withdrawals = left.filter(isWithdrawal);
   const others = left.filter(r => !isWithdrawal(r));
   const mayReplace = (w: VerifiedRecord, r: VerifiedRecord) =>
     (rank[w.authority] ?? 9) <= (rank[r.authority] ?? 9);
-  const stillSaid = others.filter(r => !withdrawals.some(w => mayReplace(w, r) && replaces(w, r)));
+  const stillSaid = others.filter(
+    r => ![...over, ...withdrawals].some(w => mayReplace(w, r) && replaces(w, r)),
+  );
   if (stillSaid.length > 0) left = stillSaid;
   else left = withdrawals.length > 0 ? withdrawals : others;
 

@@ -166,6 +166,13 @@ function cases(): readonly Case[] {
       losses: { b: 'covered' },
     },
     {
+      title: 'what a departure had ended stays so when somebody speaks after the departure',
+      records: { a, gone, back },
+      winner: 'back',
+      rule: 'happened-before',
+      losses: { a: 'covered', gone: 'covered' },
+    },
+    {
       title: 'a withdrawal that names what has more authority overrules nothing',
       records: { withdrawnOverSelf, selfA },
       winner: 'selfA',
