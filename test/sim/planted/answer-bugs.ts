@@ -31,9 +31,8 @@ export const answerBugs: readonly PlantedBug[] = [
   {
     name: 'an agent that has not joined yet takes registrations',
     file: 'core/protocol.ts',
-    find: "if (this.#phase !== 'ready') return [refuse(ticket, 'NOT_READY', `the agent is ${this.#phase}`)];",
-    replace:
-      "if (this.#phase === 'stopping') return [refuse(ticket, 'NOT_READY', `the agent is ${this.#phase}`)];",
+    find: "if (this.#phase !== 'ready') return [refuse(ticket, 'NOT_READY',",
+    replace: "if (this.#phase === 'stopping') return [refuse(ticket, 'NOT_READY',",
     breaks: 'H5',
     needs: { faults: ['crash', 'stop', 'power loss'] },
     seeds: [],

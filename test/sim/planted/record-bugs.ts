@@ -105,7 +105,7 @@ export const recordBugs: readonly PlantedBug[] = [
     replace: 'if (before !== undefined && records.length > 0) this.#count(before, -1, leaf);',
     breaks: 'R7',
     needs: {
-      faults: ['attack', 'crash'],
+      faults: ['illness'],
       minutes: 3.5,
       settings: { table: { tombstoneRetentionMs: 60_000 } },
     },
@@ -177,7 +177,8 @@ export const recordBugs: readonly PlantedBug[] = [
     name: 'two records for one dot are no offence',
     file: 'core/record/ledger.ts',
     find: 'if (other !== undefined && other.digest !== record.digest) {',
-    replace: 'if (other !== undefined && other.digest === record.digest && other !== record) {',
+    replace:
+      'if (other !== undefined && other.digest !== record.digest && other.subject !== record.subject) {',
     breaks: 'R1',
     needs: { faults: ['attack'] },
     seeds: [],
