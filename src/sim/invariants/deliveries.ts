@@ -54,7 +54,7 @@ export class DeliveryInvariants implements Invariant {
     const sent = this.#sent.get(agent);
     const digest = sent?.digests.get(input.id);
     // A predecessor is told the same again whenever it has forgotten it.
-    if (digest !== undefined && digest.startsWith('["peer:')) sent?.taken.add(digest);
+    if (digest?.startsWith('["peer:')) sent?.taken.add(digest);
   }
 
   answered(work: Work, agent: SimAgent, outcome: Outcome): void {

@@ -42,6 +42,7 @@ export class ServiceInvariants implements Invariant {
       const condition = known?.isWell === isWell ? known : { isWell, sinceMs: nowMs };
       now.set(id, condition);
       if (Math.min(nowMs - condition.sinceMs, calmMs) < noticedMs) continue;
+      if (isWell && this.#wasIll(agent)) continue;
       const listed = agent.protocol.table.listing.get(id);
       // Another host may vouch for it, and find it otherwise.
       if (listed === undefined || listed.authors.length !== 1 || listed.authors[0] !== agent.peer) continue;
@@ -52,5 +53,17 @@ export class ServiceInvariants implements Invariant {
         );
     }
     this.#conditions.set(agent, now);
+  }
+
+  /** Also for a moment, between two looks. */
+  #wasIll({ place }: SimAgent): boolean {
+    const { nowMs, plan } = this.#world;
+    return plan.happenings.some(
+      happening =>
+        happening.type === 'illness' &&
+        happening.agent === place &&
+        happening.atMs <= nowMs &&
+        happening.atMs + happening.forMs > nowMs - noticedMs,
+    );
   }
 }

@@ -1,5 +1,7 @@
 /**
- * F2 and F9: on what grounds a member may be given up.
+ * F2 and F9: on what grounds a member may be suspected and given up.
+ *
+ * Nobody is suspected on the word of others alone.
  *
  * Who is cut off from most of the others gives none of them up for being silent, and a suspicion lasts as long
  * as the number of different accusers asks for. Both are reckoned here from what the network does and from
@@ -12,6 +14,8 @@ import type { Invariant, InvariantComponents, Report } from './invariant.ts';
 
 /** By then whoever is cut off has found out: a round of probes, and their waits. */
 const noticedMs = 6_000;
+/** Whoever has been undisturbed for so long is not suspected any more for what was before. */
+const excusedMs = 30_000;
 /** Of rounding, and of timers that come a little early. */
 const slackMs = 5;
 
@@ -27,10 +31,12 @@ export class VerdictInvariants implements Invariant {
   }
 
   event(agent: SimAgent, { event, data }: AgentEvent): void {
-    if (event !== 'liveness' || data.to !== 'dead' || !this.#world.honest.includes(agent)) return;
+    if (event !== 'liveness' || !this.#world.honest.includes(agent)) return;
     const subject = this.#world.honest.find(({ id }) => id === data.id);
     const isOneKey = this.#world.owners.get(data.id)?.keys.length === 1;
     if (subject === undefined || subject === agent || !isOneKey) return;
+    if (data.to === 'suspect') this.#checkSuspicion(agent, subject);
+    if (data.to !== 'dead') return;
     this.#checkIsolation(agent, subject);
     this.#checkPatience(agent, subject);
   }
@@ -45,6 +51,13 @@ export class VerdictInvariants implements Invariant {
       if (!agent.isUp || !this.#isCutOff(agent)) this.#cutOffSinceMs.delete(agent);
       else if (!this.#cutOffSinceMs.has(agent)) this.#cutOffSinceMs.set(agent, nowMs);
     }
+  }
+
+  /** A probe of one's own has to fail before, and there is nothing that could have made it. */
+  #checkSuspicion(observer: SimAgent, subject: SimAgent): void {
+    const calmMs = this.#world.trouble.calmMs([observer.place, subject.place]);
+    if (subject.isUp && calmMs > excusedMs)
+      this.#report('F2', `${observer.id} suspects ${subject.id}, which has been well for ${calmMs} ms`);
   }
 
   #checkIsolation(observer: SimAgent, subject: SimAgent): void {

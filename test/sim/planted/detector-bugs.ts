@@ -19,7 +19,7 @@ export const detectorBugs: readonly PlantedBug[] = [
     find: 'return Math.max(minMs, maxMs - (maxMs - minMs) * share) - elapsedMs;',
     replace: 'return Math.max(minMs, maxMs - (maxMs - minMs) * share);',
     breaks: 'F1',
-    needs: { ...absence, faults: ['power loss'] },
+    needs: { faults: ['power loss'], faultMaxMs: 300_000, minutes: 3, agentsCount: 5 },
     seeds: [],
   },
   {
@@ -45,8 +45,8 @@ export const detectorBugs: readonly PlantedBug[] = [
   {
     name: 'the majority is given up by the minority',
     file: 'core/swim/detector.ts',
-    find: 'if (member.isSilent && this.isFrozen) return undefined;',
-    replace: '',
+    find: 'return (silent + lost + doubtful) * 2 > participants - 1 + lost;',
+    replace: 'return silent + lost + doubtful > participants + lost;',
     breaks: 'F2',
     needs: { faults: ['partition', 'one-way'] },
     seeds: [],

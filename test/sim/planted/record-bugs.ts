@@ -167,8 +167,8 @@ export const recordBugs: readonly PlantedBug[] = [
   {
     name: 'who was away for a moment begins anew',
     file: 'core/protocol.ts',
-    find: 'if (awayMs > retentionMs / 2) {',
-    replace: 'if (awayMs < retentionMs / 2) {',
+    find: 'if (awayMs > this.#retentionMs / 2) {',
+    replace: 'if (awayMs < this.#retentionMs / 2) {',
     breaks: 'R11',
     needs: { faults: ['crash', 'stop', 'power loss'] },
     seeds: [],
@@ -195,8 +195,8 @@ export const recordBugs: readonly PlantedBug[] = [
   {
     name: 'a clock that was set back is not noticed',
     file: 'core/protocol.ts',
-    find: '      ...this.#noticeClockSetBack(now),\n      ...this.hosting.expire(now),',
-    replace: '      ...this.hosting.expire(now),',
+    find: 'const aheadMs = this.author.time.wallMs - now.wallMs;',
+    replace: 'const aheadMs = now.wallMs - this.author.time.wallMs;\n    if (aheadMs < 0) return [];',
     breaks: 'R2',
     needs: { faults: ['clock', 'crash'] },
     seeds: [],

@@ -1,7 +1,7 @@
 /**
  * Looks for seeds that catch planted bugs: by hand, when a bug is new or plans are drawn otherwise than before.
  *
- *     node test/sim/planted/search.ts [--count 40] [--from 1] [--only PART-OF-A-NAME] [--all]
+ *     node test/sim/planted/search.ts [--count 40] [--from 1] [--only PATTERN] [--all]
  *
  * For each bug: what caught it, after how many seeds, and seeds to put into the list. `--all` goes on after
  * the first seed that catches it, and tells how many do.
@@ -10,6 +10,7 @@ import { parseArgs } from 'node:util';
 import { plantedBugs } from '../planted-bugs.ts';
 import { drawFor, type PlantedBug } from './bug.ts';
 import { hunt, inTurns } from './hunt.ts';
+import { patched } from './patch.ts';
 
 const { values } = parseArgs({
   options: {
@@ -22,7 +23,8 @@ const { values } = parseArgs({
 });
 const seeds = Array.from({ length: Number(values.count) }, (_, i) => Number(values.from) + i);
 const timeoutMs = 1_000 * Number(values.seconds);
-const chosen = plantedBugs.filter(({ name }) => name.includes(values.only));
+const chosen = plantedBugs.filter(({ name, file }) => new RegExp(values.only).test(`${file} ${name}`));
+for (const bug of chosen) patched(bug); // Throws for one that does not fit.
 
 // Only what passes with the source as it is proves anything.
 const passing = new Map<string, Promise<readonly number[]>>();
