@@ -8,7 +8,7 @@ export const answerBugs: readonly PlantedBug[] = [
     find: '(holders.has(peer) ? confirmed : missing).push(id);',
     replace: "(holders.has(peer) || state === 'alive' ? confirmed : missing).push(id);",
     breaks: 'H4',
-    seeds: [],
+    seeds: [1],
   },
   {
     name: 'a member says that it holds what it does not',
@@ -17,7 +17,7 @@ export const answerBugs: readonly PlantedBug[] = [
     replace: 'return record === undefined || shortDigest(record.digest) === digest;',
     breaks: 'H4',
     needs: { faults: ['weather', 'partition', 'one-way'] },
-    seeds: [],
+    seeds: [8],
   },
   {
     name: 'a service is taken out in the answer only',
@@ -26,7 +26,7 @@ export const answerBugs: readonly PlantedBug[] = [
     replace:
       "return [...this.#leases.ids()].length > 1\n      ? [reply(ticket, { ok: true, changed: true })]\n      : this.#depart(id, 'deregistered', now, [reply(ticket, { ok: true, changed: true })]);",
     breaks: 'H4',
-    seeds: [],
+    seeds: [1],
   },
   {
     name: 'an agent that has not joined yet takes registrations',
@@ -35,7 +35,7 @@ export const answerBugs: readonly PlantedBug[] = [
     replace: "if (this.#phase === 'stopping') return [refuse(ticket, 'NOT_READY',",
     breaks: 'H5',
     needs: { faults: ['crash', 'stop', 'power loss'] },
-    seeds: [],
+    seeds: [23],
   },
   {
     name: 'anybody may take out a service',
@@ -44,7 +44,7 @@ export const answerBugs: readonly PlantedBug[] = [
     replace:
       "if (winner?.body.type === 'entry' && winner.authority === 'self')\n      return notOwner(id, this.#hostsOf(id), true);\n    if (winner?.body.type === 'entry') return undefined;",
     breaks: 'H10',
-    seeds: [],
+    seeds: [3],
   },
   {
     name: 'a refused registration takes the service out',
@@ -54,7 +54,7 @@ export const answerBugs: readonly PlantedBug[] = [
       "if (refusal !== undefined)\n      return [reply(request.ticket, refusal), ...this.#depart(request.id, 'deregistered', now, [])];\n\n    const { id, node } = request;",
     breaks: 'H3',
     needs: { faults: ['clock'] },
-    seeds: [],
+    seeds: [9],
   },
   {
     name: 'bytes that are no message end the agent',
@@ -63,7 +63,7 @@ export const answerBugs: readonly PlantedBug[] = [
     replace: '  } catch (error) {\n    if (bytes.length > 64) throw error;\n    return undefined;',
     breaks: 'X1',
     needs: { faults: ['attack'] },
-    seeds: [],
+    seeds: [1],
   },
   {
     name: 'an ill service never gets well',
@@ -72,7 +72,7 @@ export const answerBugs: readonly PlantedBug[] = [
     replace: "return { state: isBack ? 'healthy' : 'unhealthy', failuresInRow: 0, passesInRow: 0 };",
     breaks: 'R2',
     needs: { faults: ['illness'] },
-    seeds: [],
+    seeds: [2],
   },
   {
     name: 'a service that falls ill is not said to be',
@@ -81,6 +81,6 @@ export const answerBugs: readonly PlantedBug[] = [
     replace: 'if (turned === undefined) return further;',
     breaks: 'R2',
     needs: { faults: ['illness'], faultMaxMs: 120_000, minutes: 2 },
-    seeds: [],
+    seeds: [2],
   },
 ];

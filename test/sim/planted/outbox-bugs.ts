@@ -11,7 +11,7 @@ export const outboxBugs: readonly PlantedBug[] = [
     replace: 'return { ok: true, effects: [...then, this.#persist(lane, operations, [written])] };',
     breaks: 'O2',
     needs: busy,
-    seeds: [],
+    seeds: [1],
   },
   {
     name: 'a registration is acknowledged before it is written',
@@ -20,7 +20,7 @@ export const outboxBugs: readonly PlantedBug[] = [
     replace:
       "    return [...then, ...taken.effects].map(effect =>\n      effect.type === 'persist'\n        ? { ...effect, then: [{ type: 'publish', records: [record] }] }",
     breaks: 'O2',
-    seeds: [],
+    seeds: [1],
   },
   {
     name: 'the outbox is forgotten at a restart',
@@ -29,7 +29,7 @@ export const outboxBugs: readonly PlantedBug[] = [
     replace: 'for (const { head } of whole) this.#resume(head, [], now);',
     breaks: 'O1',
     needs: busy,
-    seeds: [],
+    seeds: [4],
   },
   {
     name: 'what failed is taken for delivered',
@@ -38,7 +38,7 @@ export const outboxBugs: readonly PlantedBug[] = [
     replace: 'if (outcome.ok || !outcome.isFinal) {',
     breaks: 'O1',
     needs: busy,
-    seeds: [],
+    seeds: [1],
   },
   {
     name: 'what was delivered is delivered again',
@@ -47,7 +47,7 @@ export const outboxBugs: readonly PlantedBug[] = [
     replace: 'const operations = isHere && !outcome.ok ? [...this.#take(lane, delivery)] : [];',
     breaks: 'O3',
     needs: busy,
-    seeds: [],
+    seeds: [1],
   },
   {
     name: 'several deliveries are under way to one receiver',
@@ -56,7 +56,7 @@ export const outboxBugs: readonly PlantedBug[] = [
     replace: 'if (now.monoMs < lane.health.nextTryMonoMs) return [];',
     breaks: 'O4',
     needs: busy,
-    seeds: [],
+    seeds: [4],
   },
   {
     name: 'a later delivery about a subject does not replace the earlier one',
@@ -65,7 +65,7 @@ export const outboxBugs: readonly PlantedBug[] = [
     replace: 'if (superseded !== undefined && superseded.sequence < 0) {',
     breaks: 'O7',
     needs: busy,
-    seeds: [],
+    seeds: [11],
   },
   {
     name: 'the outbox has no bound',
@@ -79,7 +79,7 @@ export const outboxBugs: readonly PlantedBug[] = [
       minutes: 2,
       settings: { outbox: { entriesMaxCount: 2, deadLettersMaxCount: 10_000, stuckAfterMs: 30_000 } },
     },
-    seeds: [],
+    seeds: [2],
   },
   {
     name: 'what expires is gone without a word',
@@ -88,7 +88,7 @@ export const outboxBugs: readonly PlantedBug[] = [
     replace: '      ...this.#take(lane, delivery),',
     breaks: 'O6',
     needs: { faults: ['receiver away'] },
-    seeds: [],
+    seeds: [8],
   },
   {
     name: 'a damaged queue is delivered all the same',
@@ -98,7 +98,7 @@ export const outboxBugs: readonly PlantedBug[] = [
       'const damage = (head === undefined ? damageOf(head, deliveries, links) : undefined) ?? (links.length > 0 || hasAll',
     breaks: 'O7',
     needs: { faults: ['rot', 'receiver away'] },
-    seeds: [],
+    seeds: [15],
   },
   {
     name: 'the head of a queue is not written with its deliveries',
@@ -108,7 +108,7 @@ export const outboxBugs: readonly PlantedBug[] = [
       "return { type: 'persist', operations: operations.length > 1 ? [...operations, head, this.#sealRow()] : [...operations, this.#sealRow()], then };",
     breaks: 'O7',
     needs: busy,
-    seeds: [],
+    seeds: [4],
   },
   {
     name: 'a pause in seconds is taken for one in milliseconds',
@@ -118,7 +118,7 @@ export const outboxBugs: readonly PlantedBug[] = [
       'return 1_000 * fullJitterMs(this.#random, backoffCeilingMs(this.#settings, this.#failures, this.#responseMs));',
     breaks: 'O8',
     needs: { faults: ['receiver away', 'answers lost'] },
-    seeds: [],
+    seeds: [1],
   },
   {
     name: 'a breaker that has opened stays open',
@@ -128,6 +128,6 @@ export const outboxBugs: readonly PlantedBug[] = [
       '    this.#nextTryMonoMs =\n      this.#failures < this.#settings.breakerThreshold ? monoMs + Math.max(askedMs, this.#pauseMs()) : Infinity;',
     breaks: 'O8',
     needs: { faults: ['receiver away', 'answers lost'] },
-    seeds: [],
+    seeds: [2],
   },
 ];

@@ -9,7 +9,7 @@ export const recordBugs: readonly PlantedBug[] = [
     replace: 'return parts.signature.length > 0 && signed.length > 0 ? asVerified(record) : undefined;',
     breaks: 'R8',
     needs: { faults: ['attack'] },
-    seeds: [],
+    seeds: [1],
   },
   {
     name: 'a signature is not checked on the sync path',
@@ -19,7 +19,7 @@ export const recordBugs: readonly PlantedBug[] = [
       "if (via === 'sync') return record as unknown as VerifiedRecord;\n    return this.#codec.verify(record) ?? this.#dismiss('bad-signature', via, from, 'reject');",
     breaks: 'R8',
     needs: { faults: ['attack'] },
-    seeds: [],
+    seeds: [1],
   },
   {
     name: 'the latest claim holds a name, not the earliest',
@@ -28,7 +28,7 @@ export const recordBugs: readonly PlantedBug[] = [
     replace: '(a, b) => compareHybrid(b.claimedAt, a.claimedAt) || compareText(a.author, b.author),',
     breaks: 'R3',
     needs: { faults: ['attack'] },
-    seeds: [],
+    seeds: [1],
   },
   {
     name: 'a new epoch is the old one',
@@ -36,7 +36,7 @@ export const recordBugs: readonly PlantedBug[] = [
     find: 'this.#epoch = Math.max(this.#epoch, seen) + 1;',
     replace: 'this.#epoch = Math.max(this.#epoch, seen);',
     breaks: 'R4',
-    seeds: [],
+    seeds: [2],
   },
   {
     name: 'an epoch only counts starts',
@@ -45,7 +45,7 @@ export const recordBugs: readonly PlantedBug[] = [
     replace: 'return storedEpoch === undefined ? wallMs : storedEpoch + 1;',
     breaks: 'R4',
     needs: { faults: ['power loss', 'crash'], faultMaxMs: 3_000 },
-    seeds: [],
+    seeds: [4],
   },
   {
     name: 'an older record replaces a newer one of its author',
@@ -54,7 +54,7 @@ export const recordBugs: readonly PlantedBug[] = [
     replace: 'if (held === undefined && !this.#isAboveFloor(record.subject, record)) {',
     breaks: 'R4',
     needs: { faults: ['clock', 'weather', 'partition'] },
-    seeds: [],
+    seeds: [12],
   },
   {
     name: 'a reaped tombstone leaves no floor',
@@ -63,7 +63,7 @@ export const recordBugs: readonly PlantedBug[] = [
     replace: '    return floor;',
     breaks: 'R5',
     needs: { faults: ['attack'], minutes: 3.5, settings: { table: { tombstoneRetentionMs: 60_000 } } },
-    seeds: [],
+    seeds: [4],
   },
   {
     name: 'the floor is not looked at',
@@ -72,7 +72,7 @@ export const recordBugs: readonly PlantedBug[] = [
     replace: 'return floor === undefined || compareDots(record, floor) !== 0;',
     breaks: 'R5',
     needs: { faults: ['attack'], minutes: 3.5, settings: { table: { tombstoneRetentionMs: 60_000 } } },
-    seeds: [],
+    seeds: [4],
   },
   {
     name: 'a record with one predecessor overrules nobody',
@@ -80,7 +80,7 @@ export const recordBugs: readonly PlantedBug[] = [
     find: 'const informed = ranking.filter(record => record.context.length > 0);',
     replace: 'const informed = ranking.filter(record => record.context.length > 1);',
     breaks: 'R6',
-    seeds: [],
+    seeds: [5],
   },
   {
     name: 'of equal claims the one that came first is shown',
@@ -88,7 +88,7 @@ export const recordBugs: readonly PlantedBug[] = [
     find: '(a, b) => b.members.length - a.members.length || latestFirst(a.latest, b.latest),',
     replace: '(a, b) => b.members.length - a.members.length,',
     breaks: 'R7',
-    seeds: [],
+    seeds: [1],
   },
   {
     name: 'the digests of a leaf are hashed in the order of arrival',
@@ -96,7 +96,7 @@ export const recordBugs: readonly PlantedBug[] = [
     find: 'return digests.sort();',
     replace: 'return digests;',
     breaks: 'R7',
-    seeds: [],
+    seeds: [1],
   },
   {
     name: 'the root is not computed again after a removal',
@@ -109,7 +109,7 @@ export const recordBugs: readonly PlantedBug[] = [
       minutes: 3.5,
       settings: { table: { tombstoneRetentionMs: 60_000 } },
     },
-    seeds: [],
+    seeds: [1],
   },
   {
     name: 'a leaf keeps its old hash',
@@ -117,7 +117,7 @@ export const recordBugs: readonly PlantedBug[] = [
     find: 'for (let length = 0; length <= treeDepth; length++)',
     replace: 'for (let length = 0; length < treeDepth; length++)',
     breaks: 'R1',
-    seeds: [],
+    seeds: [1],
   },
   {
     name: 'as many records of one author are parked as it sends',
@@ -126,7 +126,7 @@ export const recordBugs: readonly PlantedBug[] = [
     replace: 'if (this.#parked.size >= this.#limits.totalMaxCount)',
     breaks: 'R10',
     needs: { faults: ['attack'], settings: { table: { perAuthorMaxCount: 6 } } },
-    seeds: [],
+    seeds: [1],
   },
   {
     name: 'parking has no bound',
@@ -135,7 +135,7 @@ export const recordBugs: readonly PlantedBug[] = [
     replace: 'if (ofAuthor >= this.#limits.perAuthorMaxCount)',
     breaks: 'R10',
     needs: { faults: ['attack'], settings: { table: { totalMaxCount: 3 } } },
-    seeds: [],
+    seeds: [1],
   },
   {
     name: 'an author may speak about any number of subjects',
@@ -144,7 +144,7 @@ export const recordBugs: readonly PlantedBug[] = [
     replace: 'if (this.subjectsOf(author).size > Infinity + extraCount) return true;',
     breaks: 'R10',
     needs: { settings: { table: { subjectsPerAuthorMaxCount: 5 } }, faults: ['crash'] },
-    seeds: [],
+    seeds: [1],
   },
   {
     name: 'a ninth author about one subject is kept as well',
@@ -153,7 +153,7 @@ export const recordBugs: readonly PlantedBug[] = [
     replace: 'if (records.length > siblingsMaxCount) return [];',
     breaks: 'R10',
     needs: { faults: ['attack'] },
-    seeds: [],
+    seeds: [1],
   },
   {
     name: 'a restart takes back only what follows nothing',
@@ -162,7 +162,7 @@ export const recordBugs: readonly PlantedBug[] = [
     replace: 'for (const record of records) this.ledger.admit(record);',
     breaks: 'R11',
     needs: { faults: ['crash', 'stop', 'power loss'] },
-    seeds: [],
+    seeds: [6],
   },
   {
     name: 'who was away for a moment begins anew',
@@ -171,7 +171,7 @@ export const recordBugs: readonly PlantedBug[] = [
     replace: 'if (awayMs < this.#retentionMs / 2) {',
     breaks: 'R11',
     needs: { faults: ['crash', 'stop', 'power loss'] },
-    seeds: [],
+    seeds: [1],
   },
   {
     name: 'two records for one dot are no offence',
@@ -181,7 +181,7 @@ export const recordBugs: readonly PlantedBug[] = [
       'if (other !== undefined && other.digest !== record.digest && other.subject !== record.subject) {',
     breaks: 'R1',
     needs: { faults: ['attack'] },
-    seeds: [],
+    seeds: [1],
   },
   {
     name: 'what waits is never tried again',
@@ -190,7 +190,7 @@ export const recordBugs: readonly PlantedBug[] = [
     replace: '',
     breaks: 'R2',
     needs: { faults: ['clock', 'partition', 'one-way', 'crash'] },
-    seeds: [],
+    seeds: [2],
   },
   {
     name: 'a clock that was set back is not noticed',
@@ -199,6 +199,6 @@ export const recordBugs: readonly PlantedBug[] = [
     replace: 'const aheadMs = now.wallMs - this.author.time.wallMs;\n    if (aheadMs < 0) return [];',
     breaks: 'R2',
     needs: { faults: ['clock', 'crash'] },
-    seeds: [],
+    seeds: [2],
   },
 ];

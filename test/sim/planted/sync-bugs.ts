@@ -8,7 +8,7 @@ export const syncBugs: readonly PlantedBug[] = [
     find: 'const room = Math.max(0, this.#settings.listedMaxCount - session.listedCount);',
     replace: 'const room = Math.max(0, session.listedCount - this.#settings.listedMaxCount);',
     breaks: 'R2',
-    seeds: [],
+    seeds: [1],
   },
   {
     name: 'an exchange stops after the first frame',
@@ -17,7 +17,7 @@ export const syncBugs: readonly PlantedBug[] = [
     replace: 'session.wanted = [];',
     breaks: 'R2',
     needs: { settings: { sync: { wantMaxCount: 2 } } },
-    seeds: [],
+    seeds: [1],
   },
   {
     name: 'a walk never goes below its first answer',
@@ -25,7 +25,7 @@ export const syncBugs: readonly PlantedBug[] = [
     find: 'return walk === undefined || walk.isDone || listedCount >= this.#settings.listedMaxCount;',
     replace: 'return walk !== undefined || listedCount >= this.#settings.listedMaxCount;',
     breaks: 'R2',
-    seeds: [],
+    seeds: [1],
   },
   {
     name: 'nobody says that an exchange is over',
@@ -33,7 +33,7 @@ export const syncBugs: readonly PlantedBug[] = [
     find: "if (isOver) send.push({ type: 'close', reason: 'end' });",
     replace: '',
     breaks: 'R12',
-    seeds: [],
+    seeds: [5],
   },
   {
     name: 'who took what was offered does not say so',
@@ -41,7 +41,7 @@ export const syncBugs: readonly PlantedBug[] = [
     find: "send.push({ type: 'close', reason: 'took' });",
     replace: '',
     breaks: 'R12',
-    seeds: [],
+    seeds: [1],
   },
   {
     name: 'a walk is shown every branch',
@@ -49,7 +49,7 @@ export const syncBugs: readonly PlantedBug[] = [
     find: "if (child !== '' && hintOf(child) !== hints[i]) guesses.push({ epoch, prefix: prefix + nibbles[i] });",
     replace: 'guesses.push({ epoch, prefix: prefix + nibbles[i] });',
     breaks: 'R12',
-    seeds: [],
+    seeds: [1],
   },
   {
     name: 'what the store refused is forgotten',
@@ -58,7 +58,7 @@ export const syncBugs: readonly PlantedBug[] = [
     replace: 'this.#operations = latestOfEach(this.#operations);',
     breaks: 'R11',
     needs: { faults: ['disk'] },
-    seeds: [],
+    seeds: [1],
   },
   {
     name: 'of each row the first value is kept, not the latest',
@@ -67,7 +67,7 @@ export const syncBugs: readonly PlantedBug[] = [
     replace: '    if (!byRow.has(row)) byRow.set(row, operation);',
     breaks: 'R11',
     needs: { faults: ['disk'] },
-    seeds: [],
+    seeds: [1],
   },
   {
     name: 'a store that refused is tried again after a minute',
@@ -76,7 +76,7 @@ export const syncBugs: readonly PlantedBug[] = [
     replace: 'const retryAfterMs = 60_000;',
     breaks: 'O9',
     needs: { faults: ['disk'] },
-    seeds: [],
+    seeds: [1],
   },
   {
     name: 'predecessors are asked once only',
@@ -85,7 +85,7 @@ export const syncBugs: readonly PlantedBug[] = [
     replace: 'peer.dueMonoMs = Number.POSITIVE_INFINITY;',
     breaks: 'R2',
     needs: { predecessorsCount: 2 },
-    seeds: [],
+    seeds: [1],
   },
   {
     name: 'a hint is never changed',
@@ -94,6 +94,6 @@ export const syncBugs: readonly PlantedBug[] = [
     replace: 'if (own !== undefined) return [];',
     breaks: 'R2',
     needs: { predecessorsCount: 2, faults: ['crash', 'predecessor gone'] },
-    seeds: [],
+    seeds: [1],
   },
 ];
