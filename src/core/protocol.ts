@@ -27,6 +27,7 @@ import { Hosting, type HostingSettings } from './hosting/hosting.ts';
 import { Links } from './membership/links.ts';
 import { PartitionWatch } from './membership/partition.ts';
 import { Retirement } from './membership/retirement.ts';
+import { Strangers } from './membership/strangers.ts';
 import type { DeliveryRequest, LinkOf } from './outbox/delivery.ts';
 import { Outbox } from './outbox/outbox.ts';
 import { emptyStoredOutbox, type StoredOutbox } from './outbox/recovery.ts';
@@ -182,6 +183,7 @@ export class Protocol {
   readonly #random: Random;
   readonly #authorRate: RateLimit;
   readonly #partition: PartitionWatch;
+  readonly #strangers = new Strangers();
   readonly #dirtyClocks = new Set<PeerId>();
   readonly #synced = new Set<PeerId>();
   /** What our own entry says, once the agent has started. */
@@ -331,7 +333,7 @@ export class Protocol {
 
   livenessOf(author: PeerId): LivenessState {
     if (author === this.author.peer) return this.#phase === 'stopping' ? 'left' : 'alive';
-    return this.detector.member(author)?.state ?? 'suspect';
+    return this.detector.member(author)?.state ?? (this.#strangers.isGone(author) ? 'dead' : 'suspect');
   }
 
   /** Which part of the cluster we speak for. */
@@ -386,6 +388,7 @@ export class Protocol {
     }
     for (const record of restored.records) {
       if (isOfAgent(record) && record.author !== this.author.peer) this.#meet(record, now);
+      else this.#noteHost(record, now);
       this.author.observe(record.time);
     }
     this.table.restore(restored.records);
@@ -656,7 +659,8 @@ export class Protocol {
   }
 
   #receive(input: Extract<Input, { readonly type: 'records-received' }>, now: Now): readonly Effect[] {
-    const effects = input.records.flatMap(record => this.#take(record, input.via, now));
+    const isHeld = input.via === 'sync';
+    const effects = input.records.flatMap(record => this.#take(record, input.via, now, isHeld));
     if (input.via === 'gossip') return effects;
     return [
       ...effects,
@@ -669,8 +673,8 @@ export class Protocol {
   }
 
   /** Takes one record in, and then whatever was waiting for it. */
-  #take(record: VerifiedRecord, via: 'gossip' | 'sync', now: Now): readonly Effect[] {
-    const taken = this.table.take(record, now);
+  #take(record: VerifiedRecord, via: 'gossip' | 'sync', now: Now, isHeld = false): readonly Effect[] {
+    const taken = this.table.take(record, now, isHeld);
     switch (taken.type) {
       case 'known':
         return [];
@@ -709,13 +713,36 @@ export class Protocol {
     this.author.observe(record.time);
     this.#dirtyClocks.add(record.author);
     if (record.author === this.author.peer) return this.#ownVoice(record, now);
-    if (!isOfAgent(record)) return [];
+    if (!isOfAgent(record)) return this.#noteHost(record, now);
     const isHolder = this.table.ledger.resolution(record.subject).winner === record;
     // Whoever does not hold the name that it claims may hold it later, and host services: it has to be known
     // whether it is there.
     const isNew = this.detector.member(record.author) === undefined;
     const met = isHolder || isNew || record.body.type === 'departure' ? this.#meet(record, now) : [];
     return [...met, ...this.#defendName(record, now), ...this.#dialDue(now)];
+  }
+
+  /** Of a host about a service. */
+  #noteHost({ author, subject }: VerifiedRecord, now: Now): readonly Effect[] {
+    if (author !== this.author.peer && this.detector.member(author) === undefined)
+      this.#strangers.note(author, now.monoMs);
+    return this.#phase === 'ready' ? this.hosting.reassert(subject, now) : [];
+  }
+
+  /** What waited for this one to be gone, and what it said about services that we host as well. */
+  #isGone(peer: PeerId, now: Now): readonly Effect[] {
+    return [...this.table.ledger.subjectsOf(peer)].flatMap(subject => [
+      ...this.#retry(this.table.parking.waitingFor(subject), 'sync', now),
+      ...(this.#phase === 'ready' ? this.hosting.reassert(subject, now) : []),
+    ]);
+  }
+
+  #giveUpStrangers(now: Now): readonly Effect[] {
+    const gone = this.#strangers.giveUp(author => this.detector.member(author) !== undefined, now.monoMs);
+    return gone.flatMap(author => [
+      ...this.table.livenessChanged(author, 'dead', []),
+      ...this.#isGone(author, now),
+    ]);
   }
 
   /** An agent's own record says who it is, where, and whether it is leaving. */
@@ -974,9 +1001,7 @@ export class Protocol {
       // The other side may have given up dialling us, or have a pause of half a minute before it.
       if (state === 'alive' && !this.links.has(peer)) this.peering.dialSoon(peer, now.monoMs);
       if (state !== 'dead' && state !== 'left') continue;
-      for (const subject of this.table.ledger.subjectsOf(peer)) {
-        effects.push(...this.#retry(this.table.parking.waitingFor(subject), 'sync', now));
-      }
+      effects.push(...this.#isGone(peer, now));
       if (member.id === this.#options.id) effects.push(...this.#reclaimName(now));
     }
     for (const claim of step.removals) effects.push(...this.retirement.hear(claim, now));
@@ -1006,6 +1031,7 @@ export class Protocol {
       // Said a moment ago already, perhaps, and not yet of this one.
       ...(this.#nameHolder?.isGone === true ? this.#reannounce(now) : []),
       ...this.hosting.expire(now),
+      ...this.#giveUpStrangers(now),
       ...this.#watchPartition(now),
       ...this.bridge.tick(now),
     ];

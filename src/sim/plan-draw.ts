@@ -56,13 +56,16 @@ const smallSettings: Partial<ProtocolSettings> = {
   outbox: { entriesMaxCount: 40, deadLettersMaxCount: 10_000, stuckAfterMs: 30_000 },
 };
 const shortRetentionMs = 120_000;
+/** Where disks are lost again and again, hardly anything else can be seen. */
+const wipeShare = 0.2;
 
 export function drawPlan(options: DrawOptions): Plan {
   const random = seededRandom(options.seed, 'plan');
   const agentsCount = options.agentsCount ?? Math.round(3 * (50 / 3) ** (random.next() ** 1.5));
   const durationMs = 60_000 * (options.minutes ?? 0.5 * 4 ** random.next());
   const endMs = joinedMs + durationMs;
-  const types = options.faults ?? faultTypes.filter(() => random.next() < 0.5);
+  const types =
+    options.faults ?? faultTypes.filter(type => random.next() < (type === 'wipe' ? wipeShare : 0.5));
   // One in six, so that the others can always outvote and outlive them.
   const attackersCount = types.includes('attack') ? Math.max(1, Math.floor(agentsCount / 6)) : 0;
   const everybody = Array.from({ length: agentsCount }, (_, i) => i + 1);
@@ -98,7 +101,10 @@ export function drawPlan(options: DrawOptions): Plan {
     syncs: random.next() < 0.5,
     settings: {
       ...smallSettings,
-      ...(random.next() < 0.2 ? { table: { tombstoneRetentionMs: shortRetentionMs } } : {}),
+      // What a predecessor still lists would be taken for new once its departure is forgotten.
+      ...(random.next() < 0.2 && predecessorsCount === 0
+        ? { table: { tombstoneRetentionMs: shortRetentionMs } }
+        : {}),
       ...options.settings,
     },
     endMs,
@@ -179,7 +185,9 @@ function drawFault(type: Fault['type'] | undefined, scene: Scene, maxMs: number)
       return { type, agent, trouble: pick(random, ['full', 'failing', 'slow'] as const), forMs };
     case 'clock': {
       const sign = random.next() < 0.5 ? -1 : 1;
-      return { type, agent, byMs: sign * between(random, 500, 3_600_000), forMs };
+      // One clock: two that are ahead agree on what nobody else takes in until it is that late.
+      const wrong = honest[0] as number;
+      return { type, agent: wrong, byMs: sign * between(random, 500, 3_600_000), forMs };
     }
     case 'partition':
       return { type, side: random.next() < 0.3 ? [pick(random, everybody)] : some(), forMs };

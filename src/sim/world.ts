@@ -126,7 +126,9 @@ export class World {
       case 'power loss': {
         const agents = fault.agents.map(place => this.agent(place));
         for (const agent of agents) this.#losePower(agent);
-        return () => agents.forEach(agent => this.#start(agent));
+        return () => {
+          for (const agent of agents) this.#start(agent);
+        };
       }
       case 'wipe': {
         const agent = this.agent(fault.agent);
@@ -244,7 +246,9 @@ export class World {
       this.hub.impose({ ...conditions, from: places }),
       this.hub.impose({ ...conditions, to: places }),
     ];
-    return () => lifts.forEach(lift => lift());
+    return () => {
+      for (const lift of lifts) lift();
+    };
   }
 
   #populate(witness: Witness): readonly SimAgent[] {

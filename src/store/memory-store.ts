@@ -86,7 +86,8 @@ export class MemoryStore implements Store {
       [this.#confirmations, copy.#confirmations],
       [this.#meta, copy.#meta],
     ] as const;
-    for (const [from, to] of pairs) for (const [key, value] of from) (to as Map<unknown, unknown>).set(key, value);
+    for (const [from, to] of pairs)
+      for (const [key, value] of from) (to as Map<unknown, unknown>).set(key, value);
     copy.#seal = this.#seal;
     return copy;
   }

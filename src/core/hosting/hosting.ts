@@ -121,6 +121,25 @@ export class Hosting {
     if (this.#leases.has(id)) this.#leases.renew(id, now.monoMs);
   }
 
+  /**
+   * What is registered here, where hosts that are gone said otherwise at the same time and theirs counts: said
+   * again, as what came after theirs. Else it would be listed by nobody until its service registers again.
+   */
+  reassert(id: NodeId, now: Now): readonly Effect[] {
+    const { table, author, livenessOf } = this.#components;
+    const own = table.ledger.recordBy(author.peer, id);
+    if (!this.#leases.has(id) || own?.body.type !== 'entry' || table.ledger.isQuarantined(author.peer))
+      return [];
+    const { winner, vouchers } = table.ledger.resolution(id);
+    if (winner?.body.type !== 'entry' || winner.authority !== 'host' || vouchers.includes(own)) return [];
+    const isGone = (peer: PeerId) => livenessOf(peer) === 'dead' || livenessOf(peer) === 'left';
+    if (!vouchers.every(voucher => isGone(voucher.author))) return [];
+    const { claimedAt, leaseMs, body } = own;
+    const context = table.ledger.contextFor(author.peer, id);
+    const draft = { subject: id, authority: 'host', context, claimedAt, leaseMs, body } as const;
+    return this.say(author.write(draft, now.wallMs), now, []);
+  }
+
   /** Everything that is registered here once more, in the present epoch: what was said before is void. */
   sayAgain(now: Now): readonly Effect[] {
     const { table, author } = this.#components;

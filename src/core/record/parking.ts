@@ -13,12 +13,16 @@ export type ParkingReason = 'future' | 'unknown-context' | 'succession';
 export interface ParkingLimits {
   /** How long a record may wait, ms. */
   readonly parkedMaxMs: number;
+  /** The same for one that names unknown records and came from a peer that has it in its table, ms. */
+  readonly parkedHeldMaxMs: number;
   readonly perAuthorMaxCount: number;
   readonly totalMaxCount: number;
 }
 
 export const defaultParkingLimits: ParkingLimits = {
   parkedMaxMs: 30_000, // Derived: three times the pause between two syncs, which bring what is missing.
+  // Guess: what the peer has of what it names comes in the same exchange; else each on the way would wait anew.
+  parkedHeldMaxMs: 5_000,
   perAuthorMaxCount: 64, // Guess: far more than one author has on its way at a time.
   totalMaxCount: 1_024, // Guess: 4 MiB of records of the largest size.
 };
@@ -45,16 +49,21 @@ export class Parking {
     return this.#parked.size;
   }
 
-  park(record: VerifiedRecord, reason: ParkingReason, monoMs: number): ParkingTicket {
+  /** @param isHeld - A peer has it in its table. */
+  park(record: VerifiedRecord, reason: ParkingReason, monoMs: number, isHeld = false): ParkingTicket {
+    const { parkedMaxMs, parkedHeldMaxMs } = this.#limits;
+    const untilMonoMs = monoMs + (isHeld && reason === 'unknown-context' ? parkedHeldMaxMs : parkedMaxMs);
     const parked = this.#parked.get(record.digest);
     if (parked !== undefined) {
-      if (parked.reason !== reason) this.#parked.set(record.digest, { ...parked, reason });
+      const soonerMonoMs = Math.min(parked.untilMonoMs, untilMonoMs);
+      if (parked.reason !== reason || soonerMonoMs < parked.untilMonoMs)
+        this.#parked.set(record.digest, { record: parked.record, reason, untilMonoMs: soonerMonoMs });
       return parked.untilMonoMs <= monoMs ? 'overdue' : 'waiting';
     }
     const ofAuthor = this.#countBy.get(record.author) ?? 0;
     if (ofAuthor >= this.#limits.perAuthorMaxCount || this.#parked.size >= this.#limits.totalMaxCount)
       return 'no-room';
-    this.#parked.set(record.digest, { record, reason, untilMonoMs: monoMs + this.#limits.parkedMaxMs });
+    this.#parked.set(record.digest, { record, reason, untilMonoMs });
     this.#countBy.set(record.author, ofAuthor + 1);
     return 'parked';
   }

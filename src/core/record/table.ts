@@ -70,28 +70,32 @@ export class Table {
     this.listing = new Listing({ ledger: this.ledger, livenessOf: components.livenessOf });
   }
 
-  /** Takes a record in, waits with it, or says why not. */
-  take(record: VerifiedRecord, now: Now): Taken {
-    const taken = this.#judge(record, now);
+  /**
+   * Takes a record in, waits with it, or says why not.
+   *
+   * @param isHeld - It comes from a peer that has it in its table.
+   */
+  take(record: VerifiedRecord, now: Now, isHeld = false): Taken {
+    const taken = this.#judge(record, now, isHeld);
     // What its arrival let in may be others that had waited, while it goes on waiting itself.
     const waits = taken.type === 'parked' || (taken.type === 'admitted' && !taken.records.includes(record));
     if (!waits) this.parking.remove(record);
     return taken;
   }
 
-  #judge(record: VerifiedRecord, now: Now): Taken {
+  #judge(record: VerifiedRecord, now: Now, isHeld: boolean): Taken {
     // Nobody can grant anything yet, so a delegate is somebody who claims to be one.
     if (record.authority === 'delegate') return { type: 'refused', reason: 'ungranted' };
     const aheadMs = record.time.wallMs - now.wallMs - this.#settings.driftMaxMs;
     if (aheadMs > 0 && record.author !== this.#self) return this.#park(record, 'future', now);
     if (this.#usurps(record)) return this.#park(record, 'succession', now);
-    return this.#admit(record, [], now);
+    return this.#admit(record, [], now, isHeld);
   }
 
-  #admit(record: VerifiedRecord, together: readonly VerifiedRecord[], now: Now): Taken {
+  #admit(record: VerifiedRecord, together: readonly VerifiedRecord[], now: Now, isHeld = false): Taken {
     const admission = this.ledger.admit(record, together);
     if (admission.type !== 'unknown-context') return this.#admitted(record, admission);
-    const parked = this.#park(record, 'unknown-context', now);
+    const parked = this.#park(record, 'unknown-context', now, isHeld);
     if (parked.type === 'parked') return this.#admitTogether(record.subject, now) ?? parked;
     // What it names does not come: reaped or evicted everywhere by now. Waiting only spares the
     // reader a conflict that is about to end; a context covers nothing that it does not name exactly.
@@ -210,10 +214,10 @@ export class Table {
     return this.ledger.dropOldFloors().map(subject => ({ type: 'delete-floor', subject }));
   }
 
-  #park(record: VerifiedRecord, reason: ParkingReason, now: Now): Taken {
+  #park(record: VerifiedRecord, reason: ParkingReason, now: Now, isHeld = false): Taken {
     if (this.ledger.recordBy(record.author, record.subject)?.digest === record.digest)
       return { type: 'known' };
-    const ticket = this.parking.park(record, reason, now.monoMs);
+    const ticket = this.parking.park(record, reason, now.monoMs, isHeld);
     if (ticket === 'no-room') return { type: 'refused', reason: 'no-room-to-park' };
     if (ticket === 'overdue') return { type: 'refused', reason };
     return { type: 'parked', reason, isNew: ticket === 'parked' };

@@ -81,7 +81,10 @@ export class RecordInvariants implements Invariant {
     const { winner } = ledger.resolution(subject);
     const owner = this.#owners.get(subject);
     // Once the agent itself is heard, and for as long as it has not left.
-    const speaks = records.some(({ author, body }) => owner?.keys.at(-1) === author && body.type === 'entry');
+    // Who lost its key with its disk may find that another one took its name meanwhile: nothing forbids that here.
+    const isFirstKey = owner?.keys.length === 1;
+    const speaks =
+      isFirstKey && records.some(({ author, body }) => owner.keys[0] === author && body.type === 'entry');
     if (winner !== undefined && owner !== undefined && speaks && !owner.keys.includes(winner.author))
       this.#report('R3', `${agent.id} believes ${winner.author.slice(-6)} about ${subject}`);
     if (winner !== undefined && records.length > 1) this.#checkCausality(agent, winner, records);
