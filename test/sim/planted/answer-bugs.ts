@@ -53,7 +53,7 @@ export const answerBugs: readonly PlantedBug[] = [
     replace:
       "if (refusal !== undefined)\n      return [reply(request.ticket, refusal), ...this.#depart(request.id, 'deregistered', now, [])];\n\n    const { id, node } = request;",
     breaks: 'H3',
-    needs: { faults: ['clock'] },
+    needs: { faults: ['clock'], agentsCount: 4, minutes: 2 },
     seeds: [9],
   },
   {

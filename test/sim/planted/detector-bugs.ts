@@ -29,7 +29,7 @@ export const detectorBugs: readonly PlantedBug[] = [
     replace:
       "    if (says === 'dead') return this.#become(member, 'dead', now);\n    if (member.state !== 'alive') return;\n    member.isHearsay = true;",
     breaks: 'F2',
-    needs: { faults: ['attack'], minutes: 2 },
+    needs: { faults: ['attack'], minutes: 1.5, agentsCount: 4 },
     seeds: [5],
   },
   {
@@ -40,7 +40,7 @@ export const detectorBugs: readonly PlantedBug[] = [
       "    if (member.state === 'alive') this.#suspect(member, claim.refused, now);\n    member.isHearsay = true;",
     breaks: 'F2',
     needs: { faults: ['attack'], minutes: 1.5, agentsCount: 4 },
-    seeds: [],
+    seeds: [9],
   },
   {
     name: 'the majority is given up by the minority',
