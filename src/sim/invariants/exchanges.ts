@@ -55,6 +55,11 @@ export class ExchangeInvariants implements Invariant {
     for (const record of peer.protocol.table.ledger.records()) {
       const { author, subject, digest, body } = record;
       if (body.type === 'departure' || !before.digests.has(digest) || parked.has(digest)) continue;
+      // What a clock that is ahead has said, and who would follow another key, wait elsewhere and may be dropped.
+      const hasToWait =
+        record.time.wallMs > agent.machine.wallMs ||
+        ledger.recordsOf(subject).some(other => other.authority === 'self' && other.author !== author);
+      if (hasToWait) continue;
       const own = ledger.recordBy(author, subject);
       const isKnown = own !== undefined && compareDots(own, record) >= 0;
       if (!isKnown && ledger.wants(record))
