@@ -244,15 +244,14 @@ export class SimAgent {
 
   /** The process is gone between two instructions; what was not written is lost. */
   crash(): void {
-    this.#process?.clock.stop();
-    this.#process = undefined;
-    this.disk.crash();
+    this.#end();
     this.#parts.hub.crash(this.place);
   }
 
-  /** The machine is gone as well. */
+  /** The machine is gone as well: its peers are not told. */
   losePower(): void {
-    this.crash();
+    this.#end();
+    this.#parts.hub.darken(this.place);
     this.disk.losePower();
   }
 
@@ -281,6 +280,12 @@ export class SimAgent {
     scheduler.after(stopMs, () => {
       if (this.#process === process) this.crash();
     });
+  }
+
+  #end(): void {
+    this.#process?.clock.stop();
+    this.#process = undefined;
+    this.disk.crash();
   }
 
   #service(id: NodeId, port: number): NodeFields {

@@ -4,10 +4,17 @@
  * It is an agent like any other, so nobody has another reason to doubt it, until an attack begins; then it
  * strikes again and again with what it holds: its key, its links, its socket, and what it has overheard.
  */
-import { type Random, randomIndex } from '../core/random.ts';
+import { drawn, type Random, randomIndex } from '../core/random.ts';
 import { capabilitiesOf, type NodeId } from '../core/record/node.ts';
-import type { PeerId, RecordDraft, VerifiedRecord } from '../core/record/record.ts';
+import {
+  type PeerId,
+  type RecordDraft,
+  siblingsMaxCount,
+  type VerifiedRecord,
+} from '../core/record/record.ts';
 import { datagramMaxBytes, type ProbeMessage } from '../core/swim/message.ts';
+import type { SigningKey } from '../identity/agent-key.ts';
+import { recordDomain } from '../identity/domains.ts';
 import { sealEnvelope } from '../wire/envelope.ts';
 import { clusterTag, encodeProbe, sealDatagram } from '../wire/probe.ts';
 import { decodeEnvelope, encodeRecord } from '../wire/record.ts';
@@ -20,6 +27,8 @@ const strikeEveryMs = 700;
 const overheardMaxCount = 200;
 const floodCount = 300;
 const strangersCount = 100;
+/** More than a subject may have. */
+const siblingsCount = siblingsMaxCount + 4;
 const hourMs = 3_600_000;
 const unknownDigest = 'ab'.repeat(32);
 
@@ -36,12 +45,14 @@ export class Attacker {
   readonly #parts: AttackerComponents;
   readonly #under = new Set<AttackKind>();
   readonly #overheard: Uint8Array[] = [];
+  readonly #records: VerifiedRecord[] = [];
   #count = 0;
 
   constructor(agent: SimAgent, components: AttackerComponents) {
     this.agent = agent;
     this.#parts = components;
-    agent.onOverheard = (_, bytes) => {
+    agent.onOverheard = (via, bytes) => {
+      if (via === 'gossip') this.#keep(bytes);
       if (this.#overheard.push(bytes) > overheardMaxCount) this.#overheard.shift();
     };
   }
@@ -73,7 +84,7 @@ export class Attacker {
       case 'replay':
         return this.#replay(process);
       case 'equivocate':
-        return this.#publish(process, this.#service(process, 8_001), this.#service(process, 8_002));
+        return this.#publish(process, ...this.#contradiction(process));
       case 'flood':
         return this.#flood(process);
       case 'accuse':
@@ -111,7 +122,10 @@ export class Attacker {
     const draft = { ...this.#draft(process, {}), author: victim.peer };
     const record = encodeRecord(cluster, draft);
     const envelope = sealEnvelope({ record, signature: this.#bytes(64) });
-    if (envelope !== undefined) process.host.publish(gossip(process, envelope));
+    if (envelope !== undefined) {
+      process.host.publish(gossip(process, envelope));
+      this.#serve(process, envelope);
+    }
     for (const { place, peer } of this.#parts.victims()) {
       const message: ProbeMessage = {
         ...this.#heading(process, peer),
@@ -124,7 +138,26 @@ export class Attacker {
     }
   }
 
+  /** Has it in its own table, so that others find it there when they compare. */
+  #serve({ protocol, clock }: Process, envelope: Uint8Array): void {
+    const record = decodeEnvelope(envelope);
+    if (record !== undefined) protocol.table.take(record as unknown as VerifiedRecord, clock.now());
+  }
+
+  #keep(bytes: Uint8Array): void {
+    const { process } = this.agent;
+    for (const record of process?.codec.decodeGossip(bytes)?.records ?? [])
+      this.#records.push(record as unknown as VerifiedRecord);
+    if (this.#records.length > overheardMaxCount) this.#records.splice(0, this.#records.length / 2);
+  }
+
+  /** As it came; and its records in other company, or whoever has seen the message would not look at it. */
   #replay(process: Process): void {
+    const { random } = this.#parts;
+    for (let i = 0; i + 1 < this.#records.length && i < 10; i++) {
+      const pair = drawn(random, this.#records, 2);
+      process.host.publish(process.codec.encodeGossip(pair, []));
+    }
     for (let i = 0; i < 20; i++) {
       const bytes = this.#overheard[randomIndex(this.#parts.random, Math.max(1, this.#overheard.length))];
       if (bytes === undefined) return;
@@ -187,6 +220,7 @@ export class Attacker {
 
   /** Datagrams of keys that nobody has heard of, all well signed. */
   #crowd(process: Process): void {
+    this.#gang(process);
     const { place, peer } = this.#victim;
     for (let i = 0; i < strangersCount; i++) {
       this.#count += 1;
@@ -202,6 +236,20 @@ export class Attacker {
     }
   }
 
+  /** Many keys say something about one subject. */
+  #gang(process: Process): void {
+    for (let i = 1; i <= siblingsCount; i++) {
+      const key = this.#parts.keys.key(20_000 + this.agent.place, i);
+      const draft = this.#draft(process, {
+        subject: `gang-${this.agent.place}`,
+        author: key.peerId,
+        body: { type: 'departure', reason: 'withdrawn' },
+      });
+      const envelope = sealedBy(key, draft);
+      if (envelope !== undefined) process.host.publish(gossip(process, envelope));
+    }
+  }
+
   get #victim(): SimAgent {
     const victims = this.#parts.victims();
     return victims[randomIndex(this.#parts.random, victims.length)] as SimAgent;
@@ -214,9 +262,11 @@ export class Attacker {
     return { from: this.agent.peer, to, epoch, incarnation, counter, wallMs: this.agent.machine.wallMs };
   }
 
-  /** Two of these for one dot are what an equivocator says. */
-  #service(process: Process, port: number): RecordDraft {
-    return this.#draft(process, { sequence: 900_000 + this.#count }, port);
+  /** Two things said in one breath: an author, a dot, a subject, and different addresses. */
+  #contradiction(process: Process): readonly RecordDraft[] {
+    const one = this.#draft(process, {}, 8_001);
+    const { body } = this.#draft(process, {}, 8_002);
+    return [one, { ...one, body }];
   }
 
   /** "I take back what I said", and said to have come after what the victim says of itself. */
@@ -283,6 +333,11 @@ export class Attacker {
   #bytes(count: number): Uint8Array {
     return Uint8Array.from({ length: count }, () => randomIndex(this.#parts.random, 256));
   }
+}
+
+function sealedBy(key: SigningKey, draft: RecordDraft): Uint8Array | undefined {
+  const record = encodeRecord(cluster, draft);
+  return sealEnvelope({ record, signature: key.sign(Buffer.concat([recordDomain(cluster), record])) });
 }
 
 function linked({ protocol }: Process): readonly PeerId[] {

@@ -62,7 +62,7 @@ export class SimHost implements Network {
   /** In order; what cannot pass is sent again until it does or the link is gone. */
   #flush(peer: PeerId, link: Link): void {
     if (this.#links.get(peer) !== link) return;
-    if (!this.#hub.connects(this.place, link.place)) {
+    if (!this.#hub.connects(this.place, link.place) || this.#hub.isDark(link.place)) {
       this.#hub.scheduler.after(resendAfterMs, () => this.#flush(peer, link));
       return;
     }
@@ -92,6 +92,7 @@ export class SimHost implements Network {
     scheduler.after(roundTripMs, () => {
       if (!this.#hub.connects(this.place, place)) return;
       const callee = this.#hub.at(place);
+      if (this.#hub.isDark(place)) return;
       if (callee === undefined) return once(() => fails(true));
       if (expected !== undefined && expected !== callee.peer) {
         return once(() => fails(true, 'another peer answers'));
@@ -135,6 +136,7 @@ export class SimHost implements Network {
     };
     const answered = () => once(() => this.#handlers?.onPing(peer, scheduler.nowMs - startMs));
     pass(() => {
+      if (this.#hub.isDark(link.place)) return;
       const other = this.#hub.at(link.place);
       if (other?.peer === peer && other.#links.has(this.peer)) other.onArrival(() => pass(answered));
       else if (this.#links.get(peer) === link) this.#unlink(peer);

@@ -60,6 +60,7 @@ export class SimNetworkHub {
   readonly #probes = new Map<Place, ProbeHandlers>();
   readonly #rules = new Set<NetworkRule>();
   readonly #traffic = new Map<Place, Traffic>();
+  readonly #dark = new Set<Place>();
   readonly #ids = new WeakMap<Uint8Array, string>();
   readonly #scheduler: Scheduler;
   readonly #random: Random;
@@ -112,6 +113,7 @@ export class SimNetworkHub {
   /** A new process at this place; an earlier one there is dead. */
   host(place: Place, peer: PeerId): SimHost {
     const host = new SimHost({ place, peer }, { hub: this });
+    this.#dark.delete(place);
     this.#hosts.set(place, host);
     return host;
   }
@@ -152,12 +154,22 @@ export class SimNetworkHub {
       this.#scheduler.after(this.delayMs(place, to), () => {
         if (!this.passes(place, to)) return;
         if (this.#hosts.has(to)) return this.#probes.get(to)?.onDatagram(probeAddressOf(place), bytes);
-        if (asked === undefined) return;
+        if (asked === undefined || this.#dark.has(to)) return;
         this.#scheduler.after(this.delayMs(to, place), () => {
           if (this.#hosts.has(place) && this.passes(to, place)) this.#probes.get(place)?.onRefused(asked);
         });
       });
     }
+  }
+
+  /** The machine is gone: nobody there answers, not even that nobody listens. */
+  darken(place: Place): void {
+    this.#dark.add(place);
+    this.#hosts.delete(place);
+  }
+
+  isDark(place: Place): boolean {
+    return this.#dark.has(place);
   }
 
   /** The process is gone; its peers' kernels notice at once. */

@@ -20,6 +20,8 @@ export interface DrawOptions {
   readonly settings?: Partial<ProtocolSettings>;
   /** Only these kinds; absent: about half of all. */
   readonly faults?: readonly Fault['type'][];
+  /** Longest fault, ms; absent: 40 s. */
+  readonly faultMaxMs?: number;
   /** Of one in twenty seeds when absent. */
   readonly realSignatures?: boolean;
 }
@@ -77,6 +79,7 @@ export function drawPlan(options: DrawOptions): Plan {
     attackers,
     predecessorsCount,
     endMs,
+    faultMaxMs: options.faultMaxMs ?? 40_000,
   };
   const workEveryMs = between(random, 300, 3_000);
   const faultEveryMs = between(random, 1_500, 15_000);
@@ -116,6 +119,7 @@ interface Scene {
   readonly attackers: readonly number[];
   readonly predecessorsCount: number;
   readonly endMs: number;
+  readonly faultMaxMs: number;
 }
 
 function drawWork({ random, honest, predecessorsCount }: Scene): Work {
@@ -161,7 +165,7 @@ function drawWork({ random, honest, predecessorsCount }: Scene): Work {
 function drawFault(type: Fault['type'] | undefined, scene: Scene, maxMs: number): Fault | undefined {
   const { random, everybody, honest, attackers, predecessorsCount } = scene;
   const agent = pick(random, honest);
-  const forMs = Math.min(maxMs, between(random, 300, 40_000));
+  const forMs = Math.min(maxMs, between(random, 300, scene.faultMaxMs));
   const some = () => drawn(random, everybody, 1 + randomIndex(random, Math.max(1, everybody.length - 1)));
   switch (type) {
     case undefined:

@@ -10,10 +10,16 @@ import type { SimAgent, Witness } from './agent.ts';
 import { disagreements, lostWrites, misjudgements, unbridged } from './checkers.ts';
 import { Coverage } from './coverage.ts';
 import { AnswerInvariants } from './invariants/answers.ts';
+import { BoundInvariants } from './invariants/bounds.ts';
+import { DeliveryInvariants } from './invariants/deliveries.ts';
+import { DurabilityInvariants } from './invariants/durability.ts';
+import { ExchangeInvariants } from './invariants/exchanges.ts';
 import type { Invariant } from './invariants/invariant.ts';
 import { LoadInvariants } from './invariants/load.ts';
 import { MembershipInvariants } from './invariants/membership.ts';
 import { RecordInvariants } from './invariants/records.ts';
+import { ServiceInvariants } from './invariants/services.ts';
+import { VerdictInvariants } from './invariants/verdicts.ts';
 import { describe, type Plan } from './plan.ts';
 import { type DrawOptions, drawPlan } from './plan-draw.ts';
 import { Trace } from './trace.ts';
@@ -91,6 +97,12 @@ class Simulation {
     this.#invariants = [
       new RecordInvariants(parts),
       new MembershipInvariants(parts),
+      new BoundInvariants(parts),
+      new ExchangeInvariants(parts),
+      new VerdictInvariants(parts),
+      new DeliveryInvariants(parts),
+      new DurabilityInvariants(parts),
+      new ServiceInvariants(parts),
       this.#answers,
       this.#load,
     ];
@@ -259,6 +271,7 @@ class Simulation {
 
   #hear(agent: SimAgent, input: Input): void {
     this.#inputsCount += 1;
+    for (const invariant of this.#invariants) invariant.input?.(agent, input);
     let text = `${this.#world.nowMs} ${agent.place} ${input.type}`;
     if (input.type === 'records-received') for (const { digest } of input.records) text += digest;
     if (input.type === 'sync-message') text += input.message.type;

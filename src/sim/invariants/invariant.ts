@@ -3,7 +3,7 @@
  *
  * An invariant hears of everything and looks at everything now and then; whatever it finds it reports once.
  */
-import type { CoreLogEvent, Effect } from '../../core/effects.ts';
+import type { CoreLogEvent, Effect, Input } from '../../core/effects.ts';
 import type { AgentEvent } from '../../core/view.ts';
 import type { StoredState } from '../../runtime/ports.ts';
 import type { Outcome, SimAgent } from '../agent.ts';
@@ -14,6 +14,7 @@ import type { World } from '../world.ts';
 export type Report = (name: string, text: string) => void;
 
 export interface Invariant {
+  input?(agent: SimAgent, input: Input): void;
   event?(agent: SimAgent, event: AgentEvent): void;
   effect?(agent: SimAgent, effect: Effect): void;
   log?(agent: SimAgent, event: CoreLogEvent | 'store_write_failed' | 'store_recovered'): void;

@@ -1,0 +1,72 @@
+/** R12: where nothing is wrong, an exchange comes to an end by itself, and who has asked has it all then. */
+import type { Effect } from '../../core/effects.ts';
+import { compareDots, type Digest } from '../../core/record/record.ts';
+import type { SimAgent } from '../agent.ts';
+import type { World } from '../world.ts';
+import type { Invariant, InvariantComponents, Report } from './invariant.ts';
+
+/** It began so long after all trouble, at least. */
+const marginMs = 100;
+
+export class ExchangeInvariants implements Invariant {
+  readonly #world: World;
+  readonly #report: Report;
+  /** What each agent held when it was last looked at. */
+  readonly #held = new Map<SimAgent, { readonly atMs: number; readonly digests: ReadonlySet<Digest> }>();
+
+  constructor({ world, report }: InvariantComponents) {
+    this.#world = world;
+    this.#report = report;
+  }
+
+  look(): void {
+    const { nowMs, honest } = this.#world;
+    for (const agent of honest) {
+      if (!agent.isUp) continue;
+      const digests = Array.from(agent.protocol.table.ledger.records(), ({ digest }) => digest);
+      this.#held.set(agent, { atMs: nowMs, digests: new Set(digests) });
+    }
+  }
+
+  restored(agent: SimAgent): void {
+    this.#held.delete(agent);
+  }
+
+  effect(agent: SimAgent, effect: Effect): void {
+    if (effect.type !== 'sync-ended') return;
+    const peer = this.#world.honest.find(other => other.isUp && other.peer === effect.peer);
+    if (peer === undefined || !this.#world.honest.includes(agent)) return;
+    const { outcome, tookMs, asked } = effect.end;
+    if (this.#world.trouble.calmMs([agent.place, peer.place]) < tookMs + marginMs) return;
+    if (outcome === 'stalled' || outcome === 'lied')
+      this.#report(
+        'R12',
+        `the exchange of ${agent.id} with ${peer.id} has ${outcome} after ${Math.round(tookMs)} ms`,
+      );
+    if (outcome === 'walked' && asked) this.#checkComplete(agent, peer, tookMs);
+  }
+
+  /** Of what the peer had when it began; old departures are not compared, and some have to wait. */
+  #checkComplete(agent: SimAgent, peer: SimAgent, tookMs: number): void {
+    const before = this.#held.get(peer);
+    if (before === undefined || this.#world.nowMs - before.atMs < tookMs) return;
+    const { ledger, parking } = agent.protocol.table;
+    const parked = new Set(parking.records().map(({ digest }) => digest));
+    for (const record of peer.protocol.table.ledger.records()) {
+      const { author, subject, digest, body } = record;
+      if (body.type === 'departure' || !before.digests.has(digest) || parked.has(digest)) continue;
+      // What a clock that is ahead has said, and who would follow another key, wait elsewhere and may be dropped.
+      const hasToWait =
+        record.time.wallMs > agent.machine.wallMs ||
+        ledger.recordsOf(subject).some(other => other.authority === 'self' && other.author !== author);
+      if (hasToWait) continue;
+      const own = ledger.recordBy(author, subject);
+      const isKnown = own !== undefined && compareDots(own, record) >= 0;
+      if (!isKnown && ledger.wants(record))
+        this.#report(
+          'R12',
+          `${agent.id} has asked ${peer.id} for all, and lacks the ${body.type} of ${subject}`,
+        );
+    }
+  }
+}
