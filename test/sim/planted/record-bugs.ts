@@ -54,7 +54,7 @@ export const recordBugs: readonly PlantedBug[] = [
     replace: 'if (held === undefined && !this.#isAboveFloor(record.subject, record)) {',
     breaks: 'R4',
     needs: { faults: ['clock', 'weather', 'partition'] },
-    seeds: [12],
+    seeds: [4],
   },
   {
     name: 'a reaped tombstone leaves no floor',
@@ -88,7 +88,7 @@ export const recordBugs: readonly PlantedBug[] = [
     find: '(a, b) => b.members.length - a.members.length || latestFirst(a.latest, b.latest),',
     replace: '(a, b) => b.members.length - a.members.length,',
     breaks: 'R7',
-    seeds: [1],
+    seeds: [2],
   },
   {
     name: 'the digests of a leaf are hashed in the order of arrival',
