@@ -115,6 +115,8 @@ interface Session {
   progressMonoMs: number;
 }
 
+/** Two that open within this time have done so at once: far above a round trip. */
+const atOnceMs = 1_000;
 /** So many at once keep the link busy while records are verified. */
 const wantsUnderWayMaxCount = 4;
 /** While so many wait to be asked for, the walk does. */
@@ -242,8 +244,10 @@ export class SyncExchange {
     session: Session | undefined,
     now: Now,
   ): SyncStep {
-    // Both opened at once: the one with the smaller id goes on asking.
-    if (session?.walk !== undefined && compareText(this.#self, from) < 0) return silent;
+    // Both opened at once: the one with the smaller id goes on asking. Who opens later than that knows nothing of
+    // ours: it has ended it, or has started anew.
+    const isAtOnce = session?.walk !== undefined && now.monoMs - session.startedMonoMs < atOnceMs;
+    if (isAtOnce && compareText(this.#self, from) < 0) return silent;
     if (!this.#servedRate.take(from, now.monoMs)) return silent;
     const since = Math.max(this.since(now), open.since);
     if (this.#tree.root(since).root === open.root && since === open.since) {
@@ -251,8 +255,8 @@ export class SyncExchange {
       const ended = endOf(undefined, 'same', open.root, now.monoMs);
       return { send: [{ type: 'close', reason: 'same' }], inStep: true, ended };
     }
-    const isRoom = session?.walk === undefined && session !== undefined;
-    if (!isRoom && this.#count(false) >= this.#settings.inboundMaxCount) {
+    // In place of one that there is already: it would else be refused while its own opening waits for an answer.
+    if (session === undefined && this.#count(false) >= this.#settings.inboundMaxCount) {
       return { send: [{ type: 'close', reason: 'busy' }], inStep: false };
     }
     const opened = this.#open(from, undefined, now);
