@@ -164,6 +164,12 @@ export class SimHost implements Network {
     this.abandon();
   }
 
+  /** Ends with its machine: what it had sent and was not delivered yet is lost, and nobody is told. */
+  vanish(): void {
+    this.#handlers = undefined;
+    this.#links.clear();
+  }
+
   /** Ends without a word; the peers see their connections closed. */
   abandon(): void {
     this.#handlers = undefined;

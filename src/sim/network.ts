@@ -165,6 +165,7 @@ export class SimNetworkHub {
   /** The machine is gone: nobody there answers, not even that nobody listens. */
   darken(place: Place): void {
     this.#dark.add(place);
+    this.#hosts.get(place)?.vanish();
     this.#hosts.delete(place);
   }
 
