@@ -115,8 +115,6 @@ interface Session {
   progressMonoMs: number;
 }
 
-/** Two that open within this time have done so at once: far above a round trip. */
-const atOnceMs = 1_000;
 /** So many at once keep the link busy while records are verified. */
 const wantsUnderWayMaxCount = 4;
 /** While so many wait to be asked for, the walk does. */
@@ -244,9 +242,9 @@ export class SyncExchange {
     session: Session | undefined,
     now: Now,
   ): SyncStep {
-    // Both opened at once: the one with the smaller id goes on asking. Who opens later than that knows nothing of
-    // ours: it has ended it, or has started anew.
-    const isAtOnce = session?.walk !== undefined && now.monoMs - session.startedMonoMs < atOnceMs;
+    // Both opened at once: the one with the smaller id goes on asking. Who had answered before has ended ours, or
+    // has started anew.
+    const isAtOnce = session?.walk !== undefined && session.rounds === 0;
     if (isAtOnce && compareText(this.#self, from) < 0) return silent;
     if (!this.#servedRate.take(from, now.monoMs)) return silent;
     const since = Math.max(this.since(now), open.since);
