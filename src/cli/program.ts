@@ -53,6 +53,10 @@ const commands: Readonly<
     summary: 'check, export or import the database of an agent that does not run',
     load: () => import('./commands/store.ts'),
   },
+  simulate: {
+    summary: 'how a cluster would fare: news, crashes, partitions, on a virtual clock',
+    load: () => import('./commands/simulate.ts'),
+  },
   config: { summary: 'check or print a configuration', load: () => import('./commands/config.ts') },
 };
 
