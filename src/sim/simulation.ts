@@ -141,6 +141,8 @@ class Simulation {
     if (this.#isBroken) return undefined;
     const waiting = await this.#until(() => this.#undelivered(), drainMaxMs);
     for (const text of waiting) this.#report('O8', text);
+    // Until what they tell each other about all that has gone round.
+    await world.scheduler.run(world.nowMs + calmMs);
     this.#load.calm();
     await world.scheduler.run(world.nowMs + calmMs);
     this.#look();

@@ -19,6 +19,8 @@ export class ProtocolBench {
   readonly answering = new Set<Speaker>();
   readonly #inputs: { readonly atMs: number; readonly input: Input }[] = [];
   monoMs = 0;
+  /** What the wall clock of this machine is wrong by, ms. */
+  wallOffsetMs = 0;
 
   constructor(options: { readonly epoch?: number; readonly settings?: Partial<ProtocolSettings> } = {}) {
     this.protocol = new Protocol(
@@ -38,7 +40,8 @@ export class ProtocolBench {
   }
 
   step(input: Input): readonly Effect[] {
-    const effects = this.protocol.step(input, at(this.monoMs));
+    const { monoMs, wallMs } = at(this.monoMs);
+    const effects = this.protocol.step(input, { monoMs, wallMs: wallMs + this.wallOffsetMs });
     for (const wake of ofType(effects, 'wake')) {
       if (swimWakes.includes(wake.input.type))
         this.#inputs.push({ atMs: this.monoMs + wake.afterMs, input: wake.input });

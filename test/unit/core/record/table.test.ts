@@ -112,6 +112,14 @@ describe('core/record/table', () => {
       assert.equal(known.ledger.resolution('svc').winner, naming);
     });
 
+    it('takes it sooner when it came from a peer that has it in its table', () => {
+      const known = table();
+      known.take(naming, at(0), true);
+
+      assert.equal(known.take(naming, at(4_999)).type, 'parked');
+      assert.equal(known.take(naming, at(5_000)).type, 'admitted');
+    });
+
     it('takes it at once where there is no room to wait', () => {
       const known = table({}, { perAuthorMaxCount: 0 });
 
