@@ -37,13 +37,11 @@ async function read(file: string): Promise<ScenarioFile> {
   const { parseScenario } = await import('../scenario-file.ts');
   const { entries, problems: unreadable } = await readConfigFile(file);
   const place = (line: number | undefined) => (line === undefined ? file : `${file}:${line}`);
-  const twice = entries.filter(({ key }, index) => entries.findIndex(each => each.key === key) < index);
   const parsed = parseScenario(Object.fromEntries(entries.map(({ key, value }) => [key, value])));
   const lineOf = (problem: string) =>
     entries.find(({ key }) => problem.startsWith(key) && !/^\w/.test(problem.slice(key.length)))?.line;
   const problems = [
     ...unreadable.map(({ line, text }) => `${place(line)}: ${text}`),
-    ...twice.map(({ key, line }) => `${place(line)}: ${key}: is given twice`),
     ...('seed' in parsed ? [] : parsed.map(problem => `${place(lineOf(problem))}: ${problem}`)),
   ];
   if ('seed' in parsed && problems.length === 0) return parsed;
@@ -88,6 +86,7 @@ function documentOf(file: string, scenario: ScenarioFile, results: readonly Scen
     minutes: scenario.minutes,
     ...Object.fromEntries(measured.map(name => [name, summary(results.map(each => each[name]))])),
     false_deaths: sum(results, each => each.falseDeathsCount),
+    false_deaths_cut_off: sum(results, each => each.cutOffDeathsCount),
     false_deaths_without_a_fault: sum(results, each => each.baselessDeathsCount),
     bytes_per_agent_second: mean(results, each => each.bytesPerSecond),
     datagrams_per_agent_second: mean(results, each => each.datagramsPerSecond),
@@ -111,7 +110,8 @@ function screen(scenario: ScenarioFile, results: readonly ScenarioResult[], colo
       `${virtualHours.toFixed(2)} virtual hours\n\n`,
     renderTable([{ title: 'TIME UNTIL' }, ...columns], rows, colour),
     `\ndeclared dead while running  ${sum(results, each => each.falseDeathsCount)}, ` +
-      `of which ${sum(results, each => each.baselessDeathsCount)} without any fault\n`,
+      `of which ${sum(results, each => each.cutOffDeathsCount)} over a cut and ` +
+      `${sum(results, each => each.baselessDeathsCount)} without any fault\n`,
     `sent by an agent             ${mean(results, each => each.bytesPerSecond).toFixed(0)} bytes and ` +
       `${mean(results, each => each.datagramsPerSecond).toFixed(1)} datagrams a second\n`,
     `in the end                   ${

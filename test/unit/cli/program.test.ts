@@ -3,7 +3,9 @@ import { assert, describe, it } from 'vitest';
 import { FakeIo, run } from './fake-io.ts';
 
 const commands =
-  'start peers watch inspect register update deregister leave remove status diff doctor config'.split(' ');
+  'start peers watch inspect register update deregister leave remove status diff doctor simulate config'.split(
+    ' ',
+  );
 
 describe('cli/program', () => {
   it('prints the version of the package', async () => {
