@@ -57,6 +57,10 @@ const commands: Readonly<
     summary: 'break a cluster of its own on this machine, and judge what it makes of it',
     load: () => import('./commands/chaos.ts'),
   },
+  simulate: {
+    summary: 'how a cluster would fare: news, crashes, partitions, on a virtual clock',
+    load: () => import('./commands/simulate.ts'),
+  },
   config: { summary: 'check or print a configuration', load: () => import('./commands/config.ts') },
 };
 

@@ -2,7 +2,7 @@
 import { defaultOutboxSettings } from '../core/outbox/settings.ts';
 import type { ProtocolSettings } from '../core/protocol.ts';
 import { profiles, type SwimSettings } from '../core/swim/settings.ts';
-import type { Settings } from './settings.ts';
+import type { SettingKey, Settings } from './settings.ts';
 
 export function protocolSettings(settings: Settings): Partial<ProtocolSettings> {
   const { peering, membership, records, gossip, store, health, bridge } = settings;
@@ -66,3 +66,34 @@ function swimSettings(given: Settings['membership']): SwimSettings {
     strikeBackoffMaxMs: given.strikeBackoffMaxMs,
   };
 }
+
+/** Settings that a simulation can take: those that the protocol goes by, whatever the machine. */
+export const simulatedKeys = [
+  'fullMeshMaxCount',
+  'partialMeshCount',
+  'redialMaxMs',
+  'detectorProfile',
+  'probeIntervalMs',
+  'ackTimeoutMaxMs',
+  'suspicionMult',
+  'strikesMaxCount',
+  'strikeBackoffMinMs',
+  'strikeBackoffMaxMs',
+  'leaseMs',
+  'hostedMaxCount',
+  'subjectsPerAuthorMaxCount',
+  'tombstoneRetentionMs',
+  'driftMaxMs',
+  'syncIntervalMs',
+  'authorRecordsPerSecond',
+  'authorBurstCount',
+  'healthCheckIntervalMs',
+  'failureThreshold',
+  'recoveryThreshold',
+  'healthChecksMaxCount',
+  'joinTimeoutMs',
+  'deadRetentionMs',
+  'proxyRetentionMs',
+  'backendRetentionMs',
+  'governatorRetentionMs',
+] as const satisfies readonly SettingKey[];

@@ -26,6 +26,8 @@ export interface ScenarioResult {
   readonly heals: Durations;
   /** Times that a running agent was declared dead by another. */
   readonly falseDeathsCount: number;
+  /** Of those: while a partition was between the two. */
+  readonly cutOffDeathsCount: number;
   /** Of those: by and about agents that no fault had touched for a minute, with a whole network. */
   readonly baselessDeathsCount: number;
   /** What one agent sends, from joining to the end of the plan. */
@@ -39,8 +41,10 @@ export interface ScenarioResult {
 
 /** Before anything is measured. */
 export const scenarioStartMs = 10_000;
-/** Times are known as finely, ms. */
-export const resolutionMs = 10;
+/** How finely times are known: news is quick, and what lasts need not be known to the millisecond. */
+const fineMs = 1;
+const coarseMs = 10;
+const fineForMs = 100;
 const updateEveryMs = 5_000;
 const agreeMaxMs = 60_000;
 const touchedMs = 60_000;
@@ -71,6 +75,7 @@ class Scenario {
   /** What is waited for, by name: a newer one of the same name takes its place. */
   readonly #watched = new Map<string, Watched>();
   #falseDeathsCount = 0;
+  #cutOffDeathsCount = 0;
   #baselessDeathsCount = 0;
   #port = 8_000;
 
@@ -115,6 +120,7 @@ class Scenario {
       crashes: this.#crashes,
       heals: this.#heals,
       falseDeathsCount: this.#falseDeathsCount,
+      cutOffDeathsCount: this.#cutOffDeathsCount,
       baselessDeathsCount: this.#baselessDeathsCount,
       bytesPerSecond: (after.bytes - before.bytes) / agents.length / measuredS,
       datagramsPerSecond: datagrams / agents.length / measuredS,
@@ -184,8 +190,10 @@ class Scenario {
   /** Runs up to then, and looks for what is over every few ms while anything is waited for. */
   async #pass(untilMs: number): Promise<void> {
     const { scheduler } = this.#world;
+    const fineUntilMs = scheduler.nowMs + fineForMs;
     while (scheduler.nowMs < untilMs) {
-      await scheduler.run(Math.min(untilMs, scheduler.nowMs + resolutionMs));
+      const stepMs = scheduler.nowMs < fineUntilMs ? fineMs : coarseMs;
+      await scheduler.run(Math.min(untilMs, scheduler.nowMs + stepMs));
       for (const [name, { sinceMs, isOver, isVoid, into }] of this.#watched) {
         if (isVoid?.() === true) this.#watched.delete(name);
         else if (isOver()) {
@@ -220,6 +228,7 @@ class Scenario {
     const subject = this.#world.agents.find(agent => agent.id === id);
     if (subject === undefined || subject === observer || !subject.isUp) return;
     this.#falseDeathsCount += 1;
+    if (!this.#world.hub.connects(observer.place, subject.place)) this.#cutOffDeathsCount += 1;
     const calmMs = this.#world.trouble.calmMs([observer.place, subject.place]);
     if (calmMs > touchedMs) this.#baselessDeathsCount += 1;
   }

@@ -21,7 +21,7 @@ describe('sim/coverage', () => {
     assert.deepEqual(missing(everything), []);
   });
 
-  it.each(['crash', 'attack: forge', 'rejected: invalid signature'])('misses %s where it is absent', name => {
+  it.each(['crash', 'attack: forge', 'rejected: bad-signature'])('misses %s where it is absent', name => {
     const { [name]: _, ...rest } = everything;
 
     assert.deepEqual(missing(rest), [name]);
