@@ -181,6 +181,14 @@ export type StoreOperation =
   | { readonly type: 'delete-confirmation'; readonly id: number }
   | { readonly type: 'put-meta'; readonly name: MetaName; readonly value: number };
 
+/**
+ * An epoch that comes again after a loss of power would make an honest agent say two things for one dot, which
+ * costs it its key: what opens one is on the disk, and not only in the system's cache, before it is used.
+ */
+export function opensEpoch(operation: StoreOperation): boolean {
+  return operation.type === 'put-meta' && operation.name === 'epoch';
+}
+
 export type Reply =
   | { readonly ok: true; readonly changed: boolean; readonly confirmation?: ConfirmationOutcome }
   | { readonly ok: false; readonly code: ErrorCode; readonly details: ErrorDetails };

@@ -5,6 +5,8 @@
  * that takes a sync, or the few seconds until the system writes its cache back. A write that is cut short
  * counts for nothing, as in LevelDB, whose log has a checksum for each.
  */
+
+import { opensEpoch } from '../core/effects.ts';
 import { type Random, randomIndex } from '../core/random.ts';
 import type { NodeId } from '../core/record/node.ts';
 import type { PeerId, VerifiedRecord } from '../core/record/record.ts';
@@ -126,18 +128,16 @@ export class SimDisk {
 
   async #write(operations: readonly StoreOperation[]): Promise<void> {
     this.#content.apply(operations);
-    if (this.#options.syncs) {
-      this.#synced.apply(operations);
-      return;
-    }
     this.#cached.push({ atMs: this.#scheduler.nowMs, operations });
-    this.#writeBack();
+    // A log is synced up to its end.
+    if (this.#options.syncs || operations.some(opensEpoch)) this.#writeBack(this.#scheduler.nowMs);
+    else this.#writeBack();
   }
 
-  #writeBack(): void {
-    const oldMs = this.#scheduler.nowMs - writeBackMs;
+  /** @param oldMs - What was written by then. */
+  #writeBack(oldMs = this.#scheduler.nowMs - writeBackMs): void {
     let count = 0;
-    while ((this.#cached[count]?.atMs ?? Number.POSITIVE_INFINITY) < oldMs) count += 1;
+    while ((this.#cached[count]?.atMs ?? Number.POSITIVE_INFINITY) <= oldMs) count += 1;
     for (const { operations } of this.#cached.splice(0, count)) this.#synced.apply(operations);
   }
 }

@@ -8,6 +8,7 @@
  * deletions are taken, until there is room for the ballast again.
  */
 import { Level } from 'level';
+import { opensEpoch } from '../core/effects.ts';
 import { FirsthandError } from '../errors.ts';
 import type { Store, StoredState, StoreOperation } from '../runtime/ports.ts';
 import type { Log } from '../telemetry/log.ts';
@@ -40,6 +41,8 @@ interface Compactable {
 
 interface Waiting {
   readonly rows: readonly Row[];
+  /** Whatever the durability that was asked for. */
+  readonly mustSync: boolean;
   readonly resolve: () => void;
   readonly reject: (error: FirsthandError) => void;
 }
@@ -118,7 +121,7 @@ export class LevelStore implements Store {
     const rows = operations.map(rowOf);
     if (this.#closing !== undefined) throw this.#failure(new Error('the store is closed'));
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    this.#waiting.push({ rows, resolve, reject });
+    this.#waiting.push({ rows, mustSync: operations.some(opensEpoch), resolve, reject });
     this.#flushing ??= this.#flush();
     await promise;
   }
@@ -139,7 +142,10 @@ export class LevelStore implements Store {
       const together = this.#waiting;
       this.#waiting = [];
       try {
-        await this.#commit(together.flatMap(each => each.rows));
+        await this.#commit(
+          together.flatMap(each => each.rows),
+          together.some(each => each.mustSync),
+        );
         for (const { resolve } of together) resolve();
       } catch (error) {
         const failure = this.#failure(error);
@@ -149,11 +155,11 @@ export class LevelStore implements Store {
     this.#flushing = undefined;
   }
 
-  async #commit(rows: readonly Row[]): Promise<void> {
+  async #commit(rows: readonly Row[], mustSync = false): Promise<void> {
     const reopening = this.#failed;
     try {
       if (reopening) await this.#reopen(rows);
-      await this.#database.batch(rows.map(batchOperation), { sync: this.#sync });
+      await this.#database.batch(rows.map(batchOperation), { sync: this.#sync || mustSync });
     } catch (error) {
       if (isFullDisk(error) && !(error instanceof FullDiskError)) {
         this.#isFull = true;

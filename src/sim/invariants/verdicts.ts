@@ -80,8 +80,12 @@ export class VerdictInvariants implements Invariant {
       return member.state !== 'dead' || member.isSilent;
     });
     const helpers = expected.filter(({ place, isUp }) => isUp && hub.connects(observer.place, place));
+    // Who has ended is refused, and says so.
     const cutOff = expected.filter(
-      other => !helpers.includes(other) && !helpers.some(({ place }) => hub.connects(place, other.place)),
+      other =>
+        other.isUp &&
+        !helpers.includes(other) &&
+        !helpers.some(({ place }) => hub.connects(place, other.place)),
     );
     return cutOff.length * 2 > expected.length;
   }
