@@ -4,8 +4,8 @@
  * 1 when a benchmark could not be carried through.
  *
  * Without a name: all but those of the failure detector, which wait for timeouts most of the time; `liveness`
- * is all of these (half an hour). `crash` (100 kills) and `churn` (1,000 joins) take minutes and run only by
- * name. `--agents`, `--repetitions` and `--seconds` make them shorter or longer, for
+ * is all of these (half an hour). `crash` (100 kills) and `churn` (1,000 joins) take minutes, `simulate`
+ * (1,000 simulated agents) longer, and all run only by name. `--agents`, `--repetitions` and `--seconds` make them shorter or longer, for
  * instance `npm run bench -- kill --agents 5 --repetitions 3`.
  */
 import { type Figure, printTable } from './figures.ts';
@@ -45,6 +45,7 @@ const livenessBenches: Readonly<Record<string, Bench>> = {
 /** Long, and asked for by name only. */
 const endurance: Readonly<Record<string, Bench>> = {
   churn: async options => (await import('./in-process.ts')).churn(options),
+  simulate: async options => (await import('./simulate.ts')).simulate(options),
   crash: async options => (await import('./crash.ts')).crash(options),
 };
 

@@ -4,6 +4,7 @@
  * Not a bad day: invariants look at everybody each second and would cost more than what is measured here. In the
  * end everybody has to agree all the same.
  */
+import type { ProtocolSettings } from '../core/protocol.ts';
 import { seededRandom } from '../runtime/seeded-random.ts';
 import { disagreements, notAlive } from './checkers.ts';
 import type { Happening, Plan } from './plan.ts';
@@ -16,8 +17,9 @@ export interface LargeClusterOptions {
   readonly minutes: number;
   /** Share of all agents that crash or stop in a minute, and start again; 0 to 1. */
   readonly churnShare: number;
+  readonly settings?: Partial<ProtocolSettings>;
   /** Hears of what goes on, for whoever waits. */
-  readonly onPhase?: (phase: 'joined' | 'churned' | 'agreed', virtualMs: number) => void;
+  readonly onPhase?: (ended: 'join' | 'churn' | 'settling', virtualMs: number) => void;
 }
 
 export interface LargeClusterResult {
@@ -61,7 +63,7 @@ export async function runLargeCluster(
     await scheduler.run(scheduler.nowMs + startEveryMs);
   }
   const joinedAfterMs = await untilAgreed(world, joinMaxMs);
-  onPhase?.('joined', world.nowMs);
+  onPhase?.('join', world.nowMs);
   const joinCpuMs = cpuMs() - startCpuMs;
   const before = traffic(world);
   const beginMs = world.nowMs;
@@ -72,13 +74,13 @@ export async function runLargeCluster(
     await world.begin(restart);
   }
   await scheduler.run(beginMs + minutes * 60_000);
-  onPhase?.('churned', world.nowMs);
+  onPhase?.('churn', world.nowMs);
   const after = traffic(world);
   const agentSeconds = agentsCount * minutes * 60;
   const churnCpuMs = cpuMs() - beginCpuMs;
   await scheduler.run(world.nowMs + 2 * downMs);
   const agreedAfterMs = await untilAgreed(world, agreeMaxMs);
-  onPhase?.('agreed', world.nowMs);
+  onPhase?.('settling', world.nowMs);
   return {
     joinedAfterMs: joinedAfterMs === undefined ? undefined : beginMs,
     agreedAfterMs,
@@ -90,7 +92,7 @@ export async function runLargeCluster(
   };
 }
 
-function planOf({ seed, agentsCount, minutes }: LargeClusterOptions): Plan {
+function planOf({ seed, agentsCount, minutes, settings = {} }: LargeClusterOptions): Plan {
   return {
     seed,
     agentsCount,
@@ -98,7 +100,7 @@ function planOf({ seed, agentsCount, minutes }: LargeClusterOptions): Plan {
     predecessorsCount: 0,
     realSignatures: false,
     syncs: false,
-    settings: {},
+    settings,
     endMs: minutes * 60_000,
     happenings: [],
   };

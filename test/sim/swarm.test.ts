@@ -17,7 +17,7 @@ const firstSeed = Number(process.env.SEED ?? Date.now());
 const regressions = join(import.meta.dirname, 'regressions');
 
 /** Shorter than those of the command line: many short days find more than few long ones. */
-const minutes = (seed: number) => 0.4 + 0.1 * (seed % 8);
+const minutes = (seed: number) => 0.3 + 0.1 * (seed % 7);
 
 function told({ seed, violations }: SeedReport): string {
   return `--seed ${seed} --minutes ${minutes(seed).toFixed(1)}: ${violations[0]}`;
@@ -60,14 +60,14 @@ describe('sim/swarm', { timeout: 1_200_000 }, () => {
     assert.deepEqual(failures.map(told), []);
   });
 
-  it('fails a seed that never comes to an end of its own, or whose process ends', async () => {
+  it('fails a seed whose process ends, and goes on with the next one in another process', async () => {
     const { failures } = await runSwarm({
       firstSeed: 1,
       seedsCount: 2,
       workersCount: 1,
       twiceEvery: 1,
-      // No cluster: the process that tries to run it ends.
-      draw: () => ({ agentsCount: Number.NaN }),
+      // More agents than a list can hold: drawing the plan throws, and nothing is there to catch it.
+      draw: () => ({ agentsCount: 2 ** 33 }),
     });
 
     assert.lengthOf(failures, 2);
@@ -108,17 +108,38 @@ describe('sim/regressions', { timeout: 120_000 }, () => {
 });
 
 describe('sim/large-cluster', { timeout: 1_200_000 }, () => {
-  it('a thousand agents agree after ten minutes of restarts, and one sends hardly more than among a hundred', async () => {
-    console.log('SEED=1 agents=100 and 1000');
-    const run = { seed: 1, churnShare: 0.01 };
+  it('two hundred agents agree after minutes of restarts, and one sends hardly more than among a hundred', async () => {
+    console.log('SEED=1 agents=100 and 200');
+    const run = { seed: 1, churnShare: 0.02, minutes: 2 };
 
-    const small = await runLargeCluster({ ...run, agentsCount: 100, minutes: 2 });
-    const large = await runLargeCluster({ ...run, agentsCount: 1_000, minutes: 10 });
+    const few = await runLargeCluster({ ...run, agentsCount: 100 });
+    const many = await runLargeCluster({ ...run, agentsCount: 200 });
 
-    console.log(`${small.bytesPerSecond.toFixed(0)} and ${large.bytesPerSecond.toFixed(0)} bytes a second`);
-    assert.equal(large.restartsCount, 100);
-    assert.isDefined(large.joinedAfterMs);
-    assert.isDefined(large.agreedAfterMs);
-    assert.isAtMost(large.bytesPerSecond / small.bytesPerSecond, 1.5);
+    console.log(`${few.bytesPerSecond.toFixed(0)} and ${many.bytesPerSecond.toFixed(0)} bytes a second`);
+    for (const { joinedAfterMs, agreedAfterMs } of [few, many]) {
+      assert.isDefined(joinedAfterMs);
+      assert.isDefined(agreedAfterMs);
+    }
+    assert.equal(many.restartsCount, 8);
+    assert.isAtMost(many.bytesPerSecond / few.bytesPerSecond, 1.5);
+  });
+
+  it('says when agents never agree', async () => {
+    const phases: string[] = [];
+
+    const { joinedAfterMs } = await runLargeCluster({
+      seed: 1,
+      agentsCount: 4,
+      minutes: 0.1,
+      churnShare: 0,
+      settings: {
+        gossip: { authorRecordsPerSecond: 0, authorBurstCount: 0 },
+        sync: { intervalMs: 1e9, wantMaxCount: 0 },
+      },
+      onPhase: phase => phases.push(phase),
+    });
+
+    assert.isUndefined(joinedAfterMs);
+    assert.deepEqual(phases, ['join', 'churn', 'settling']);
   });
 });

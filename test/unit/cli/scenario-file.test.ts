@@ -1,4 +1,6 @@
+import { readFileSync } from 'node:fs';
 import { assert, describe, it } from 'vitest';
+import { parse } from 'yaml';
 import { parseScenario } from '../../../src/cli/scenario-file.ts';
 
 const problems = (value: unknown) => parseScenario(value) as readonly string[];
@@ -88,6 +90,12 @@ describe('cli/scenario-file', () => {
     [{ settings: { sync_interval_ms: 1 } }, 'settings.sync_interval_ms: 1 is not a whole number from 100'],
   ])('refuses %j', (value, expected) => {
     assert.include(problems(value)[0], expected);
+  });
+
+  it('takes the example in docs, with all its faults', () => {
+    const example = parseScenario(parse(readFileSync('docs/examples/simulation.yaml', 'utf8')));
+
+    assert.nestedProperty(example, 'faults[2]');
   });
 
   it('names every problem, not only the first', () => {

@@ -1,0 +1,49 @@
+/** What an agent costs among a hundred, and among many: simulated, one process, one per cent restarted a minute. */
+import { type LargeClusterResult, runLargeCluster } from '../../src/sim/large-cluster.ts';
+import type { Figure } from './figures.ts';
+import type { BenchOptions } from './options.ts';
+
+const fewCount = 100;
+const growthMax = 1.5;
+
+/** A thousand take a quarter of an hour of processor and 7 GB: `--agents 400` is done in a minute. */
+export async function simulate({ agents = 1_000, seconds = 60 }: BenchOptions): Promise<readonly Figure[]> {
+  const few = await measured(fewCount, seconds);
+  const many = await measured(agents, seconds);
+  const growth = (name: string, of: (result: LargeClusterResult) => number): Figure => ({
+    name: `${name} among ${agents}, in those among ${fewCount}`,
+    value: of(many) / of(few),
+    unit: '×',
+    goal: { atMost: growthMax },
+  });
+  return [
+    ...figures(fewCount, few),
+    ...figures(agents, many),
+    growth('simulated: processor an agent', each => each.cpuMsPerAgentMinute),
+    growth('simulated: bytes an agent', each => each.bytesPerSecond),
+  ];
+}
+
+function measured(agentsCount: number, seconds: number): Promise<LargeClusterResult> {
+  const cpuMs = () => {
+    const { user, system } = process.cpuUsage();
+    return (user + system) / 1_000;
+  };
+  return runLargeCluster({ seed: 1, agentsCount, minutes: seconds / 60, churnShare: 0.01 }, { cpuMs });
+}
+
+function figures(count: number, result: LargeClusterResult): readonly Figure[] {
+  const { joinedAfterMs, agreedAfterMs, joinCpuMs, cpuMsPerAgentMinute, bytesPerSecond } = result;
+  const name = `simulated, ${count} agents:`;
+  return [
+    { name: `${name} all joined, virtual`, value: (joinedAfterMs ?? Number.NaN) / 1_000, unit: 's' },
+    { name: `${name} processor to join`, value: joinCpuMs / 1_000, unit: 's' },
+    { name: `${name} processor per agent and minute`, value: cpuMsPerAgentMinute, unit: 'ms' },
+    { name: `${name} sent per agent`, value: bytesPerSecond, unit: 'bytes/s' },
+    {
+      name: `${name} agree after the restarts, virtual`,
+      value: (agreedAfterMs ?? Number.NaN) / 1_000,
+      unit: 's',
+    },
+  ];
+}
