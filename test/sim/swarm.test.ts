@@ -1,9 +1,10 @@
 /**
  * A thousand seeds that nobody has seen before, and those that everybody has.
  *
- * `SEED=N` in the environment begins at another one; it is printed, so that a failure can be seen again with
- * `npm run simulate -- --seed N`.
+ * New with each change of the source, and the same for the same source, so that a failure can be seen again:
+ * with `npm run simulate -- --seed N`, or with `SEED=N` in the environment here.
  */
+import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { assert, describe, it } from 'vitest';
@@ -13,8 +14,18 @@ import type { SeedReport } from '../../src/sim/seed-report.ts';
 import { runPlan } from '../../src/sim/simulation.ts';
 import { runSwarm } from '../../src/sim/swarm.ts';
 
-const firstSeed = Number(process.env.SEED ?? Date.now());
+const firstSeed = Number(process.env.SEED ?? seedOfSource());
 const regressions = join(import.meta.dirname, 'regressions');
+
+/** From what is committed of the source; outside a repository from the time. */
+function seedOfSource(): number {
+  try {
+    const tree = execFileSync('git', ['rev-parse', 'HEAD:src'], { encoding: 'utf8', stdio: 'pipe' });
+    return Number.parseInt(tree.slice(0, 8), 16);
+  } catch {
+    return Date.now() % 2 ** 32;
+  }
+}
 
 /** Shorter than those of the command line: many short days find more than few long ones. */
 const minutes = (seed: number) => 0.3 + 0.1 * (seed % 7);
