@@ -40,7 +40,9 @@ export async function readConfigFile(path: string): Promise<FileContent> {
 /** Never throws: whatever the text is, the problems say so. */
 export async function parseConfigText(text: string): Promise<FileContent> {
   // Only those who have a file pay for the parser.
-  const { isMap, isScalar, LineCounter, parseDocument } = await import('yaml');
+  // As its default: bundled, a CommonJS package that is loaded late has no other export.
+  const { default: yaml } = await import('yaml');
+  const { isMap, isScalar, LineCounter, parseDocument } = yaml;
   const lineCounter = new LineCounter();
   // JSON is YAML, but for the tabs that may indent it.
   const document = parseDocument(text.replaceAll('\t', ' '), { lineCounter, prettyErrors: false });

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { assert, describe, it, onTestFinished } from 'vitest';
@@ -55,6 +55,15 @@ function oldNode(): string | undefined {
 }
 
 describe('cli as a process', { timeout: 60_000 }, () => {
+  it('reads YAML, as it was built too', async () => {
+    const file = join(temporaryDirectory(), 'firsthand.yaml');
+    writeFileSync(file, 'cluster: x\n');
+
+    const { code, stdout, stderr } = await ended(start(['config', 'check', file]));
+
+    assert.deepEqual([code, stdout, stderr], [0, `${file}: well\n`, '']);
+  });
+
   it.each([
     [['--version'], 0],
     [['no-such-command'], 2],
