@@ -56,6 +56,7 @@ const smallSettings: Partial<ProtocolSettings> = {
   outbox: { entriesMaxCount: 40, deadLettersMaxCount: 10_000, stuckAfterMs: 30_000 },
 };
 const shortRetentionMs = 120_000;
+const realSignaturesMaxCount = 12;
 /** Where disks are lost again and again, hardly anything else can be seen. */
 const wipeShare = 0.2;
 
@@ -97,7 +98,8 @@ export function drawPlan(options: DrawOptions): Plan {
     agentsCount,
     attackers,
     predecessorsCount,
-    realSignatures: options.realSignatures ?? random.next() < 0.05,
+    // Few agents: most of the time would go into signatures else.
+    realSignatures: options.realSignatures ?? (random.next() < 0.05 && agentsCount <= realSignaturesMaxCount),
     syncs: random.next() < 0.5,
     settings: {
       ...smallSettings,
