@@ -6,7 +6,7 @@ import type { World } from '../world.ts';
 import type { Invariant, InvariantComponents, Report } from './invariant.ts';
 
 /** It began so long after all trouble, at least: what had begun before then has stalled as well by that. */
-const marginMs = 12_000;
+const marginMs = 6_000;
 
 export class ExchangeInvariants implements Invariant {
   readonly #world: World;

@@ -17,7 +17,7 @@ export const syncBugs: readonly PlantedBug[] = [
     replace: 'session.wanted = [];',
     breaks: 'R2',
     needs: { settings: { sync: { wantMaxCount: 2 } } },
-    seeds: [1],
+    seeds: [5],
   },
   {
     name: 'a walk never goes below its first answer',
@@ -33,7 +33,7 @@ export const syncBugs: readonly PlantedBug[] = [
     find: "if (isOver) send.push({ type: 'close', reason: 'end' });",
     replace: '',
     breaks: 'R12',
-    seeds: [5],
+    seeds: [15],
   },
   {
     name: 'who took what was offered does not say so',
@@ -41,7 +41,7 @@ export const syncBugs: readonly PlantedBug[] = [
     find: "send.push({ type: 'close', reason: 'took' });",
     replace: '',
     breaks: 'R12',
-    seeds: [1],
+    seeds: [9],
   },
   {
     name: 'a walk is shown every branch',
