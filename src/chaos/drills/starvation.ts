@@ -140,20 +140,19 @@ async function refusal(url: string): Promise<{ readonly status: number; readonly
   return { status: answer.status, code: ((await answer.json()) as { readonly code?: string }).code ?? '' };
 }
 
-/** Others keep what is from their future waiting until it is not, which a drill has to wait for as well. */
-const aheadMs = 30_000;
+const hourMs = 3_600_000;
 
 export const clockSkew: Drill = {
   name: 'clock-skew',
   summary:
-    'The wall clock of one agent is an hour behind, then 30 seconds ahead, while services come and go; it is not missed, it harms nobody else, and what it said ahead of time counts at the latest when that time has come.',
+    'The wall clock of one agent is an hour behind, then an hour ahead, while services come and go; it is not missed, it harms nobody else, and what it said ahead of time counts soon after the clock is right.',
   faults: ['clock'],
   agentsMinCount: 3,
   equipment: ids => ({ clocks: ids.slice(-1) }),
   run: async scene => {
     const target = scene.ids.at(-1) as string;
     const others = scene.ids.filter(id => id !== target);
-    for (const offsetMs of [-3_600_000, aheadMs]) {
+    for (const offsetMs of [-hourMs, hourMs]) {
       await scene.inject.skewClock(offsetMs, target);
       const traffic = new Traffic(others, scene);
       await scene.hold(6_000);
