@@ -552,7 +552,18 @@ describe('cli commands against an agent', () => {
 
   it('tries --json with every command that asks the agent', async () => {
     // These have tests of their own: streams, the end of the agent, and what needs no agent.
-    const others = ['start', 'watch', 'leave', 'config', 'store', 'chaos', 'simulate', 'help', 'inspect', 'diff'];
+    const others = [
+      'start',
+      'watch',
+      'leave',
+      'config',
+      'store',
+      'chaos',
+      'simulate',
+      'help',
+      'inspect',
+      'diff',
+    ];
     const names = async (line: string) =>
       [...(await run(line)).stdout.matchAll(/^ {2}([a-z]+) .*$/gm)].map(match => match[1] ?? '');
     const listed = (await names('--help')).filter(name => !others.includes(name));
