@@ -94,6 +94,16 @@ export class Mailer {
     this.#news.forget(subject);
   }
 
+  /** A member begins a life: what was said about earlier ones does not matter. */
+  forgetBefore(subject: PeerId, life: Life): void {
+    this.#news.forgetBefore(subject, life);
+  }
+
+  /** A member sent what goes round from here as well. */
+  heardAgain(claims: readonly (ClaimDraft & { readonly wire: Uint8Array })[]): void {
+    for (const claim of claims) this.#news.heardAgain(claim);
+  }
+
   /** `news-due` has come. */
   pushAgain(now: Now): void {
     this.#isNewsDue = false;
