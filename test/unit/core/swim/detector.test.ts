@@ -624,8 +624,8 @@ describe('core/swim/detector', () => {
   });
 
   describe('the dead', () => {
-    function withDead(others = 9) {
-      const bench = warm(others);
+    function withDead(others = 9, settings: Parameters<typeof warm>[1] = {}) {
+      const bench = warm(others, settings);
       const target = bench.speaker(2);
       suspect(bench, target);
       for (const number of [3, 4]) bench.accuse(bench.speaker(number), target);
@@ -660,7 +660,7 @@ describe('core/swim/detector', () => {
 
     it('are asked by each the more rarely, the more there are who ask', () => {
       const asked = (others: number) => {
-        const { bench, target } = withDead(others);
+        const { bench, target } = withDead(others, { strikesMaxCount: 100 });
         bench.pass(1_150);
         return bench.sentTo(target, 'ping').length;
       };
