@@ -661,12 +661,12 @@ describe('core/swim/detector', () => {
     it('are asked by each the more rarely, the more there are who ask', () => {
       const asked = (others: number) => {
         const { bench, target } = withDead(others, { strikesMaxCount: 100 });
-        bench.pass(1_150);
+        bench.pass(2_400);
         return bench.sentTo(target, 'ping').length;
       };
 
       assert.isAtLeast(asked(9), 1);
-      assert.equal(asked(118), 0);
+      assert.equal(asked(250), 0);
     });
 
     it('are told over a new connection what is said of them', () => {
