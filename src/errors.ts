@@ -73,6 +73,7 @@ const catalogue = {
   KEY_UNUSABLE: { done: 'no', retry: false, text: 'the identity key cannot be used' },
   STORE_LOCKED: { done: 'no', retry: false, text: 'another process holds the data directory' },
   STORE_CORRUPT: { done: 'no', retry: false, text: 'the database is damaged' },
+  STORE_KEY_WRONG: { done: 'no', retry: false, text: 'the database is sealed with another key' },
   STORE_TOO_NEW: { done: 'no', retry: false, text: 'the database was written by a later version' },
   STORE_FULL: { done: 'unknown', retry: true, text: 'the disk of the data directory is full' },
   IMPORT_REFUSED: { done: 'no', retry: false, text: 'the file is no export that can be taken in' },

@@ -58,6 +58,7 @@ const byErrorCode: Readonly<Record<ErrorCode, ExitCode>> = {
   STORE_LOCKED: failure,
   STORE_CORRUPT: failure,
   STORE_TOO_NEW: failure,
+  STORE_KEY_WRONG: failure,
   STORE_FULL: failure,
   IMPORT_REFUSED: failure,
   STORE_FAILED: failure,

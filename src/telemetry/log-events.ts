@@ -14,6 +14,8 @@ export const logEvents = {
   store_opened: 'debug',
   store_rows_damaged: 'warn',
   store_migrated: 'info',
+  store_sealed: 'info',
+  store_seal_failed: 'warn',
   store_write_failed: 'error',
   store_recovered: 'info',
 
