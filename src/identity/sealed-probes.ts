@@ -8,8 +8,6 @@ import type { DatagramSeal } from './datagram-seal.ts';
 
 export interface SealedProbesComponents {
   readonly seal: DatagramSeal;
-  /** A datagram was opened: a member sends from there. */
-  readonly onOpened: (address: string) => void;
   /** What came did not open; it is not answered, and nobody looks at it. */
   readonly onRefused: () => void;
 }
@@ -33,13 +31,12 @@ export class SealedProbes implements ProbePort {
 
   /** What the socket is to call, in front of these. */
   handlers(inner: ProbeHandlers): ProbeHandlers {
-    const { seal, onOpened, onRefused } = this.#parts;
+    const { seal, onRefused } = this.#parts;
     return {
       onDatagram: (address, bytes) => {
         const plain = seal.open(bytes);
-        if (plain === undefined) return onRefused();
-        onOpened(address);
-        inner.onDatagram(address, plain);
+        if (plain === undefined) onRefused();
+        else inner.onDatagram(address, plain);
       },
       onRefused: peer => inner.onRefused(peer),
     };

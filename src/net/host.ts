@@ -9,7 +9,7 @@ import { tcp } from '@libp2p/tcp';
 import { createLibp2p, type ServiceFactoryMap } from 'libp2p';
 import { type AdmissionEncrypterComponents, admitting } from './admission-encrypter.ts';
 import { type Admission, GatedRegistrar } from './gated-registrar.ts';
-import { gossipProfile } from './gossip-profile.ts';
+import { type GossipLimits, gossipLimits, gossipProfile } from './gossip-profile.ts';
 import { carefulYamux } from './muxer.ts';
 
 export interface HostOptions {
@@ -17,16 +17,31 @@ export interface HostOptions {
   readonly privateKeyRaw: Uint8Array;
   readonly topic: string;
   readonly connectionsMaxCount: number;
+  readonly limits?: Partial<HostLimits>;
   readonly dialTimeoutMs: number;
   /** Whether this dial is ours: libp2p and the DHT may not dial on their own. */
   readonly mayDial: (peer: PeerId) => boolean;
   /** Who says which peers belong here; absent: any that is of the cluster. */
   readonly admission?: AdmissionEncrypterComponents | undefined;
-  /** For one exchange of proofs, ms. */
-  readonly admissionTimeoutMs?: number;
   /** What stands between every connection and its encryption; for drills. */
   readonly overEncrypter?: OverEncrypter | undefined;
 }
+
+export interface HostLimits extends GossipLimits {
+  /** New connections a second from one host name or address. */
+  readonly hostConnectionsPerSecond: number;
+  /** Connections that are not encrypted and admitted yet. */
+  readonly pendingConnectionsMaxCount: number;
+  /** For one exchange of proofs, ms. */
+  readonly admissionTimeoutMs: number;
+}
+
+export const hostLimits: HostLimits = {
+  hostConnectionsPerSecond: 100, // libp2p's default of 5 resets most of 20 agents that start together.
+  pendingConnectionsMaxCount: 100, // Guess.
+  admissionTimeoutMs: 5_000, // Guess: two round trips, beside everybody who starts at the same time.
+  ...gossipLimits,
+};
 
 export type OverEncrypter = <Components>(
   make: (components: Components) => ConnectionEncrypter,
@@ -48,8 +63,6 @@ export interface Host {
   readonly gate: GatedRegistrar;
 }
 
-/** Per host name or address; the default of 5 resets most of 20 agents that start together. */
-const inboundConnectionsPerSecond = 100;
 /**
  * To open a TCP connection, ms. Far less than the rest of a dial may take: an address that swallows packets
  * must leave time for the next one, whereas a handshake (10 to 40 ms of CPU) is slow when everybody starts
@@ -64,8 +77,6 @@ const pingStreamsMaxCount = 16;
  */
 const linkKeepAliveMs = 120_000;
 const negotiationTimeoutMs = 10_000;
-/** Guess: two round trips and a little computing, beside everybody who starts at the same time. */
-const admissionTimeoutMs = 5_000;
 /** Handed on to `net.connect`. */
 const connectOptions = { keepAlive: true, timeout: connectTimeoutMs };
 /** How long libp2p remembers a peer after the last sweep in which it was linked. */
@@ -73,6 +84,8 @@ const peerMaxAgeMs = 3_600_000;
 
 /** Creates the host, not yet started and not listening. */
 export async function createHost(options: HostOptions, admission: () => Admission): Promise<Host> {
+  const limits = { ...hostLimits, ...options.limits };
+  const makeEncrypter = encrypter(options, limits);
   let internals: HostInternals | undefined;
   let gate: GatedRegistrar | undefined;
   const node = await createLibp2p<Services>({
@@ -82,7 +95,7 @@ export async function createHost(options: HostOptions, admission: () => Admissio
     // whoever connects first already hears all of them.
     addresses: { listen: [] },
     transports: [tcp({ dialOpts: connectOptions })],
-    connectionEncrypters: [options.overEncrypter?.(encrypter(options)) ?? encrypter(options)],
+    connectionEncrypters: [options.overEncrypter?.(makeEncrypter) ?? makeEncrypter],
     streamMuxers: [carefulYamux({ keepAliveInterval: linkKeepAliveMs })],
     connectionGater: {
       denyDialPeer: peer => !options.mayDial(peer),
@@ -91,8 +104,8 @@ export async function createHost(options: HostOptions, admission: () => Admissio
     },
     connectionManager: {
       maxConnections: options.connectionsMaxCount,
-      inboundConnectionThreshold: inboundConnectionsPerSecond,
-      maxIncomingPendingConnections: 100,
+      inboundConnectionThreshold: limits.hostConnectionsPerSecond,
+      maxIncomingPendingConnections: limits.pendingConnectionsMaxCount,
       dialTimeout: options.dialTimeoutMs,
       addressDialTimeout: options.dialTimeoutMs,
       addressSorter: () => 0, // The order is decided where the addresses are known.
@@ -112,7 +125,7 @@ export async function createHost(options: HostOptions, admission: () => Admissio
       gossip: components => {
         internals = components;
         gate = new GatedRegistrar(components.registrar, lateAdmission(admission));
-        return gossipsub(gossipProfile(options.topic))({
+        return gossipsub(gossipProfile(options.topic, limits))({
           privateKey: components.privateKey,
           peerId: components.peerId,
           peerStore: components.peerStore,
@@ -127,7 +140,7 @@ export async function createHost(options: HostOptions, admission: () => Admissio
   return { node, internals, gate };
 }
 
-function encrypter({ admission, admissionTimeoutMs: timeoutMs = admissionTimeoutMs }: HostOptions) {
+function encrypter({ admission }: HostOptions, { admissionTimeoutMs: timeoutMs }: HostLimits) {
   return admission === undefined ? noise() : admitting({ timeoutMs }, noise(), admission);
 }
 

@@ -19,7 +19,7 @@ const good = 'a secret that all members know';
 
 function secretOf(...secrets: readonly string[]): SecretAdmission {
   const keys = secrets.map(secret => new ClusterKey({ cluster, secret, source: '/etc/firsthand/secret' }));
-  return new SecretAdmission({ cluster }, { keyring: new ClusterKeyring(keys) });
+  return new SecretAdmission({ cluster }, { keyring: new ClusterKeyring(keys.map(key => ({ key }))) });
 }
 
 interface Member {
@@ -60,7 +60,7 @@ describe('network: admission', { timeout: 60_000 }, () => {
         dialTimeoutMs: 5_000,
         mayDial: () => true,
         admission: authority && { authority, ...parts },
-        admissionTimeoutMs: timeoutMs,
+        limits: { admissionTimeoutMs: timeoutMs },
       },
       () => everybody,
     );

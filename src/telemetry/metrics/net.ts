@@ -28,6 +28,8 @@ export interface NetMetrics {
   /** `direction`: in, out. */
   readonly probeDatagrams: CounterMetric;
   readonly probeBytes: CounterMetric;
+  /** `reason`: source_rate, strangers_rate, not_sealed. */
+  readonly probesDropped: CounterMetric;
   /** `outcome`: admitted, or why not. */
   readonly admissions: CounterMetric;
   readonly admissionSeconds: HistogramMetric;
@@ -81,6 +83,11 @@ export function registerNetMetrics(registry: MetricRegistry): NetMetrics {
       'firsthand_probe_bytes_total',
       'Bytes in datagrams of the failure detector',
       ['direction'],
+    ),
+    probesDropped: registry.counter(
+      'firsthand_probe_datagrams_dropped_total',
+      'Datagrams that were dropped before anybody decoded them',
+      ['reason'],
     ),
     admissions: registry.counter(
       'firsthand_admissions_total',

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { assert, describe, it } from 'vitest';
-import { datagramMaxBytes } from '../../../src/core/swim/message.ts';
+import { datagramMaxBytes, datagramSealBytes } from '../../../src/core/swim/message.ts';
 import { ClusterKey } from '../../../src/identity/cluster-key.ts';
 import { ClusterKeyring } from '../../../src/identity/cluster-keyring.ts';
 import { DatagramSeal, sealBytes } from '../../../src/identity/datagram-seal.ts';
@@ -10,7 +10,7 @@ function keyOf(secret: string, cluster = 'blue'): ClusterKey {
 }
 
 function sealOf(...keys: readonly ClusterKey[]): DatagramSeal {
-  return new DatagramSeal({ cluster: 'blue' }, { keyring: new ClusterKeyring(keys) });
+  return new DatagramSeal({ cluster: 'blue' }, { keyring: new ClusterKeyring(keys.map(key => ({ key }))) });
 }
 
 const [one, two] = [keyOf('the first secret of all'), keyOf('the second secret of all')];
@@ -31,11 +31,11 @@ describe('identity/datagram-seal', () => {
   });
 
   it('seals with another secret from the moment the keyring has one', () => {
-    const keyring = new ClusterKeyring([one]);
+    const keyring = new ClusterKeyring([{ key: one }]);
     const sender = new DatagramSeal({ cluster: 'blue' }, { keyring });
     const before = sender.seal(plain);
 
-    keyring.replace([two, one]);
+    keyring.replace([{ key: two }, { key: one }]);
     const after = sender.seal(plain);
 
     assert.isUndefined(sealOf(two).open(before));
@@ -45,12 +45,12 @@ describe('identity/datagram-seal', () => {
   it('does not open what the same secret sealed for another cluster', () => {
     const red = new DatagramSeal(
       { cluster: 'red' },
-      { keyring: new ClusterKeyring([keyOf('the first secret of all', 'red')]) },
+      { keyring: new ClusterKeyring([{ key: keyOf('the first secret of all', 'red') }]) },
     );
 
     assert.isUndefined(sealOf(one).open(red.seal(plain)));
     // Nor when the derived keys were the same.
-    const mixed = new DatagramSeal({ cluster: 'red' }, { keyring: new ClusterKeyring([one]) });
+    const mixed = new DatagramSeal({ cluster: 'red' }, { keyring: new ClusterKeyring([{ key: one }]) });
     assert.isUndefined(sealOf(one).open(mixed.seal(plain)));
   });
 
@@ -66,6 +66,7 @@ describe('identity/datagram-seal', () => {
   });
 
   it('adds what it says, and takes the largest datagram', () => {
+    assert.equal(sealBytes, datagramSealBytes);
     const largest = Buffer.alloc(datagramMaxBytes, 7);
 
     const sealed = sealOf(one).seal(largest);
