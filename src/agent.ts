@@ -255,6 +255,8 @@ async function assemble(
     contactOf: peer => protocol.peering.contact(peer)?.multiaddrs ?? [],
     ask: (peer, multiaddrs, request) => network.askKeys(peer, multiaddrs, request),
     admissionOf: peer => network.admissionOf(peer),
+    linked: () => network.links().map(({ peer }) => peer),
+    hangUp: peer => network.hangUp(peer),
   });
   const local = await network.start(secret?.watching(driver.handlers) ?? driver.handlers);
   stops.push(() => probes.stop());

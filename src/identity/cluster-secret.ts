@@ -54,11 +54,15 @@ export interface ClusterSecretPeers {
   readonly contactOf: (peer: PeerId) => readonly string[];
   readonly ask: (peer: PeerId, multiaddrs: readonly string[], request: Uint8Array) => Promise<Uint8Array>;
   readonly admissionOf: (peer: PeerId) => AdmissionFacts | undefined;
+  readonly linked: () => readonly PeerId[];
+  readonly hangUp: (peer: PeerId) => void;
 }
 
 const expiryIntervalMs = 30_000;
 /** Guess: longer than a busy member takes to notice that it is linked. */
 const stepTimeoutMs = 20_000;
+/** So that not everybody is dialled anew at the same moment. */
+const hangUpSpreadMs = 10_000;
 const handOverTriesMaxCount = 3;
 const handOverPauseMs = 1_000;
 
@@ -103,7 +107,10 @@ export class ClusterSecret implements SecretPort {
         keyring,
         retired,
         wallMs: components.wallMs,
-        onChanged: (what, id) => components.log('secret_changed', { what, id }),
+        onChanged: (what, id) => {
+          components.log('secret_changed', { what, id });
+          if (what === 'dropped') this.#hangUpSome();
+        },
         onFailed: error => components.log('secret_not_kept', { error }),
       },
     );
@@ -171,6 +178,19 @@ export class ClusterSecret implements SecretPort {
   stop(): void {
     this.#stopped = true;
     clearInterval(this.#timer);
+  }
+
+  /** A connection does not outlive the secret that it was admitted by; members have another one and come back. */
+  #hangUpSome(): void {
+    const peers = this.#peers;
+    for (const peer of peers?.linked() ?? []) {
+      const again = () => {
+        const proved = peers?.admissionOf(peer)?.keyIds ?? [];
+        const isGood = proved.some(id => this.#keeper.keyring.key(id) !== undefined);
+        if (!isGood && !this.#stopped) peers?.hangUp(peer);
+      };
+      setTimeout(again, Math.random() * hangUpSpreadMs).unref();
+    }
   }
 
   /** Never rejects. */

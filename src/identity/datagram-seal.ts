@@ -5,8 +5,8 @@
  *
  * One key under a thousand senders would leave random nonces of 96 bits some days until one repeats. So each
  * process draws a stream for each secret when it starts, makes a key of its own from both, and counts: no
- * key ever sees a counter twice, and nothing has to be stored. What protects against replays is inside: the
- * detector's own epoch and counter.
+ * key ever sees a counter twice, and nothing has to be stored. The receiver opens each counter of a stream once:
+ * the detector's own counters know members only, and a stranger's question that is sent again would be answered.
  */
 import {
   createCipheriv,
@@ -17,6 +17,7 @@ import {
   randomBytes,
 } from 'node:crypto';
 import { datagramMaxBytes } from '../core/swim/message.ts';
+import { ReplayWindow } from '../core/swim/replay-window.ts';
 import { GenerationCache } from '../wire/generation-cache.ts';
 import { type ClusterKey, keyIdBytes } from './cluster-key.ts';
 import type { ClusterKeyring } from './cluster-keyring.ts';
@@ -39,10 +40,15 @@ interface OwnStream {
   counter: number;
 }
 
+interface TheirStream {
+  readonly key: KeyObject;
+  readonly window: ReplayWindow;
+}
+
 export class DatagramSeal {
   readonly #cluster: Buffer;
   readonly #keyring: ClusterKeyring;
-  readonly #theirs = new GenerationCache<string, KeyObject>(streamsMaxCount);
+  readonly #theirs = new GenerationCache<string, TheirStream>(streamsMaxCount);
   #own: OwnStream | undefined;
 
   constructor(options: { readonly cluster: string }, components: { readonly keyring: ClusterKeyring }) {
@@ -64,7 +70,7 @@ export class DatagramSeal {
     return Buffer.concat([head, cipher.update(plain), cipher.final(), cipher.getAuthTag()]);
   }
 
-  /** `undefined` unless somebody who knows a secret that we accept has sealed exactly these bytes. */
+  /** `undefined` unless somebody who knows a secret that we accept has sealed exactly these bytes, and they are new. */
   open(bytes: Uint8Array): Uint8Array | undefined {
     if (bytes.length <= sealBytes || bytes.length > datagramMaxBytes + sealBytes) return undefined;
     if (bytes[0] !== format) return undefined;
@@ -73,11 +79,15 @@ export class DatagramSeal {
     if (key === undefined) return undefined;
     const streamId = sealed.subarray(1 + keyIdBytes, 1 + keyIdBytes + streamBytes);
     const name = `${key.id}${streamId.toString('latin1')}`;
+    const counter = sealed.readUIntBE(headBytes - counterBytes, counterBytes);
     const known = this.#theirs.get(name);
-    const streamKey = known ?? streamKeyOf(key, streamId);
-    const plain = this.#decrypted(sealed, streamKey);
-    // Only now: strangers must not drive out the keys of members.
-    if (plain !== undefined && known === undefined) this.#theirs.set(name, streamKey);
+    if (known?.window.isFresh(0, counter) === false) return undefined;
+    const stream = known ?? { key: streamKeyOf(key, streamId), window: new ReplayWindow() };
+    const plain = this.#decrypted(sealed, stream.key);
+    if (plain === undefined) return undefined;
+    stream.window.take(0, counter);
+    // Only now: strangers must not drive out the streams of members.
+    if (known === undefined) this.#theirs.set(name, stream);
     return plain;
   }
 

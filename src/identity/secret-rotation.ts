@@ -142,7 +142,8 @@ export class SecretRotation {
         }
       }
       const isOver = performance.now() >= deadlineMs;
-      if (missing.length === 0 || isOver) {
+      // Looked at once more after everybody had confirmed: somebody may have come.
+      if (open.length === 0 || isOver) {
         return {
           status: 'waiting',
           step,
@@ -151,7 +152,7 @@ export class SecretRotation {
           missing: missing.map(({ member: { id, peer }, why }) => ({ id, peerId: peer, why })),
         };
       }
-      await wait(retryPauseMs);
+      if (missing.length > 0) await wait(retryPauseMs);
     }
   }
 

@@ -30,6 +30,15 @@ describe('identity/datagram-seal', () => {
     assert.isUndefined(sealOf(two).open(sealed));
   });
 
+  it('opens everything once, in whatever order it comes', () => {
+    const [sender, receiver] = [sealOf(one), sealOf(one)];
+    const sealed = Array.from({ length: 100 }, () => sender.seal(plain)).toReversed();
+
+    const opened = [...sealed, ...sealed].map(bytes => receiver.open(bytes) !== undefined);
+
+    assert.deepEqual(opened, [...sealed.map(() => true), ...sealed.map(() => false)]);
+  });
+
   it('seals with another secret from the moment the keyring has one', () => {
     const keyring = new ClusterKeyring([{ key: one }]);
     const sender = new DatagramSeal({ cluster: 'blue' }, { keyring });
