@@ -208,6 +208,12 @@ export const schema = {
       help: 'Connections that are not encrypted and admitted yet.',
       basis: 'guess',
     }),
+    hostPendingMaxCount: setting({
+      kind: integer({ min: 1, max: 10_000 }),
+      default: 50,
+      help: 'Of these from one host.',
+      basis: 'derived',
+    }),
     admissionTimeoutMs: setting({
       kind: integer({ min: 100, max: minute, unit: 'ms' }),
       default: 5 * second,

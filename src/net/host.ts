@@ -11,6 +11,7 @@ import { type AdmissionEncrypterComponents, admitting } from './admission-encryp
 import { type Admission, GatedRegistrar } from './gated-registrar.ts';
 import { type GossipLimits, gossipLimits, gossipProfile } from './gossip-profile.ts';
 import { carefulYamux } from './muxer.ts';
+import { PendingConnections } from './pending-connections.ts';
 
 export interface HostOptions {
   /** Ed25519: 32 bytes of seed, then 32 bytes of public key. */
@@ -18,6 +19,8 @@ export interface HostOptions {
   readonly topic: string;
   readonly connectionsMaxCount: number;
   readonly limits?: Partial<HostLimits>;
+  /** An inbound connection was refused before anything was read from it. */
+  readonly onExcess?: (reason: ConnectionExcess) => void;
   readonly dialTimeoutMs: number;
   /** Whether this dial is ours: libp2p and the DHT may not dial on their own. */
   readonly mayDial: (peer: PeerId) => boolean;
@@ -27,11 +30,16 @@ export interface HostOptions {
   readonly overEncrypter?: OverEncrypter | undefined;
 }
 
+/** `host_pending`: too many of its host are not ready; `limit`: one of libp2p's own three. */
+export type ConnectionExcess = 'host_pending' | 'limit';
+
 export interface HostLimits extends GossipLimits {
   /** New connections a second from one host name or address. */
   readonly hostConnectionsPerSecond: number;
   /** Connections that are not encrypted and admitted yet. */
   readonly pendingConnectionsMaxCount: number;
+  /** Of these from one host. */
+  readonly hostPendingMaxCount: number;
   /** For one exchange of proofs, ms. */
   readonly admissionTimeoutMs: number;
 }
@@ -39,6 +47,7 @@ export interface HostLimits extends GossipLimits {
 export const hostLimits: HostLimits = {
   hostConnectionsPerSecond: 100, // libp2p's default of 5 resets most of 20 agents that start together.
   pendingConnectionsMaxCount: 100, // Guess.
+  hostPendingMaxCount: 50, // Derived: half, so that one host leaves room for others.
   admissionTimeoutMs: 5_000, // Guess: two round trips, beside everybody who starts at the same time.
   ...gossipLimits,
 };
@@ -86,6 +95,8 @@ const peerMaxAgeMs = 3_600_000;
 export async function createHost(options: HostOptions, admission: () => Admission): Promise<Host> {
   const limits = { ...hostLimits, ...options.limits };
   const makeEncrypter = encrypter(options, limits);
+  const pending = new PendingConnections({ perHostMaxCount: limits.hostPendingMaxCount });
+  const { onExcess = () => {} } = options;
   let internals: HostInternals | undefined;
   let gate: GatedRegistrar | undefined;
   const node = await createLibp2p<Services>({
@@ -101,6 +112,15 @@ export async function createHost(options: HostOptions, admission: () => Admissio
       denyDialPeer: peer => !options.mayDial(peer),
       // libp2p refuses private addresses in browsers only; said here because a cluster lives on them.
       denyDialMultiaddr: () => false,
+      denyInboundConnection: connection => {
+        if (pending.begin(connection)) return false;
+        onExcess('host_pending');
+        return true;
+      },
+      denyInboundUpgradedConnection: (_peer, connection) => {
+        pending.end(connection);
+        return false;
+      },
     },
     connectionManager: {
       maxConnections: options.connectionsMaxCount,
@@ -137,11 +157,22 @@ export async function createHost(options: HostOptions, admission: () => Admissio
     },
   });
   if (internals === undefined || gate === undefined) throw new TypeError('libp2p did not ask for gossipsub');
+  watchRefusals(internals.connectionManager, () => onExcess('limit'));
   return { node, internals, gate };
 }
 
 function encrypter({ admission }: HostOptions, { admissionTimeoutMs: timeoutMs }: HostLimits) {
   return admission === undefined ? noise() : admitting({ timeoutMs }, noise(), admission);
+}
+
+/** libp2p tells nobody but its debug log when it refuses a connection. */
+function watchRefusals(manager: HostInternals['connectionManager'], onRefused: () => void): void {
+  const accept = manager.acceptIncomingConnection.bind(manager);
+  manager.acceptIncomingConnection = connection => {
+    const isAccepted = accept(connection);
+    if (!isAccepted) onRefused();
+    return isAccepted;
+  };
 }
 
 /** The links need the host's identify service, and the host's services need the links. */

@@ -28,6 +28,8 @@ export interface NetMetrics {
   /** `direction`: in, out. */
   readonly probeDatagrams: CounterMetric;
   readonly probeBytes: CounterMetric;
+  /** `reason`: host_pending, limit. */
+  readonly connectionsRefused: CounterMetric;
   /** `reason`: source_rate, strangers_rate, not_sealed. */
   readonly probesDropped: CounterMetric;
   /** `outcome`: admitted, or why not. */
@@ -83,6 +85,11 @@ export function registerNetMetrics(registry: MetricRegistry): NetMetrics {
       'firsthand_probe_bytes_total',
       'Bytes in datagrams of the failure detector',
       ['direction'],
+    ),
+    connectionsRefused: registry.counter(
+      'firsthand_connections_refused_total',
+      'Inbound connections that were refused before anything was read from them',
+      ['reason'],
     ),
     probesDropped: registry.counter(
       'firsthand_probe_datagrams_dropped_total',
