@@ -202,7 +202,9 @@ async function assemble(
         ...watcher,
         input: input => {
           watcher.input(input);
-          if (input.type === 'datagram-received') probes.heard(input.probe.address);
+          if (input.type !== 'datagram-received') return;
+          const { from, address } = input.probe;
+          if (protocol.detector.member(from) !== undefined) probes.heard(address);
         },
       },
     },
@@ -332,7 +334,7 @@ async function clusterSecret({ shim, identity, limits }: Settings, log: Log) {
   const { source } = shim.secret;
   return ClusterSecret.open(
     { cluster, directory, secret: shim.secret.reveal(), source, acceptOldMs: limits.oldSecretAcceptMs },
-    { wallMs: () => Date.now(), log },
+    { wallMs: () => Date.now(), random: Math.random, log },
   );
 }
 

@@ -44,6 +44,8 @@ export type SecretEvent = 'secret_outdated' | 'secret_changed' | 'secret_not_kep
 
 export interface ClusterSecretComponents {
   readonly wallMs: () => number;
+  /** In [0, 1). */
+  readonly random: () => number;
   readonly log: (event: SecretEvent, fields: Readonly<Record<string, unknown>>) => void;
 }
 
@@ -189,7 +191,7 @@ export class ClusterSecret implements SecretPort {
         const isGood = proved.some(id => this.#keeper.keyring.key(id) !== undefined);
         if (!isGood && !this.#stopped) peers?.hangUp(peer);
       };
-      setTimeout(again, Math.random() * hangUpSpreadMs).unref();
+      setTimeout(again, this.#parts.random() * hangUpSpreadMs).unref();
     }
   }
 

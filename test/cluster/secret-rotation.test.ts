@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { afterEach, assert, beforeEach, describe, it } from 'vitest';
 import { eventually } from '../../src/chaos/stages/agent-process.ts';
-import { createAgent, type RunningAgent } from '../../src/index.ts';
+import { type AgentOptions, createAgent, type RunningAgent } from '../../src/index.ts';
 
 const oldSecret = 'the old secret of this cluster';
 const newSecret = 'the new secret of this cluster';
@@ -20,7 +20,7 @@ describe('changing the secret of a cluster', { timeout: 240_000 }, () => {
     await rm(directory, { recursive: true, force: true });
   });
 
-  async function start(name: string, secret = oldSecret): Promise<RunningAgent> {
+  async function start(name: string, secret = oldSecret, more: AgentOptions = {}): Promise<RunningAgent> {
     const agent = await createAgent({
       id: name,
       dataDir: join(directory, name),
@@ -34,6 +34,7 @@ describe('changing the secret of a cluster', { timeout: 240_000 }, () => {
       joinTimeoutMs: 5_000,
       healthCheckIntervalMs: 3_600_000, // What is registered here is not there.
       logLevel: 'silent',
+      ...more,
     });
     agents.push(agent);
     return agent;
@@ -102,6 +103,24 @@ describe('changing the secret of a cluster', { timeout: 240_000 }, () => {
     }
     await together(10);
     assert.deepEqual(deaths, []);
+  });
+
+  it('reaches members that it holds no connection to', async () => {
+    const thin = { fullMeshMaxCount: 1, partialMeshCount: 4 };
+    for (let n = 0; n < 9; n += 1) await start(`agent-${n}`, oldSecret, thin);
+    await together(9);
+    const unlinked = () =>
+      agents.filter(agent => agent.mesh().peers.filter(({ link }) => link !== undefined).length < 8);
+    const asked = await eventually(
+      'one has no connection to some',
+      () => unlinked()[0],
+      agent => agent !== undefined,
+    );
+
+    const view = await asked?.secret?.rotate({ secret: newSecret, dropOld: false });
+
+    assert.deepEqual([view?.status, view?.confirmed], ['done', 9]);
+    assert.equal(new Set(agents.map(inUse).map(String)).size, 1);
   });
 
   it('shuts the old secret out once it is dropped, and keeps who has the new one', async () => {
