@@ -13,12 +13,16 @@ import { capabilitiesOf, type NodeFields } from './core/record/node.ts';
 import type { AgentContact, PeerId } from './core/record/record.ts';
 import { FirsthandError } from './errors.ts';
 import { HttpChecker } from './health/http-checker.ts';
+import type { HttpAuth } from './http/options.ts';
+import { ClusterSecret } from './identity/cluster-secret.ts';
 import { nextEpoch } from './identity/epoch.ts';
 import { openKeyFile } from './identity/key-file.ts';
 import { SignedProbeCodec } from './identity/probe-codec.ts';
 import { SignedRecordCodec } from './identity/record-codec.ts';
+import { SealedProbes } from './identity/sealed-probes.ts';
 import { treeHash } from './identity/tree-hash.ts';
 import type { AgentPort } from './runtime/agent-port.ts';
+import type { RotationMember } from './runtime/cluster-secret.ts';
 import { Deliverers } from './runtime/deliverers.ts';
 import { Doctor } from './runtime/doctor.ts';
 import { Driver } from './runtime/driver.ts';
@@ -27,7 +31,7 @@ import { HttpDeliverer } from './runtime/http-deliverer.ts';
 import { LocalAgent } from './runtime/local-agent.ts';
 import { LoopDelay } from './runtime/loop-delay.ts';
 import { linkOf } from './runtime/outbox-link.ts';
-import type { HealthChecker, HttpPeers, Network, ProbeCodec } from './runtime/ports.ts';
+import type { HealthChecker, HttpPeers, ProbeCodec } from './runtime/ports.ts';
 import { systemClock, systemRandom } from './runtime/system.ts';
 import type { Log } from './telemetry/log.ts';
 import {
@@ -120,6 +124,8 @@ async function assemble(
   const epoch = nextEpoch(stored.meta.epoch, Date.now());
   const codec = new SignedRecordCodec({ cluster }, { key });
   const probeCodec = new SignedProbeCodec({ cluster }, { key });
+  const secret = await clusterSecret(settings, log);
+  stops.push(() => secret?.stop());
   const events = new RecentEvents({ epoch });
   const protocol = new Protocol(
     { id, peer: key.peerId, epoch, settings: protocolSettings(settings) },
@@ -136,10 +142,18 @@ async function assemble(
 
   const [{ Libp2pNetwork }, { ProbeSocket }, { HttpServer }, { httpDefaults }] = await libraries;
   const faults = settings.net.faultInjection ? await faultLayer(probeCodec, log) : undefined;
-  const network: Network = new Libp2pNetwork(
-    { cluster, privateKeyRaw: key.rawPrivateKey(), listen: settings.net.listen },
+  const network = new Libp2pNetwork(
+    {
+      cluster,
+      privateKeyRaw: key.rawPrivateKey(),
+      listen: settings.net.listen,
+      connectionsMaxCount: settings.limits.connectionsMaxCount,
+      limits: settings.limits,
+    },
     {
       log,
+      authority: secret?.authority,
+      answerKeys: secret?.answer,
       metrics: netMetrics,
       mdns: settings.net.mdns
         ? async (...args) => (await import('./discovery/mdns.ts')).startMdns(...args)
@@ -151,6 +165,17 @@ async function assemble(
     },
   );
   const probes = new ProbeSocket({ metrics: netMetrics });
+  const sealed =
+    secret &&
+    new SealedProbes(probes, {
+      seal: secret.seal,
+      onRefused: () => netMetrics.probesDropped.add({ reason: 'not_sealed' }),
+    });
+  const watcher = observer({
+    log,
+    metrics: registerProtocolMetrics(metrics),
+    health: registerHealthMetrics(metrics),
+  });
   const checker = healthChecker(settings, metrics);
   stops.push(() => checker.stop());
   const httpPeers = httpPeerClient(settings, metrics);
@@ -166,18 +191,22 @@ async function assemble(
       codec,
       probeCodec,
       network,
-      probes,
+      probes: sealed ?? probes,
       store,
       checker,
       deliverer: deliverers,
       httpPeers,
       clock: systemClock,
       events,
-      observer: observer({
-        log,
-        metrics: registerProtocolMetrics(metrics),
-        health: registerHealthMetrics(metrics),
-      }),
+      observer: {
+        ...watcher,
+        input: input => {
+          watcher.input(input);
+          if (input.type !== 'datagram-received') return;
+          const { from, address } = input.probe;
+          if (protocol.detector.member(from) !== undefined) probes.heard(address);
+        },
+      },
     },
   );
   stops.push(() => driver.stop());
@@ -215,18 +244,28 @@ async function assemble(
       profile: settings.membership.detectorProfile,
       doctor,
       faults,
+      secret,
     },
   );
 
-  const http = new HttpServer(httpOptions(settings, httpDefaults), { agent, log, metrics });
+  const http = new HttpServer(httpOptions(settings, httpDefaults, secret), { agent, log, metrics });
   stops.push(() => http.stop());
   const { url } = await http.start();
   stops.push(() => network.stop());
-  const local = await network.start(driver.handlers);
+  secret?.attach({
+    members: () => otherAgents(agent, protocol),
+    contactOf: peer => protocol.peering.contact(peer)?.multiaddrs ?? [],
+    ask: (peer, multiaddrs, request) => network.askKeys(peer, multiaddrs, request),
+    admissionOf: peer => network.admissionOf(peer),
+    linked: () => network.links().map(({ peer }) => peer),
+    hangUp: peer => network.hangUp(peer),
+  });
+  const local = await network.start(secret?.watching(driver.handlers) ?? driver.handlers);
   stops.push(() => probes.stop());
+  const probeHandlers = faults?.overProbes(driver.probeHandlers) ?? driver.probeHandlers;
   const bound = await probes.start(
     probeOptions(settings, local.multiaddrs),
-    faults?.overProbes(driver.probeHandlers) ?? driver.probeHandlers,
+    sealed?.handlers(probeHandlers) ?? probeHandlers,
   );
   probeAddress = reachable(bound);
 
@@ -288,6 +327,31 @@ async function faultLayer(codec: ProbeCodec, log: Log) {
   return new FaultLayer({ random: systemRandom, senderOf });
 }
 
+/** What the agents of a cluster with a secret do with it; `undefined` where they go by none. */
+async function clusterSecret({ shim, identity, limits }: Settings, log: Log) {
+  if (shim.auth !== 'shared_secret' || shim.secret === undefined) return undefined;
+  const { cluster, dataDir: directory } = identity;
+  const { source } = shim.secret;
+  return ClusterSecret.open(
+    { cluster, directory, secret: shim.secret.reveal(), source, acceptOldMs: limits.oldSecretAcceptMs },
+    { wallMs: () => Date.now(), random: Math.random, log },
+  );
+}
+
+/** The agents that are there, this one left out. */
+function otherAgents(agent: LocalAgent, protocol: Protocol): readonly RotationMember[] {
+  return agent
+    .status()
+    .agents.filter(
+      ({ peerId, state }) => peerId !== agent.identity.peerId && (state === 'alive' || state === 'suspect'),
+    )
+    .map(({ id, peerId }) => ({
+      id,
+      peer: peerId,
+      multiaddrs: protocol.peering.contact(peerId)?.multiaddrs ?? [],
+    }));
+}
+
 function defaultId(peer: PeerId): string {
   const host = hostname()
     .replace(/[^A-Za-z0-9._-]/g, '-')
@@ -322,11 +386,14 @@ function firstAddress(): string {
 
 function probeOptions(settings: Settings, multiaddrs: readonly string[]) {
   const asked = settings.net.probeListen;
-  if (asked !== undefined) return { ...asked, explicit: true };
+  const { sourceDatagramsPerSecond: sourcePerSecond, strangerDatagramsPerSecond: strangersPerSecond } =
+    settings.limits;
+  const gate = { sourcePerSecond, strangersPerSecond };
+  if (asked !== undefined) return { ...asked, explicit: true, gate };
   // /ip4/<host>/tcp/<port>: the configured host, and the port that was really bound.
   const host = settings.net.listen[0]?.split('/')[2] ?? '0.0.0.0';
   const port = Number(multiaddrs[0]?.split('/')[4] ?? 0);
-  return { host, port, explicit: false };
+  return { host, port, explicit: false, gate };
 }
 
 /** A wildcard is where we listen, not where others find us. */
@@ -361,10 +428,18 @@ function intakeSettings({ gossip }: Settings) {
   return { peerMessagesPerSecond: gossip.peerMessagesPerSecond, peerBurstCount: gossip.peerBurstCount };
 }
 
-function httpOptions<Defaults extends object>({ shim, health }: Settings, defaults: Defaults) {
+function httpOptions<Defaults extends object>(
+  { shim, health }: Settings,
+  defaults: Defaults,
+  secret: ClusterSecret | undefined,
+) {
   const auth =
     shim.auth === 'shared_secret' && shim.secret !== undefined
-      ? ({ mode: 'shared_secret', secret: shim.secret.reveal() } as const)
+      ? ({
+          mode: 'shared_secret',
+          secret: shim.secret.reveal(),
+          accepts: presented => secret?.accepts(presented) === true,
+        } satisfies HttpAuth)
       : ({ mode: 'open' } as const);
   const host = shim.http.host.includes(':') ? `[${shim.http.host}]` : shim.http.host;
   return {

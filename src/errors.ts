@@ -59,6 +59,16 @@ const catalogue = {
     retry: false,
     text: 'this agent takes no faults; only one that was started with --fault-injection does',
   },
+  SECRET_OFF: {
+    done: 'no',
+    retry: false,
+    text: 'this agent goes by no secret; only one that was started with --auth shared_secret does',
+  },
+  ROTATION_CONFLICT: {
+    done: 'no',
+    retry: false,
+    text: 'another change of the secret is under way',
+  },
   REGISTRY_FULL: { done: 'no', retry: true, text: 'this agent hosts as many entries as it may' },
   OUTBOX_FULL: { done: 'no', retry: true, text: 'as many deliveries wait to be taken as may' },
   NOT_READY: { done: 'no', retry: true, text: 'the agent is starting or stopping' },

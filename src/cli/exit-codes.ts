@@ -44,6 +44,8 @@ const byErrorCode: Readonly<Record<ErrorCode, ExitCode>> = {
   QUARANTINED: failure,
   INVALID_FAULTS: usage,
   FAULTS_OFF: refused,
+  SECRET_OFF: refused,
+  ROTATION_CONFLICT: failure,
   REGISTRY_FULL: failure,
   OUTBOX_FULL: failure,
   NOT_READY: failure,

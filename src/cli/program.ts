@@ -49,6 +49,10 @@ const commands: Readonly<
     summary: 'finds what is wrong, says how to mend it',
     load: () => import('./commands/doctor.ts'),
   },
+  keys: {
+    summary: "change the cluster's secret",
+    load: () => import('./commands/keys.ts'),
+  },
   store: {
     summary: 'check, export or import the database of an agent that does not run',
     load: () => import('./commands/store.ts'),

@@ -7,6 +7,7 @@ const roomTitles: Readonly<Record<Room, string>> = {
   identity: 'Identity',
   node: 'What the agent advertises',
   net: 'Network',
+  limits: 'What is taken of what others send',
   peering: 'Connections',
   membership: 'Liveness',
   records: 'Records',

@@ -188,6 +188,76 @@ export const schema = {
     }),
   },
 
+  /** What is taken of what others send, before anybody knows whether it is any good. */
+  limits: {
+    connectionsMaxCount: setting({
+      kind: integer({ min: 16, max: 100_000 }),
+      default: 300,
+      help: 'Connections between agents at once, foreign ones and doubles included; above, new ones are refused.',
+      basis: 'guess',
+    }),
+    hostConnectionsPerSecond: setting({
+      kind: integer({ min: 1, max: 100_000 }),
+      default: 100,
+      help: 'New connections a second from one host.',
+      basis: 'measured',
+    }),
+    pendingConnectionsMaxCount: setting({
+      kind: integer({ min: 1, max: 10_000 }),
+      default: 100,
+      help: 'Connections that are not encrypted and admitted yet.',
+      basis: 'guess',
+    }),
+    hostPendingMaxCount: setting({
+      kind: integer({ min: 1, max: 10_000 }),
+      default: 50,
+      help: 'Of these from one host.',
+      basis: 'derived',
+    }),
+    admissionTimeoutMs: setting({
+      kind: integer({ min: 100, max: minute, unit: 'ms' }),
+      default: 5 * second,
+      help: 'How long a peer may take to prove that it belongs here, where it has to.',
+      basis: 'guess',
+    }),
+    sourceDatagramsPerSecond: setting({
+      kind: integer({ min: 1, max: 1_000_000 }),
+      default: 1_000,
+      help: "Datagrams a second from one member's address, and from one host of which nothing is known, with a burst of twice that; what is beyond is not even decoded.",
+      basis: 'guess',
+    }),
+    strangerDatagramsPerSecond: setting({
+      kind: integer({ min: 1, max: 1_000_000 }),
+      default: 2_000,
+      help: 'The same for all addresses together from which no member has spoken yet.',
+      basis: 'guess',
+    }),
+    syncStreamsMaxCount: setting({
+      kind: integer({ min: 1, max: 32 }),
+      default: 2,
+      help: 'Streams of one protocol of ours on one connection, in each direction.',
+      basis: 'paper',
+    }),
+    gossipStreamsMaxCount: setting({
+      kind: integer({ min: 1, max: 32 }),
+      default: 4,
+      help: 'The same for gossip.',
+      basis: 'guess',
+    }),
+    gossipSubscriptionsMaxCount: setting({
+      kind: integer({ min: 1, max: 1_000 }),
+      default: 16,
+      help: 'Subscriptions that are read from one gossip message; only the one to the topic of the cluster is kept.',
+      basis: 'guess',
+    }),
+    oldSecretAcceptMs: setting({
+      kind: integer({ min: 0, max: 30 * day, unit: 'ms' }),
+      default: day,
+      help: "How long the cluster's secret is accepted after `firsthand keys rotate-secret` has put another one in its place. An agent that was away for longer needs the new one from its operator.",
+      basis: 'derived',
+    }),
+  },
+
   /** Whom the agent keeps connections to. */
   peering: {
     fullMeshMaxCount: setting({
@@ -408,7 +478,7 @@ export const schema = {
       kind: choice(['open', 'shared_secret'], ['jwt', 'mtls']),
       flag: true,
       default: 'open',
-      help: 'What callers have to prove. `open`: nothing. `shared_secret`: `Authorization: Bearer <secret>`.',
+      help: 'What others have to prove. `open`: nothing. `shared_secret`: callers send `Authorization: Bearer <secret>`; agents prove to each other that they know it, and seal their datagrams with it.',
       basis: 'contract',
     }),
     secretFile: open({
@@ -541,6 +611,7 @@ type RoomValues<R extends Room> = { readonly [K in keyof Schema[R]]: ValueOf<Sch
 export type Values = RoomValues<'identity'> &
   RoomValues<'node'> &
   RoomValues<'net'> &
+  RoomValues<'limits'> &
   RoomValues<'peering'> &
   RoomValues<'membership'> &
   RoomValues<'records'> &
@@ -557,6 +628,7 @@ export interface Settings {
   readonly identity: RoomValues<'identity'>;
   readonly node: RoomValues<'node'>;
   readonly net: RoomValues<'net'>;
+  readonly limits: RoomValues<'limits'>;
   readonly peering: RoomValues<'peering'>;
   readonly membership: RoomValues<'membership'>;
   readonly records: RoomValues<'records'>;

@@ -9,6 +9,8 @@ export class Authentication {
   readonly mode: HttpAuth['mode'];
   readonly #key = randomBytes(32);
   readonly #expected: Buffer | undefined;
+  /** Where the secret may change while the agent runs. */
+  readonly #acceptsNow: ((presented: string) => boolean) | undefined;
 
   /** @throws FirsthandError CONFIG_INVALID when the secret is too short to be one. */
   constructor(auth: HttpAuth) {
@@ -22,6 +24,7 @@ export class Authentication {
       });
     }
     this.#expected = this.#mac(secret);
+    this.#acceptsNow = auth.accepts;
   }
 
   get required(): boolean {
@@ -36,6 +39,7 @@ export class Authentication {
     if (this.#expected === undefined) return true;
     // A missing header takes the same way as a wrong one, so that both take the same time.
     const token = /^Bearer +(.*)$/i.exec(authorization ?? '')?.[1] ?? '';
+    if (this.#acceptsNow !== undefined) return this.#acceptsNow(token);
     // Node hands header bytes over as Latin-1.
     return timingSafeEqual(this.#mac(Buffer.from(token, 'latin1')), this.#expected);
   }

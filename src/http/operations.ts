@@ -6,6 +6,7 @@ import { detectorSchema, doctorSchema } from './detector-schemas.ts';
 import { faultRulesSchema, faultsSchema } from './fault-schemas.ts';
 import { outboxSchema } from './outbox-schemas.ts';
 import * as schemas from './schemas.ts';
+import { rotateSecretSchema, rotationSchema, secretsSchema } from './secret-schemas.ts';
 import { syncSchema, treeSchema } from './sync-schemas.ts';
 
 export interface OperationSchema {
@@ -153,6 +154,28 @@ export const operations = {
       'that concern its sender. In open mode only for callers on the same machine.',
     body: faultRulesSchema,
     response: { 200: json('The rules in place', faultsSchema), ...errors(400, 401, 403, 413, 429, 503) },
+  },
+  secrets: {
+    tags: ['admin'],
+    summary: "Ids of the cluster's secrets that this agent accepts",
+    description: 'Only an agent that was started with `--auth shared_secret` has any.',
+    response: {
+      200: json('The secrets, the one in use first', secretsSchema),
+      ...errors(401, 403, 429, 503),
+    },
+  },
+  rotateSecret: {
+    tags: ['admin'],
+    summary: "Change the cluster's secret at every agent",
+    description:
+      'Every agent accepts the new one, then every agent uses it. What was not finished goes on when it is asked ' +
+      'for again. Agents that are away are given it when they come back with the old one.',
+    body: rotateSecretSchema,
+    response: {
+      200: json('Every agent that is there uses it', rotationSchema),
+      202: json('Some have not confirmed', rotationSchema),
+      ...errors(400, 401, 403, 409, 413, 429, 503),
+    },
   },
   peers: {
     tags: ['cluster'],

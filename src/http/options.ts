@@ -4,7 +4,12 @@ export type HttpAuth =
   /** Whoever reaches the port. */
   | { readonly mode: 'open' }
   /** Whoever sends `Authorization: Bearer <secret>`; at least 16 bytes, without the file's last newline. */
-  | { readonly mode: 'shared_secret'; readonly secret: string };
+  | {
+      readonly mode: 'shared_secret';
+      readonly secret: string;
+      /** Whether it is a secret that counts now, in equal time whatever is presented; absent: only the one above. */
+      readonly accepts?: (presented: string) => boolean;
+    };
 
 /** How backends are checked; shown to callers by `/service-discovery/status`. */
 export interface HealthCheckSettings {

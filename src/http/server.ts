@@ -25,6 +25,7 @@ import { peerRoutes } from './peer-routes.ts';
 import { registrationRoutes } from './registration-routes.ts';
 import { requestIds } from './request-id.ts';
 import type { Route } from './route.ts';
+import { secretRoutes } from './secret-routes.ts';
 import { viewRoutes } from './view-routes.ts';
 import { vitalRoutes } from './vital-routes.ts';
 
@@ -81,6 +82,7 @@ export class HttpServer {
       ...vitalRoutes(options, { agent, registry: metrics, http: this.#metrics, vitals: this.#vitals }),
       ...eventRoutes(this.#events),
       ...viewRoutes(agent),
+      ...secretRoutes({ agent }),
       ...faultRoutes({ authMode: options.auth.mode }, { agent, log }),
       this.#documentRoute(),
     ];

@@ -21,6 +21,7 @@ import type {
   TreePart,
   TreeRow,
 } from '../core/view.ts';
+import type { SecretPort } from './cluster-secret.ts';
 import type { LinkView } from './ports.ts';
 
 export interface AgentIdentity {
@@ -238,6 +239,8 @@ export interface AgentPort {
   mesh(): MeshView;
   /** Only where the agent was started for a drill. */
   readonly faults: FaultPort | undefined;
+  /** Only where the agent goes by the cluster's secret. */
+  readonly secret?: SecretPort | undefined;
   status(): StatusView;
   components(): readonly ComponentHealth[];
 }

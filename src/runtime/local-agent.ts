@@ -32,6 +32,7 @@ import type {
   RegistrationRequest,
   StatusView,
 } from './agent-port.ts';
+import type { SecretPort } from './cluster-secret.ts';
 import { detectorView } from './detector-view.ts';
 import type { Doctor } from './doctor.ts';
 import type { Driver } from './driver.ts';
@@ -52,6 +53,8 @@ export interface LocalAgentComponents {
   readonly doctor: Doctor;
   /** Present where the agent was started for a drill. */
   readonly faults?: FaultPort | undefined;
+  /** Present where the agent goes by the cluster's secret. */
+  readonly secret?: SecretPort | undefined;
 }
 
 /** Above this, timers and answers come so late that others may take the agent for frozen. Guess. */
@@ -62,6 +65,7 @@ export class LocalAgent implements AgentPort {
   readonly listing: Listing;
   readonly events: EventLog;
   readonly faults: FaultPort | undefined;
+  readonly secret: SecretPort | undefined;
   readonly #topic: string;
   readonly #components: LocalAgentComponents;
   readonly #startedMonoMs: number;
@@ -78,6 +82,7 @@ export class LocalAgent implements AgentPort {
     this.listing = components.protocol.table.listing;
     this.events = components.events;
     this.faults = components.faults;
+    this.secret = components.secret;
   }
 
   get phase(): Phase {

@@ -25,6 +25,8 @@ export const datagramType = type('Datagram');
 export const probeType = type('Probe');
 export const signedClaimType = type('SignedClaim');
 export const claimType = type('Claim');
+export const keyCommandType = type('KeyCommand');
+export const keyAnswerType = type('KeyAnswer');
 
 /** Tag of a field, for messages that are assembled from parts already encoded. */
 export function fieldTag(message: protobuf.Type, field: string): number {

@@ -64,6 +64,8 @@ export interface ReceivedProbe extends Heading {
 
 /** With room for tunnels below the usual 1,500 bytes of an Ethernet frame. Source: memberlist. */
 export const datagramMaxBytes = 1_400;
+/** What a cluster's seal adds to it; `test/unit/identity` holds it to that. */
+export const datagramSealBytes = 39;
 /** A datagram without claims never takes more, whatever its body; `test/unit/wire` holds it to that. */
 export const datagramBaseBytes = 512;
 /** What a claim takes beyond its own bytes. */
