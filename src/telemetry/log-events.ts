@@ -57,6 +57,10 @@ export const logEvents = {
   http_listening: 'info',
   http_request_failed: 'error',
 
+  audit_file_closed: 'info',
+  audit_damaged: 'error',
+  audit_failed: 'error',
+
   fault_injection_on: 'warn',
   faults_set: 'warn',
 
