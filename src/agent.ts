@@ -4,6 +4,7 @@
  * What is slow to load (libp2p, fastify) is loaded while the disk is read.
  */
 import { hostname, networkInterfaces } from 'node:os';
+import { openAuditLog } from './audit/open.ts';
 import { HttpPeerClient } from './bridge/http-peers.ts';
 import { protocolSettings } from './config/protocol-settings.ts';
 import type { Settings } from './config/settings.ts';
@@ -98,6 +99,7 @@ async function assemble(
     import('./net/probe-socket.ts'),
     import('./http/server.ts'),
     import('./http/options.ts'),
+    import('./http/access-options.ts'),
   ]);
   // Awaited below; until then a failure of the disk comes first.
   libraries.catch(() => {});
@@ -114,6 +116,8 @@ async function assemble(
   if (stored.damagedRows > 0) log('store_rows_damaged', { rows: stored.damagedRows });
 
   const metrics = new MetricRegistry();
+  const audit = openAuditLog({ ...settings.identity, ...settings.audit }, { log, metrics });
+  stops.push(() => audit.stop());
   const netMetrics = registerNetMetrics(metrics);
   const { cluster } = settings.identity;
   const id = settings.identity.id ?? defaultId(key.peerId);
@@ -134,7 +138,7 @@ async function assemble(
   const loopDelay = new LoopDelay();
   stops.push(() => loopDelay.stop());
 
-  const [{ Libp2pNetwork }, { ProbeSocket }, { HttpServer }, { httpDefaults }] = await libraries;
+  const [{ Libp2pNetwork }, { ProbeSocket }, { HttpServer }, { httpDefaults }, access] = await libraries;
   const faults = settings.net.faultInjection ? await faultLayer(probeCodec, log) : undefined;
   const network: Network = new Libp2pNetwork(
     { cluster, privateKeyRaw: key.rawPrivateKey(), listen: settings.net.listen },
@@ -218,7 +222,7 @@ async function assemble(
     },
   );
 
-  const http = new HttpServer(httpOptions(settings, httpDefaults), { agent, log, metrics });
+  const http = new HttpServer(httpOptions(settings, access, httpDefaults), { agent, log, metrics, audit });
   stops.push(() => http.stop());
   const { url } = await http.start();
   stops.push(() => network.stop());
@@ -247,6 +251,11 @@ async function assemble(
     http: url,
   };
   log('agent_ready', { ...ready });
+  const { auth, httpAuth } = settings.shim;
+  if (httpAuth !== 'open') {
+    const why = `auth is ${auth}, http_auth ${httpAuth}, version ${version}`;
+    audit.record({ kind: 'setting', who: 'agent', what: `start ${id}`, outcome: 'allowed', why });
+  }
   return runningAgent(agent, driver, ready, log, stopAll);
 }
 
@@ -361,17 +370,21 @@ function intakeSettings({ gossip }: Settings) {
   return { peerMessagesPerSecond: gossip.peerMessagesPerSecond, peerBurstCount: gossip.peerBurstCount };
 }
 
-function httpOptions<Defaults extends object>({ shim, health }: Settings, defaults: Defaults) {
-  const auth =
-    shim.auth === 'shared_secret' && shim.secret !== undefined
-      ? ({ mode: 'shared_secret', secret: shim.secret.reveal() } as const)
-      : ({ mode: 'open' } as const);
+function httpOptions<Defaults extends object>(
+  { shim, audit, access, health }: Settings,
+  { httpAuthOf, httpTlsOf }: typeof import('./http/access-options.ts'),
+  defaults: Defaults,
+) {
   const host = shim.http.host.includes(':') ? `[${shim.http.host}]` : shim.http.host;
   return {
     ...defaults,
     listen: `${host}:${shim.http.port}`,
-    auth,
+    auth: httpAuthOf({ ...shim, ...access }),
+    tls: httpTlsOf({ ...shim, ...access }),
+    auditLevel: audit.auditLevel === 'off' ? ('operator' as const) : audit.auditLevel,
     protectVitals: !shim.publicVitals,
+    connectionsPerAddressMaxCount: shim.httpConnectionsPerAddressMaxCount,
+    answerTimeoutMs: shim.httpAnswerTimeoutMs,
     callerRequestsPerSecond: shim.callerRequestsPerSecond,
     totalRequestsPerSecond: shim.totalRequestsPerSecond,
     authFailuresPerSecond: shim.authFailuresPerSecond,

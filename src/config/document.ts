@@ -13,6 +13,8 @@ const roomTitles: Readonly<Record<Room, string>> = {
   gossip: 'Gossip and sync',
   store: 'Store',
   shim: 'HTTP',
+  access: 'Certificates, tokens and roles',
+  audit: 'Audit log',
   health: 'Health checks',
   bridge: 'Peers that speak only HTTP',
   log: 'Logging',
@@ -57,16 +59,11 @@ It is never a flag's value, so it never shows in \`ps\`, and it has no place in 
 The order is: flag, \`FIRSTHAND_SECRET_FILE\`, \`FIRSTHAND_SECRET\`, file. It is shown as \`[redacted]\` everywhere.
 `;
 
-const laterSection = `## Refused in this version
-
-\`auth\` set to \`jwt\` or \`mtls\`: an agent that is given one of them does not start.
-`;
-
 export function configDocument(): string {
   const rooms = Object.entries(schema).map(
     ([room, settings]) => `## ${roomTitles[room as Room]}\n\n${roomTable(Object.entries(settings))}`,
   );
-  return [introduction, ...rooms, secrets, clientSection, deprecatedSection(), laterSection].join('\n');
+  return [introduction, ...rooms, secrets, clientSection, deprecatedSection()].join('\n');
 }
 
 function roomTable(settings: readonly (readonly [string, Setting<unknown>])[]): string {
