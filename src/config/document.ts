@@ -99,6 +99,9 @@ const clientSection = `## Client commands
 | --- | --- | --- | --- |
 | \`FIRSTHAND_AGENT\` | \`--agent\` | \`http://127.0.0.1:7980\` | The agent to ask. |
 | \`FIRSTHAND_SECRET_FILE\`, \`FIRSTHAND_SECRET\` | \`--secret-file\` | none | The secret, where the agent wants one. |
+| \`FIRSTHAND_TOKEN_FILE\`, \`FIRSTHAND_TOKEN\` | \`--token-file\` | none | A token, where the agent wants one; before the secret. |
+| \`FIRSTHAND_CA_FILE\` | \`--ca-file\` | the system's | The authority of the agent's certificate, PEM. |
+| \`FIRSTHAND_CERT_FILE\`, \`FIRSTHAND_KEY_FILE\` | \`--cert-file\`, \`--key-file\` | none | A certificate and its key, where the agent wants one. |
 | \`FIRSTHAND_DEBUG\` | | | \`1\` shows where in the program an error came from. |
 | \`NO_COLOR\` | | | When set to anything, output has no colour. |
 `;

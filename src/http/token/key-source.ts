@@ -46,9 +46,12 @@ export class KeySource {
   readonly #log: Log;
   #keys: readonly TokenKey[] = [];
   #version = 0;
+  /** What the keys were read from. */
+  #text: string | undefined;
   #loadedAtMs: number | undefined;
   #triedAtMs = 0;
   #failuresCount = 0;
+  #lastProblem = 'was not read';
   #loading: Promise<void> | undefined;
   #cancelTimer: (() => void) | undefined;
   #isStopped = false;
@@ -98,8 +101,6 @@ export class KeySource {
     this.#cancelTimer?.();
   }
 
-  #lastProblem = 'was not read';
-
   get #isUsable(): boolean {
     const loadedAtMs = this.#loadedAtMs;
     return loadedAtMs !== undefined && this.#clock.now().monoMs - loadedAtMs <= this.#options.staleMaxMs;
@@ -140,8 +141,6 @@ export class KeySource {
       }
     }
   }
-
-  #text = '';
 
   #schedule(): void {
     this.#cancelTimer?.();
