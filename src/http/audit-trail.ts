@@ -53,9 +53,8 @@ export class AuditTrail {
     operation: Operation | undefined,
     decision: Pick<AuditEntry, 'kind' | 'outcome' | 'why'>,
   ): void {
-    const what = [operation ?? `${request.method} elsewhere`, request.target]
-      .filter(part => part !== '')
-      .join(' ');
+    const { id = request.target } = (request.params ?? {}) as { readonly id?: string };
+    const what = [operation ?? `${request.method} elsewhere`, id].filter(part => part !== '').join(' ');
     const { who } = request.principal;
     this.#audit.record({ ...decision, who, what, from: request.ip, requestId: request.id });
   }

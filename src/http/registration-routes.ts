@@ -76,7 +76,6 @@ export function registrationRoutes({ agent, peers }: RegistrationComponents): re
 function idOf(request: FastifyRequest): string {
   const { id } = request.params as { readonly id: string };
   if (!isNodeId(id)) throw new FirsthandError('INVALID_ID', { field: 'id' });
-  request.target = id;
   return id;
 }
 
