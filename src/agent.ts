@@ -6,6 +6,7 @@
 import { hostname, networkInterfaces } from 'node:os';
 import { openAuditLog } from './audit/open.ts';
 import { HttpPeerClient } from './bridge/http-peers.ts';
+import { clientSecretIn } from './config/client-secret.ts';
 import { protocolSettings } from './config/protocol-settings.ts';
 import type { Settings } from './config/settings.ts';
 import { httpScheme } from './core/bridge/delivery.ts';
@@ -359,11 +360,28 @@ function httpPeerClient({ bridge }: Settings, metrics: MetricRegistry): HttpPeer
       timeoutMs: bridge.httpPeerTimeoutMs,
       connectionsMaxCount: bridge.httpPeerConnectionsMaxCount,
       keepAliveMs: Math.min(bridge.httpPeerRefreshMs + 5_000, 120_000), // Longer would be worth no connection.
+      ...oauthOf(bridge),
     },
-    { metrics: registerHttpPeerMetrics(metrics) },
+    {
+      metrics: registerHttpPeerMetrics(metrics),
+      clientSecret: () => clientSecretIn(bridge.oauthClientSecretFile ?? ''),
+    },
   );
   registerHttpPoolMetrics(metrics, () => client.stats());
   return client;
+}
+
+function oauthOf(bridge: Settings['bridge']) {
+  const { oauthTokenUrl, oauthClientId, oauthScope, oauthAudience, registerWith } = bridge;
+  if (oauthTokenUrl === undefined || oauthClientId === undefined) return {};
+  const oauth = {
+    tokenUrl: oauthTokenUrl,
+    clientId: oauthClientId,
+    peers: registerWith,
+    ...(oauthScope === undefined ? {} : { scope: oauthScope }),
+    ...(oauthAudience === undefined ? {} : { audience: oauthAudience }),
+  };
+  return { oauth };
 }
 
 function intakeSettings({ gossip }: Settings) {
