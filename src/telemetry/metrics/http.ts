@@ -18,7 +18,6 @@ export type HttpLimit =
   | 'auth_failures'
   | 'connections'
   | 'connections_per_address'
-  | 'handshake'
   | 'headers_bytes'
   | 'headers_count'
   | 'request_time'
@@ -81,7 +80,7 @@ export class HttpMetrics {
     });
     registry.totals(
       'firsthand_http_limits_hit_total',
-      'Times that a caller of the HTTP shim met one of its limits (docs/LIMITS.md)',
+      'Times that callers of the HTTP shim met one of its limits',
       ['limit'],
       report => {
         for (const [limit, count] of this.#limits) report(count, { limit });
