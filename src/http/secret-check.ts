@@ -4,8 +4,9 @@
  * What is compared are MACs under a random key: of equal length whatever was sent, and the time that the comparison
  * takes tells nothing about the secret. Where several secrets are accepted all of them are compared.
  */
-import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { randomBytes, timingSafeEqual } from 'node:crypto';
 import { FirsthandError } from '../errors.ts';
+import { Hmac } from './hmac.ts';
 
 export const secretMinBytes = 16;
 
@@ -14,7 +15,7 @@ export interface SecretCheckComponents {
 }
 
 export class SecretCheck {
-  readonly #key = randomBytes(32);
+  readonly #hmac = new Hmac(randomBytes(32));
   readonly #secrets: () => readonly string[];
   readonly #isEqual: SecretCheckComponents['isEqual'];
   /** MACs of the secrets that are accepted now. */
@@ -40,21 +41,17 @@ export class SecretCheck {
 
   /** @param token - As it stands in the header, whose bytes Node hands over as Latin-1. */
   accepts(token: string): boolean {
-    const shown = this.#mac(Buffer.from(token, 'latin1'));
+    const shown = this.#hmac.mac(Buffer.from(token, 'latin1'));
     let isAccepted = false;
     for (const expected of this.#macs()) isAccepted = this.#isEqual(shown, expected) || isAccepted;
     return isAccepted;
   }
 
   #macs(): Iterable<Buffer> {
-    const secrets = this.#secrets();
-    if (secrets.length !== this.#expected.size || secrets.some(secret => !this.#expected.has(secret))) {
-      this.#expected = new Map(secrets.map(secret => [secret, this.#mac(Buffer.from(secret, 'utf8'))]));
+    const secrets = new Set(this.#secrets());
+    if (secrets.size !== this.#expected.size || [...secrets].some(secret => !this.#expected.has(secret))) {
+      this.#expected = new Map([...secrets].map(secret => [secret, this.#hmac.mac(Buffer.from(secret, 'utf8'))]));
     }
     return this.#expected.values();
-  }
-
-  #mac(bytes: Buffer): Buffer {
-    return createHmac('sha256', this.#key).update(bytes).digest();
   }
 }
