@@ -50,7 +50,9 @@ export class SecretCheck {
   #macs(): Iterable<Buffer> {
     const secrets = new Set(this.#secrets());
     if (secrets.size !== this.#expected.size || [...secrets].some(secret => !this.#expected.has(secret))) {
-      this.#expected = new Map([...secrets].map(secret => [secret, this.#hmac.mac(Buffer.from(secret, 'utf8'))]));
+      this.#expected = new Map(
+        [...secrets].map(secret => [secret, this.#hmac.mac(Buffer.from(secret, 'utf8'))]),
+      );
     }
     return this.#expected.values();
   }
