@@ -4,7 +4,9 @@
  * What is slow to load (libp2p, fastify) is loaded while the disk is read.
  */
 import { hostname, networkInterfaces } from 'node:os';
+import { openAuditLog } from './audit/open.ts';
 import { HttpPeerClient } from './bridge/http-peers.ts';
+import { clientSecretIn } from './config/client-secret.ts';
 import { protocolSettings } from './config/protocol-settings.ts';
 import type { Settings } from './config/settings.ts';
 import { httpScheme } from './core/bridge/delivery.ts';
@@ -13,7 +15,6 @@ import { capabilitiesOf, type NodeFields } from './core/record/node.ts';
 import type { AgentContact, PeerId } from './core/record/record.ts';
 import { FirsthandError } from './errors.ts';
 import { HttpChecker } from './health/http-checker.ts';
-import type { HttpAuth } from './http/options.ts';
 import { ClusterSecret } from './identity/cluster-secret.ts';
 import { nextEpoch } from './identity/epoch.ts';
 import { openKeyFile } from './identity/key-file.ts';
@@ -102,6 +103,7 @@ async function assemble(
     import('./net/probe-socket.ts'),
     import('./http/server.ts'),
     import('./http/options.ts'),
+    import('./http/access-options.ts'),
   ]);
   // Awaited below; until then a failure of the disk comes first.
   libraries.catch(() => {});
@@ -118,6 +120,8 @@ async function assemble(
   if (stored.damagedRows > 0) log('store_rows_damaged', { rows: stored.damagedRows });
 
   const metrics = new MetricRegistry();
+  const audit = openAuditLog({ ...settings.identity, ...settings.audit }, { log, metrics });
+  stops.push(() => audit.stop());
   const netMetrics = registerNetMetrics(metrics);
   const { cluster } = settings.identity;
   const id = settings.identity.id ?? defaultId(key.peerId);
@@ -140,7 +144,7 @@ async function assemble(
   const loopDelay = new LoopDelay();
   stops.push(() => loopDelay.stop());
 
-  const [{ Libp2pNetwork }, { ProbeSocket }, { HttpServer }, { httpDefaults }] = await libraries;
+  const [{ Libp2pNetwork }, { ProbeSocket }, { HttpServer }, { httpDefaults }, access] = await libraries;
   const faults = settings.net.faultInjection ? await faultLayer(probeCodec, log) : undefined;
   const network = new Libp2pNetwork(
     {
@@ -248,7 +252,12 @@ async function assemble(
     },
   );
 
-  const http = new HttpServer(httpOptions(settings, httpDefaults, secret), { agent, log, metrics });
+  const http = new HttpServer(httpOptions(settings, access, httpDefaults, secret), {
+    agent,
+    log,
+    metrics,
+    audit,
+  });
   stops.push(() => http.stop());
   const { url } = await http.start();
   stops.push(() => network.stop());
@@ -286,6 +295,11 @@ async function assemble(
     http: url,
   };
   log('agent_ready', { ...ready });
+  const { auth, httpAuth } = settings.shim;
+  if (httpAuth !== 'open') {
+    const why = `auth is ${auth}, http_auth ${httpAuth}, version ${version}`;
+    audit.record({ kind: 'setting', who: 'agent', what: `start ${id}`, outcome: 'allowed', why });
+  }
   return runningAgent(agent, driver, ready, log, stopAll);
 }
 
@@ -417,11 +431,28 @@ function httpPeerClient({ bridge }: Settings, metrics: MetricRegistry): HttpPeer
       timeoutMs: bridge.httpPeerTimeoutMs,
       connectionsMaxCount: bridge.httpPeerConnectionsMaxCount,
       keepAliveMs: Math.min(bridge.httpPeerRefreshMs + 5_000, 120_000), // Longer would be worth no connection.
+      ...oauthOf(bridge),
     },
-    { metrics: registerHttpPeerMetrics(metrics) },
+    {
+      metrics: registerHttpPeerMetrics(metrics),
+      clientSecret: () => clientSecretIn(bridge.oauthClientSecretFile ?? ''),
+    },
   );
   registerHttpPoolMetrics(metrics, () => client.stats());
   return client;
+}
+
+function oauthOf(bridge: Settings['bridge']) {
+  const { oauthTokenUrl, oauthClientId, oauthScope, oauthAudience, registerWith } = bridge;
+  if (oauthTokenUrl === undefined || oauthClientId === undefined) return {};
+  const oauth = {
+    tokenUrl: oauthTokenUrl,
+    clientId: oauthClientId,
+    peers: registerWith,
+    ...(oauthScope === undefined ? {} : { scope: oauthScope }),
+    ...(oauthAudience === undefined ? {} : { audience: oauthAudience }),
+  };
+  return { oauth };
 }
 
 function intakeSettings({ gossip }: Settings) {
@@ -429,24 +460,21 @@ function intakeSettings({ gossip }: Settings) {
 }
 
 function httpOptions<Defaults extends object>(
-  { shim, health }: Settings,
+  { shim, audit, access, health }: Settings,
+  { httpAuthOf, httpTlsOf }: typeof import('./http/access-options.ts'),
   defaults: Defaults,
   secret: ClusterSecret | undefined,
 ) {
-  const auth =
-    shim.auth === 'shared_secret' && shim.secret !== undefined
-      ? ({
-          mode: 'shared_secret',
-          secret: shim.secret.reveal(),
-          accepts: presented => secret?.accepts(presented) === true,
-        } satisfies HttpAuth)
-      : ({ mode: 'open' } as const);
   const host = shim.http.host.includes(':') ? `[${shim.http.host}]` : shim.http.host;
   return {
     ...defaults,
     listen: `${host}:${shim.http.port}`,
-    auth,
+    auth: httpAuthOf({ ...shim, ...access, secretsNow: secret && (() => secret.accepted()) }),
+    tls: httpTlsOf({ ...shim, ...access }),
+    auditLevel: audit.auditLevel === 'off' ? ('operator' as const) : audit.auditLevel,
     protectVitals: !shim.publicVitals,
+    connectionsPerAddressMaxCount: shim.httpConnectionsPerAddressMaxCount,
+    answerTimeoutMs: shim.httpAnswerTimeoutMs,
     callerRequestsPerSecond: shim.callerRequestsPerSecond,
     totalRequestsPerSecond: shim.totalRequestsPerSecond,
     authFailuresPerSecond: shim.authFailuresPerSecond,

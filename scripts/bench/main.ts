@@ -19,6 +19,7 @@ const benches: Readonly<Record<string, Bench>> = {
   resolution: async () => (await import('./in-process.ts')).resolution(),
   memory: async () => (await import('./in-process.ts')).memory(),
   http: async () => (await import('./http.ts')).registrationOverHttp(),
+  access: async () => (await import('./access.ts')).access(),
   outbox: async () => (await import('./outbox.ts')).outbox(),
   ready: async () => (await import('./processes.ts')).readyTime(),
   'one-process': async () => (await import('./in-process.ts')).propagation(),

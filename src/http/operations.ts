@@ -39,9 +39,11 @@ function text(description: string, type: string) {
   return { description, content: { [type]: { schema: Type.String() } } };
 }
 
+/** Whoever may be asked for credentials may have the wrong ones, or be told that they cannot be checked yet. */
 function errors(...statuses: readonly number[]) {
+  const implied = statuses.includes(401) ? [403, 431, 503] : [];
   return Object.fromEntries(
-    [...statuses, 500].map(status => [
+    [...new Set([...statuses, ...implied, 500])].map(status => [
       status,
       json(errorNames[status] as string, schemas.errorSchema(status)),
     ]),

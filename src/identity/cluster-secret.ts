@@ -133,9 +133,9 @@ export class ClusterSecret implements SecretPort {
     this.#peers = peers;
   }
 
-  /** Whether a caller's secret is one that is accepted. */
-  accepts(presented: string): boolean {
-    return this.#keeper.keyring.accepts(presented);
+  /** What callers may show. */
+  accepted(): readonly string[] {
+    return this.#keeper.keyring.secrets;
   }
 
   secrets(): readonly SecretView[] {

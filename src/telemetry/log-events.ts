@@ -63,6 +63,16 @@ export const logEvents = {
 
   http_listening: 'info',
   http_request_failed: 'error',
+  credentials_in_clear: 'warn',
+  tls_files_read: 'info',
+  tls_files_failed: 'error',
+  tls_certificate_expired: 'error',
+  token_keys_read: 'info',
+  token_keys_failed: 'error',
+
+  audit_file_closed: 'info',
+  audit_damaged: 'error',
+  audit_failed: 'error',
 
   fault_injection_on: 'warn',
   faults_set: 'warn',

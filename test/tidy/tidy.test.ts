@@ -23,6 +23,7 @@ const allowed: Readonly<Record<string, readonly string[] | 'all'>> = {
   telemetry: everywhere,
   config: [...everywhere, 'telemetry'],
   store: [...everywhere, 'telemetry'],
+  audit: [...everywhere, 'telemetry'],
   archive: [...everywhere, 'telemetry', 'wire', 'identity', 'store'],
   net: [...everywhere, 'telemetry'],
   discovery: [...everywhere, 'telemetry'],

@@ -107,8 +107,8 @@ describe('http/secret-routes', () => {
 
   it('wants the secret, and goes by the one that counts at the moment', async () => {
     let current = secret;
-    const accepts = (presented: string) => presented === current;
-    const { app } = withSecret({ auth: { mode: 'shared_secret', secret, accepts } });
+    const secretsNow = () => [current];
+    const { app } = withSecret({ auth: { mode: 'shared_secret', secret, secretsNow } });
     const status = async (bearer: string) => {
       const response = await app.inject({ url: list, headers: { authorization: `Bearer ${bearer}` } });
       return response.statusCode;

@@ -59,8 +59,8 @@ describe('identity/keyring', () => {
     for (const command of [drop(one), drop(one)]) {
       assert.deepEqual(await apply(command), { outcome: 'done', ids: [two.id], older: [] });
     }
-    assert.isFalse(rest.keyring.accepts(one.reveal()));
-    assert.isTrue(rest.keyring.accepts(two.reveal()));
+    assert.isFalse(rest.keyring.secrets.includes(one.reveal()));
+    assert.isTrue(rest.keyring.secrets.includes(two.reveal()));
   });
 
   it('refuses to use what it has never been given, and to drop what it uses', async () => {
@@ -86,11 +86,11 @@ describe('identity/keyring', () => {
 
     nowMs += hour - 1;
     await kept.expire();
-    assert.isTrue(kept.keyring.accepts(one.reveal()));
+    assert.isTrue(kept.keyring.secrets.includes(one.reveal()));
     nowMs += 1;
     await kept.expire();
 
-    assert.isFalse(kept.keyring.accepts(one.reveal()));
+    assert.isFalse(kept.keyring.secrets.includes(one.reveal()));
     assert.isTrue(kept.hasReplaced(one.id));
   });
 
@@ -154,7 +154,7 @@ describe('identity/keyring', () => {
     const answer = await kept.apply(add(two));
 
     assert.deepEqual(answer, { outcome: 'failed', ids: [one.id], older: [] });
-    assert.isFalse(kept.keyring.accepts(two.reveal()));
+    assert.isFalse(kept.keyring.secrets.includes(two.reveal()));
   });
 
   it('keeps its file from other users, and refuses one that they can read', async () => {
