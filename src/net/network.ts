@@ -241,6 +241,7 @@ export class Libp2pNetwork implements Network {
         mayDial: peer => parts().dialer.isDialing(peer.toString()) || parts().discovery.isLookingUp,
         ...(this.#options.limits === undefined ? {} : { limits: this.#options.limits }),
         admission: this.#admitted,
+        onStreamExcess: () => metrics.streamsRefused.add(),
         onExcess: reason => metrics.connectionsRefused.add({ reason }),
         overEncrypter: faults === undefined ? undefined : make => faults.overEncrypter(make),
       },

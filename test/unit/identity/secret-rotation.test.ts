@@ -148,6 +148,22 @@ describe('identity/secret-rotation', () => {
     for (const { keyring } of agents.keepers.values()) assert.equal(keyring.primary.id, idOf(second));
   });
 
+  it('goes on with the same secret when it stood still before the last had used it', async () => {
+    const agents = new Agents(['a', 'b', 'c']);
+    agents.onAsk = (member, { type }) => {
+      if (type === 'use' && member === 'c') agents.unreachable.add('c');
+    };
+    const stopped = await agents.rotation('a').rotate({ secret: second, dropOld: false });
+    agents.onAsk = () => {};
+    agents.unreachable.clear();
+
+    const view = await agents.rotation('a').rotate({ dropOld: false });
+
+    assert.deepEqual([stopped.status, stopped.step], ['waiting', 'use']);
+    assert.deepEqual([view.status, view.keyId], ['done', idOf(second)]);
+    for (const { keyring } of agents.keepers.values()) assert.equal(keyring.primary.id, idOf(second));
+  });
+
   it('waits for a member that is there a moment later', async () => {
     const agents = new Agents(['a', 'b']);
     agents.unreachable.add('b');
