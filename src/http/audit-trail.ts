@@ -2,10 +2,13 @@
 import type { FastifyRequest } from 'fastify';
 import type { FirsthandError } from '../errors.ts';
 import type { AuditEntry, AuditLog } from '../runtime/ports.ts';
+import type { Log } from '../telemetry/log.ts';
+import type { LogEvent } from '../telemetry/log-events.ts';
 import { accessTable, type Role } from './access-table.ts';
 import { type AuthFailure, authFailures } from './auth-failure.ts';
 import type { Operation } from './operations.ts';
 import type { AuditLevel } from './options.ts';
+import { nobody } from './principal.ts';
 
 const noted: Readonly<Record<AuditLevel, ReadonlySet<Role>>> = {
   operator: new Set(['operate', 'admin']),
@@ -55,7 +58,31 @@ export class AuditTrail {
   ): void {
     const { id = request.target } = (request.params ?? {}) as { readonly id?: string };
     const what = [operation ?? `${request.method} elsewhere`, id].filter(part => part !== '').join(' ');
-    const { who } = request.principal;
+    // What the router refuses has nobody yet.
+    const { who } = request.principal ?? nobody;
     this.#audit.record({ ...decision, who, what, from: request.ip, requestId: request.id });
   }
+}
+
+/** Events that change whom this agent believes, or whom others believe it to be. */
+const keyEvents: Partial<Record<LogEvent, Pick<AuditEntry, 'what' | 'outcome'>>> = {
+  tls_files_read: { what: 'take new files for TLS', outcome: 'allowed' },
+  tls_files_failed: { what: 'take new files for TLS', outcome: 'failed' },
+  token_keys_read: { what: 'take the keys for tokens', outcome: 'allowed' },
+};
+
+/** A log that also takes down what becomes of keys. */
+export function withKeyChanges(log: Log, audit: AuditLog): Log {
+  return (event, fields = {}) => {
+    log(event, fields);
+    const change = keyEvents[event];
+    if (change === undefined) return;
+    const why = fields.problem ?? fields.file ?? fields.location;
+    audit.record({
+      kind: 'key',
+      who: 'agent',
+      ...change,
+      ...(why === undefined ? {} : { why: String(why) }),
+    });
+  };
 }

@@ -13,7 +13,7 @@ import { registerProcessMetrics } from '../telemetry/metrics/process.ts';
 import type { MetricRegistry } from '../telemetry/registry.ts';
 import { Vitals } from '../telemetry/vitals.ts';
 import { AllowedMethods } from './allowed-methods.ts';
-import { AuditTrail } from './audit-trail.ts';
+import { AuditTrail, withKeyChanges } from './audit-trail.ts';
 import { Authentication } from './authentication.ts';
 import { bodyReader } from './body.ts';
 import { clientErrorAnswer, rawAnswer } from './client-error.ts';
@@ -29,7 +29,7 @@ import type { HttpOptions } from './options.ts';
 import { isLoopback } from './outsiders.ts';
 import { PeerList } from './peer-list.ts';
 import { peerRoutes } from './peer-routes.ts';
-import { anonymous, type Principal } from './principal.ts';
+import { anonymous, nobody, type Principal } from './principal.ts';
 import { registrationRoutes } from './registration-routes.ts';
 import { requestIds } from './request-id.ts';
 import type { Route } from './route.ts';
@@ -110,14 +110,15 @@ export class HttpServer {
       this.#documentRoute(),
     ];
     this.#allowed = new AllowedMethods(this.#routes);
-    this.#authentication = new Authentication(options.auth, { clock: systemClock, log });
+    const keyLog = withKeyChanges(log, audit);
+    this.#authentication = new Authentication(options.auth, { clock: systemClock, log: keyLog });
     this.#gate = new Gate(options, this.#routes, {
       authentication: this.#authentication,
       metrics: this.#metrics,
     });
     this.#connections = new ConnectionGuard(options, { metrics: this.#metrics });
     this.#trail = new AuditTrail({ level: options.auditLevel }, { audit });
-    this.#tls = TlsSide.of(options, { log, metrics, server: () => this.#app.server });
+    this.#tls = TlsSide.of(options, { log: keyLog, metrics, server: () => this.#app.server });
     this.#app = this.#build();
   }
 
@@ -214,11 +215,12 @@ export class HttpServer {
     app.decorateRequest('target', '');
     app.removeAllContentTypeParsers();
     app.addContentTypeParser('*', bodyReader(options.bodyMaxBytes));
+    const unproved = this.#authentication.required ? nobody : anonymous;
     app.addHook('onRequest', (request, reply, done) => {
       this.#account(request, reply);
       // A body is JSON or it is refused, whatever it is said to be; Fastify would refuse a type it cannot read.
       request.raw.headers['content-type'] = undefined;
-      request.principal = anonymous;
+      request.principal = unproved;
       const refusal = this.#tooManyHeaders(request) ?? this.#gate.refusal(request);
       if (refusal instanceof Promise) refusal.then(done, done);
       else done(refusal);

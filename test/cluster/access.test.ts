@@ -61,7 +61,7 @@ describe('an agent that asks for tokens', () => {
     await eventually(
       'audited',
       () => verified('a'),
-      report => report.lines >= 4,
+      report => report.lines >= 5,
     );
     const shown = await run(`audit show ${join(playground.directory, 'a')} --json`);
     assert.deepEqual(
@@ -69,6 +69,7 @@ describe('an agent that asks for tokens', () => {
         [kind, who, what, outcome].join(' '),
       ),
       [
+        'key agent take the keys for tokens allowed',
         'setting agent start a allowed',
         'authentication anonymous peers refused',
         'authorisation jwt:web register web allowed',
