@@ -19,6 +19,7 @@ import type {
   Deliverer,
   HealthChecker,
   HttpPeers,
+  MembershipPort,
   Network,
   NetworkHandlers,
   ProbeCodec,
@@ -54,6 +55,8 @@ export interface DriverComponents {
   readonly checker: HealthChecker;
   readonly deliverer: Deliverer;
   readonly httpPeers: HttpPeers;
+  /** Where an authority says who is a member. */
+  readonly membership?: MembershipPort | undefined;
   readonly clock: Clock;
   readonly events: RecentEvents;
   readonly observer: Observer;
@@ -310,6 +313,16 @@ export class Driver {
         const { key } = effect;
         return httpPeers.register(effect, outcome => this.feed({ type: 'http-peer-answered', key, outcome }));
       }
+      case 'renew': {
+        const { to, certificate } = effect;
+        return this.#components.membership?.renew(certificate, renewed => {
+          if (to === this.#components.protocol.author.peer)
+            this.feed({ type: 'renewed', certificate: renewed });
+          else network.send(to, codec.encodeFrame({ type: 'renewal', certificate: renewed }));
+        });
+      }
+      case 'keep-certificate':
+        return this.#components.membership?.keep(effect.certificate);
       case 'wake':
         return this.#wake(effect.afterMs, effect.input, effect.afterPoll === true);
       case 'reply':

@@ -126,6 +126,9 @@ export class Intake {
     if (message.type === 'look') return this.#handlers.feed({ type: 'look-asked', from });
     if (message.type === 'held?')
       return this.#handlers.feed({ type: 'held-asked', from, items: message.items });
+    if (message.type === 'renewal?') return this.#handlers.feed({ type: 'renewal-asked', from });
+    if (message.type === 'renewal')
+      return this.#handlers.feed({ type: 'renewed', certificate: message.certificate });
     if (message.type === 'held') return this.#handlers.feed({ type: 'held', from, digests: message.digests });
     if (message.type !== 'records') return this.#handlers.feed({ type: 'sync-message', from, message });
     if (this.#frames.length >= framesQueuedMaxCount) {

@@ -2,7 +2,7 @@
 
 import type { ConfirmationView } from '../core/confirm/confirmation.ts';
 import type { Protocol } from '../core/protocol.ts';
-import { isHealthSubject } from '../core/record/health.ts';
+import { isReservedSubject } from '../core/record/health.ts';
 import type { NodeId } from '../core/record/node.ts';
 import { compareText, type PeerId, type VerifiedRecord } from '../core/record/record.ts';
 import type {
@@ -173,7 +173,7 @@ export class LocalAgent implements AgentPort {
 
   subjects(after: NodeId | undefined, limit: number): readonly SubjectView[] {
     const all = [...this.#components.protocol.table.ledger.subjects()];
-    const ids = all.filter(id => !isHealthSubject(id)).sort(compareText);
+    const ids = all.filter(id => !isReservedSubject(id)).sort(compareText);
     const from = after === undefined ? 0 : ids.findIndex(id => id > after);
     const page = from < 0 ? [] : ids.slice(from, from + limit);
     return page.map(id => this.subject(id)).filter(view => view !== undefined);
