@@ -7,6 +7,7 @@ import type { ConnectionEncrypter, Libp2p, PeerId } from '@libp2p/interface';
 import { type Ping, ping } from '@libp2p/ping';
 import { tcp } from '@libp2p/tcp';
 import { createLibp2p, type ServiceFactoryMap } from 'libp2p';
+import { type AdmissionEncrypterComponents, admitting } from './admission-encrypter.ts';
 import { type Admission, GatedRegistrar } from './gated-registrar.ts';
 import { gossipProfile } from './gossip-profile.ts';
 import { carefulYamux } from './muxer.ts';
@@ -19,6 +20,10 @@ export interface HostOptions {
   readonly dialTimeoutMs: number;
   /** Whether this dial is ours: libp2p and the DHT may not dial on their own. */
   readonly mayDial: (peer: PeerId) => boolean;
+  /** Who says which peers belong here; absent: any that is of the cluster. */
+  readonly admission?: AdmissionEncrypterComponents | undefined;
+  /** For one exchange of proofs, ms. */
+  readonly admissionTimeoutMs?: number;
   /** What stands between every connection and its encryption; for drills. */
   readonly overEncrypter?: OverEncrypter | undefined;
 }
@@ -59,6 +64,8 @@ const pingStreamsMaxCount = 16;
  */
 const linkKeepAliveMs = 120_000;
 const negotiationTimeoutMs = 10_000;
+/** Guess: two round trips and a little computing, beside everybody who starts at the same time. */
+const admissionTimeoutMs = 5_000;
 /** Handed on to `net.connect`. */
 const connectOptions = { keepAlive: true, timeout: connectTimeoutMs };
 /** How long libp2p remembers a peer after the last sweep in which it was linked. */
@@ -75,7 +82,7 @@ export async function createHost(options: HostOptions, admission: () => Admissio
     // whoever connects first already hears all of them.
     addresses: { listen: [] },
     transports: [tcp({ dialOpts: connectOptions })],
-    connectionEncrypters: [options.overEncrypter?.(noise()) ?? noise()],
+    connectionEncrypters: [options.overEncrypter?.(encrypter(options)) ?? encrypter(options)],
     streamMuxers: [carefulYamux({ keepAliveInterval: linkKeepAliveMs })],
     connectionGater: {
       denyDialPeer: peer => !options.mayDial(peer),
@@ -118,6 +125,10 @@ export async function createHost(options: HostOptions, admission: () => Admissio
   });
   if (internals === undefined || gate === undefined) throw new TypeError('libp2p did not ask for gossipsub');
   return { node, internals, gate };
+}
+
+function encrypter({ admission, admissionTimeoutMs: timeoutMs = admissionTimeoutMs }: HostOptions) {
+  return admission === undefined ? noise() : admitting({ timeoutMs }, noise(), admission);
 }
 
 /** The links need the host's identify service, and the host's services need the links. */

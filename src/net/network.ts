@@ -9,6 +9,7 @@
 import { networkInterfaces } from 'node:os';
 import type { Connection, PeerId as Libp2pPeerId } from '@libp2p/interface';
 import type { PeerId } from '../core/record/record.ts';
+import type { AdmissionAuthority, AdmissionFacts } from '../runtime/admission.ts';
 import type {
   DialTarget,
   DiscoverySource,
@@ -21,6 +22,7 @@ import type {
 import type { Log } from '../telemetry/log.ts';
 import type { NetMetrics } from '../telemetry/metrics/net.ts';
 import { contactMultiaddrs, multiaddrsAt } from './addresses.ts';
+import { AdmittedPeers } from './admitted-peers.ts';
 import { Dialer } from './dialer.ts';
 import { Discovery, type StartDht, type StartMdns } from './discovery.ts';
 import { Frames } from './frames.ts';
@@ -55,6 +57,10 @@ export interface Libp2pNetworkComponents {
   readonly mdns?: StartMdns | undefined;
   /** Looking peers up beyond the neighbours; absent: off, and `lookUp` finds nobody. */
   readonly dht?: StartDht | undefined;
+  /** Who says which peers belong here; absent: any that is of the cluster. */
+  readonly authority?: AdmissionAuthority | undefined;
+  /** Called when a peer has been admitted, before its connection is used. */
+  readonly onAdmitted?: ((peer: PeerId, facts: AdmissionFacts) => void) | undefined;
   /** Faults on every connection, for drills; absent: none. */
   readonly faults?: { readonly overEncrypter: OverEncrypter } | undefined;
 }
@@ -90,6 +96,7 @@ export class Libp2pNetwork implements Network {
   #running: Running | undefined;
   #started = false;
   #stopped = false;
+  readonly #admitted: AdmittedPeers | undefined;
   #foreignLoggedAtMs = Number.NEGATIVE_INFINITY;
   #stopping: Promise<void> | undefined;
 
@@ -97,6 +104,8 @@ export class Libp2pNetwork implements Network {
     this.#options = options;
     this.#parts = components;
     this.#names = protocolNames(options.cluster);
+    const { authority, log, metrics, onAdmitted = () => {} } = components;
+    this.#admitted = authority && new AdmittedPeers({ authority, log, metrics, onAdmitted });
   }
 
   async start(handlers: NetworkHandlers): Promise<LocalContact> {
@@ -143,6 +152,11 @@ export class Libp2pNetwork implements Network {
       );
   }
 
+  /** What a connected peer has proved; `undefined` where nothing is asked for. */
+  admissionOf(peer: PeerId): AdmissionFacts | undefined {
+    return this.#admitted?.factsOf(peer);
+  }
+
   async examineMdns(): Promise<readonly MdnsFinding[] | undefined> {
     return this.#running?.discovery.examineMdns();
   }
@@ -187,6 +201,7 @@ export class Libp2pNetwork implements Network {
         connectionsMaxCount: this.#options.connectionsMaxCount ?? netDefaults.connectionsMaxCount,
         dialTimeoutMs,
         mayDial: peer => parts().dialer.isDialing(peer.toString()) || parts().discovery.isLookingUp,
+        admission: this.#admitted,
         overEncrypter: faults === undefined ? undefined : make => faults.overEncrypter(make),
       },
       () => parts().links,

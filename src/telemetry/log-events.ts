@@ -23,6 +23,7 @@ export const logEvents = {
   dial_failed: 'debug',
   seed_unreachable: 'warn',
   foreign_peer_refused: 'warn',
+  admission_refused: 'warn',
   gossip_rejected: 'debug',
   mdns_interface_failed: 'warn',
   mdns_started: 'debug',

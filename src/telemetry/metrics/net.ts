@@ -28,6 +28,9 @@ export interface NetMetrics {
   /** `direction`: in, out. */
   readonly probeDatagrams: CounterMetric;
   readonly probeBytes: CounterMetric;
+  /** `outcome`: admitted, or why not. */
+  readonly admissions: CounterMetric;
+  readonly admissionSeconds: HistogramMetric;
 }
 
 export function registerNetMetrics(registry: MetricRegistry): NetMetrics {
@@ -78,6 +81,16 @@ export function registerNetMetrics(registry: MetricRegistry): NetMetrics {
       'firsthand_probe_bytes_total',
       'Bytes in datagrams of the failure detector',
       ['direction'],
+    ),
+    admissions: registry.counter(
+      'firsthand_admissions_total',
+      'Connections whose peers had to show that they belong here, by outcome',
+      ['outcome'],
+    ),
+    admissionSeconds: registry.histogram(
+      'firsthand_admission_seconds',
+      'What admission added to a connection',
+      [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1, 5],
     ),
   };
 }
