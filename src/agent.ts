@@ -13,8 +13,14 @@ import { capabilitiesOf, type NodeFields } from './core/record/node.ts';
 import type { AgentContact, PeerId } from './core/record/record.ts';
 import { FirsthandError } from './errors.ts';
 import { HttpChecker } from './health/http-checker.ts';
+import type { AgentKey } from './identity/agent-key.ts';
+import { AuthorityDesk } from './identity/authority-desk.ts';
+import type { AuthorityDirectory } from './identity/authority-directory.ts';
+import { CertificateAdmission } from './identity/certificate-admission.ts';
 import { nextEpoch } from './identity/epoch.ts';
 import { openKeyFile } from './identity/key-file.ts';
+import type { Membership } from './identity/membership.ts';
+import { readPassphrase } from './identity/private-file.ts';
 import { SignedProbeCodec } from './identity/probe-codec.ts';
 import { SignedRecordCodec } from './identity/record-codec.ts';
 import { treeHash } from './identity/tree-hash.ts';
@@ -61,6 +67,9 @@ export interface RunningAgent extends AgentPort {
   /** Settles when the agent has ended: it was stopped, or it left for good and should be stopped. */
   readonly closed: Promise<'left' | 'stopped'>;
 }
+
+/** For each agent that an invite names, ms. Guess: a handshake with an agent that many ask at once. */
+const redemptionTimeoutMs = 10_000;
 
 export interface AgentOptions {
   readonly settings: Settings;
@@ -117,6 +126,7 @@ async function assemble(
   const netMetrics = registerNetMetrics(metrics);
   const { cluster } = settings.identity;
   const id = settings.identity.id ?? defaultId(key.peerId);
+  const membership = await openMembership({ settings, id, key, log });
   const epoch = nextEpoch(stored.meta.epoch, Date.now());
   const codec = new SignedRecordCodec({ cluster }, { key });
   const probeCodec = new SignedProbeCodec({ cluster }, { key });
@@ -129,6 +139,7 @@ async function assemble(
       linkOf,
       random: systemRandom,
       hash: treeHash,
+      certificates: membership?.checker,
     },
   );
   const loopDelay = new LoopDelay();
@@ -148,6 +159,10 @@ async function assemble(
         ? async (...args) => (await import('./discovery/dht.ts')).startDht(...args)
         : undefined,
       faults,
+      authority: membership && admissionOf(membership, protocol),
+      onAdmitted: (peer, { certificate }) => {
+        if (certificate !== undefined) driver.feed({ type: 'certificate-shown', peer, certificate });
+      },
     },
   );
   const probes = new ProbeSocket({ metrics: netMetrics });
@@ -159,8 +174,9 @@ async function assemble(
   stops.push(() => deliverers.stop());
   deliverers.add(httpScheme, new HttpDeliverer({ peers: httpPeers }));
   registerBridgeMetrics(metrics, () => protocol.bridge.counts);
+  const seeds = [...new Set([...settings.net.seeds, ...(membership?.seeds ?? [])])];
   const driver = new Driver(
-    { cluster, seeds: settings.net.seeds, intake: intakeSettings(settings) },
+    { cluster, seeds, intake: intakeSettings(settings) },
     {
       protocol,
       codec,
@@ -171,6 +187,7 @@ async function assemble(
       checker,
       deliverer: deliverers,
       httpPeers,
+      membership,
       clock: systemClock,
       events,
       observer: observer({
@@ -183,6 +200,7 @@ async function assemble(
   stops.push(() => driver.stop());
   driver.restore(stored);
   let probeAddress: string | undefined;
+  let contactMultiaddrs: readonly string[] = [];
   const doctor = new Doctor(
     {
       fullMeshMaxCount: settings.peering.fullMeshMaxCount,
@@ -215,6 +233,17 @@ async function assemble(
       profile: settings.membership.detectorProfile,
       doctor,
       faults,
+      authority:
+        membership &&
+        new AuthorityDesk(
+          { cluster },
+          {
+            membership,
+            protocol,
+            publish: record => driver.publishRevocations(record),
+            multiaddrs: () => contactMultiaddrs,
+          },
+        ),
     },
   );
 
@@ -223,6 +252,7 @@ async function assemble(
   const { url } = await http.start();
   stops.push(() => network.stop());
   const local = await network.start(driver.handlers);
+  contactMultiaddrs = local.multiaddrs;
   stops.push(() => probes.stop());
   const bound = await probes.start(
     probeOptions(settings, local.multiaddrs),
@@ -235,7 +265,10 @@ async function assemble(
     multiaddrs: local.multiaddrs,
     probe: probeAddress,
     ...(bootstrap ? { isBootstrap: true } : {}),
+    ...(membership === undefined ? {} : { certificate: membership.certificate }),
   };
+  const revocations = await membership?.revocations();
+  if (revocations !== undefined) driver.publishRevocations(revocations);
   driver.start({ node: ownNode(settings, Number(new URL(url).port)), agent: contact });
   await driver.ready;
 
@@ -274,6 +307,66 @@ function runningAgent(
       stopping ??= stop();
       return stopping;
     },
+  });
+}
+
+/** Where an authority says who is a member: this agent's certificate, or how it gets one. */
+async function openMembership(parts: {
+  readonly settings: Settings;
+  readonly id: string;
+  readonly key: AgentKey;
+  readonly log: Log;
+}): Promise<Membership | undefined> {
+  const { settings, id, key, log } = parts;
+  const { caDir, caPassphraseFile, join, membership, authorities } = settings.authority;
+  const { dataDir, cluster } = settings.identity;
+  const { Membership } = await import('./identity/membership.ts');
+  const issuer = caDir === undefined ? undefined : await openIssuer(caDir, caPassphraseFile);
+  const opened = await Membership.open(
+    {
+      directory: dataDir,
+      cluster,
+      peer: key.peerId,
+      id,
+      nodeType: settings.node.type,
+      authorities,
+      join,
+      membershipFile: membership,
+    },
+    {
+      issuer,
+      redeem: async (seeds, authority) => {
+        const { redeemAt } = await import('./net/redemption.ts');
+        await redeemAt(
+          { privateKeyRaw: key.rawPrivateKey(), seeds, timeoutMs: redemptionTimeoutMs },
+          authority,
+        );
+        log('invite_redeemed', { cluster });
+      },
+      wallMs: () => Date.now(),
+      onFailed: error => log('membership_failed', { error }),
+    },
+  );
+  if (opened !== undefined) log('member_of_authority', { authorities: opened.checker.authorities });
+  return opened;
+}
+
+async function openIssuer(path: string, passphraseFile: string | undefined): Promise<AuthorityDirectory> {
+  const { AuthorityDirectory } = await import('./identity/authority-directory.ts');
+  const passphrase = passphraseFile === undefined ? undefined : await readPassphrase(passphraseFile);
+  const issuer = await AuthorityDirectory.open(path, { passphrase });
+  await issuer.prune(Date.now());
+  return issuer;
+}
+
+function admissionOf(membership: Membership, { roster }: Protocol): CertificateAdmission {
+  return new CertificateAdmission({
+    checker: membership.checker,
+    own: () => membership.certificate,
+    faultOf: certificate => roster?.faultOf(certificate, Date.now()),
+    isKeyRevoked: peer => roster?.isKeyRevoked(peer) === true,
+    redeem: membership.redeem,
+    wallMs: () => Date.now(),
   });
 }
 

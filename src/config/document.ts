@@ -14,6 +14,7 @@ const roomTitles: Readonly<Record<Room, string>> = {
   store: 'Store',
   shim: 'HTTP',
   health: 'Health checks',
+  authority: 'Membership',
   bridge: 'Peers that speak only HTTP',
   log: 'Logging',
 };

@@ -115,6 +115,8 @@ export type Input =
     }
   /** What a peer has shown on its way in. */
   | { readonly type: 'certificate-shown'; readonly peer: PeerId; readonly certificate: Uint8Array }
+  /** An authority's operator hands its list to this agent. */
+  | { readonly type: 'revocations-given'; readonly record: VerifiedRecord }
   /** A member wants its next certificate. */
   | { readonly type: 'renewal-asked'; readonly from: PeerId }
   /** Our own next one. */

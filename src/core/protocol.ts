@@ -522,6 +522,9 @@ export class Protocol {
       case 'certificate-shown':
         this.roster?.learn(input.peer, input.certificate);
         return this.#retry(this.table.parking.awaitingCertificate(input.peer), 'sync', now);
+      case 'revocations-given':
+        // Also when it is known here: whoever hands it over wants it to go round.
+        return [...this.#take(input.record, 'sync', now), { type: 'publish', records: [input.record] }];
       case 'renewal-asked':
         return this.#membership?.renewalAsked(input.from, now) ?? [];
       case 'renewed':

@@ -11,6 +11,7 @@ import { registerProcessMetrics } from '../telemetry/metrics/process.ts';
 import type { MetricRegistry } from '../telemetry/registry.ts';
 import { Vitals } from '../telemetry/vitals.ts';
 import { AllowedMethods } from './allowed-methods.ts';
+import { authorityRoutes } from './authority-routes.ts';
 import { bodyReader } from './body.ts';
 import { clientErrorAnswer, rawAnswer } from './client-error.ts';
 import { errorAnswer } from './error-answer.ts';
@@ -82,6 +83,7 @@ export class HttpServer {
       ...eventRoutes(this.#events),
       ...viewRoutes(agent),
       ...faultRoutes({ authMode: options.auth.mode }, { agent, log }),
+      ...authorityRoutes(agent),
       this.#documentRoute(),
     ];
     this.#allowed = new AllowedMethods(this.#routes);

@@ -2,6 +2,9 @@
 import { constants } from 'node:fs';
 import { mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { FirsthandError } from '../errors.ts';
+
+const passphraseMaxBytes = 1_024;
 
 export type PrivateFile =
   | { readonly ok: true; readonly text: string }
@@ -86,6 +89,16 @@ async function flushDirectory(directory: string): Promise<void> {
   } finally {
     await handle.close();
   }
+}
+
+/** What a passphrase file holds, without the newline at its end. @throws FirsthandError AUTHORITY_UNUSABLE */
+export async function readPassphrase(path: string): Promise<string> {
+  const file = (await readPrivateFile(path, passphraseMaxBytes)) ?? { ok: false, problem: 'does not exist' };
+  const problem = file.ok ? (file.text.trim() === '' ? 'is empty' : undefined) : file.problem;
+  if (!file.ok || problem !== undefined) {
+    throw new FirsthandError('AUTHORITY_UNUSABLE', { text: `the passphrase file ${path} ${problem}`, path });
+  }
+  return file.text.replace(/\r?\n$/, '');
 }
 
 /** The system's word for what went wrong. */

@@ -9,7 +9,7 @@ import type { CoreLogEvent, Effect, Input, Refusal, Reply, Ticket } from '../cor
 import type { DeliveryRequest } from '../core/outbox/delivery.ts';
 import type { Protocol } from '../core/protocol.ts';
 import type { NodeFields, NodeId } from '../core/record/node.ts';
-import type { AgentContact, PeerId } from '../core/record/record.ts';
+import type { AgentContact, PeerId, VerifiedRecord } from '../core/record/record.ts';
 import { errorKind, FirsthandError, unreachable } from '../errors.ts';
 import type { RegistrationRequest } from './agent-port.ts';
 import type { RecentEvents } from './event-log.ts';
@@ -180,6 +180,11 @@ export class Driver {
       aliveAtMs: stored.meta['alive-at-ms'],
     };
     this.#run(protocol.restore(restored, clock.now()));
+  }
+
+  /** An authority's list that came from outside the cluster, such as from its operator. */
+  publishRevocations(record: VerifiedRecord): void {
+    this.feed({ type: 'revocations-given', record });
   }
 
   /** The network listens: announce this agent and look for the others. */

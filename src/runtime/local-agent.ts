@@ -19,6 +19,7 @@ import { FirsthandError } from '../errors.ts';
 import type {
   AgentIdentity,
   AgentPort,
+  AuthorityPort,
   ClockView,
   ComponentHealth,
   DoctorCheck,
@@ -52,6 +53,7 @@ export interface LocalAgentComponents {
   readonly doctor: Doctor;
   /** Present where the agent was started for a drill. */
   readonly faults?: FaultPort | undefined;
+  readonly authority?: AuthorityPort | undefined;
 }
 
 /** Above this, timers and answers come so late that others may take the agent for frozen. Guess. */
@@ -62,6 +64,7 @@ export class LocalAgent implements AgentPort {
   readonly listing: Listing;
   readonly events: EventLog;
   readonly faults: FaultPort | undefined;
+  readonly authority: AuthorityPort | undefined;
   readonly #topic: string;
   readonly #components: LocalAgentComponents;
   readonly #startedMonoMs: number;
@@ -78,6 +81,7 @@ export class LocalAgent implements AgentPort {
     this.listing = components.protocol.table.listing;
     this.events = components.events;
     this.faults = components.faults;
+    this.authority = components.authority;
   }
 
   get phase(): Phase {
