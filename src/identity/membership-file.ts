@@ -17,6 +17,8 @@ export interface MembershipDocument {
   readonly authorities: readonly PeerId[];
   readonly certificate: Uint8Array;
   readonly seeds: readonly string[];
+  /** The invite that was redeemed for it: another one is redeemed too, the same one is not. */
+  readonly invite?: string;
 }
 
 /** `undefined` when there is none. @throws FirsthandError MEMBERSHIP_UNUSABLE */
@@ -40,8 +42,8 @@ export async function writeMembership(directory: string, document: MembershipDoc
   }
 }
 
-export function showMembership({ cluster, authorities, certificate, seeds }: MembershipDocument): string {
-  const shown = { cluster, authorities, certificate: Buffer.from(certificate).toString('base64'), seeds };
+export function showMembership({ certificate, ...rest }: MembershipDocument): string {
+  const shown = { ...rest, certificate: Buffer.from(certificate).toString('base64') };
   return `${JSON.stringify(shown, undefined, 2)}\n`;
 }
 
@@ -54,12 +56,18 @@ export function parseMembership(text: string): MembershipDocument | undefined {
   } catch {
     return undefined;
   }
-  const { cluster, authorities, certificate, seeds } = fields;
+  const { cluster, authorities, certificate, seeds, invite } = fields;
   if (typeof cluster !== 'string' || !isClusterName(cluster) || typeof certificate !== 'string')
     return undefined;
   if (!areTexts(authorities) || !areTexts(seeds) || authorities.length === 0) return undefined;
   if (authorities.some(each => publicKeyOf(each) === undefined)) return undefined;
-  return { cluster, authorities, certificate: Buffer.from(certificate, 'base64'), seeds };
+  return {
+    cluster,
+    authorities,
+    certificate: Buffer.from(certificate, 'base64'),
+    seeds,
+    ...(typeof invite === 'string' ? { invite } : {}),
+  };
 }
 
 function areTexts(value: unknown): value is readonly string[] {

@@ -1,7 +1,7 @@
 /**
- * How an agent comes to be a member: by what it kept from last time, by a file from `firsthand ca issue`, by the
- * issuing key that it holds itself, or by redeeming an invite. In that order, so that an invite on the command line
- * of a supervised agent is redeemed once and harmless from then on.
+ * How an agent comes to be a member: by redeeming an invite, by what it kept from last time, by a file from
+ * `firsthand ca issue`, or by the issuing key that it holds itself. Which invite was redeemed is kept, so that one on
+ * the command line of a supervised agent is harmless from then on, while a new one brings back who was shut out.
  */
 import { join } from 'node:path';
 import {
@@ -110,14 +110,16 @@ export class Membership implements MembershipPort {
     const checker = new AuthorityChecker({ cluster: options.cluster, authorities: [...authorities] });
     const nowMs = components.wallMs();
     const held = latest(documents.flatMap(each => usable(each, options, checker, nowMs) ?? []));
-    const certificate =
-      held ?? (await issueOwn(options, components)) ?? (await redeem(invite, options, components, checker));
+    const isNew = invite !== undefined && invite.id !== kept?.invite;
+    const redeemed = isNew ? await tryInvite(invite, held, options, components, checker) : undefined;
+    const certificate = redeemed ?? held ?? (await issueOwn(options, components));
     if (certificate === undefined) throw unusable(lacking(documents, options, checker, nowMs));
     checkName(certificate, options);
     const document = {
       cluster: options.cluster,
       authorities: [...authorities],
       certificate: certificate.wire,
+      ...inviteOf(redeemed === undefined ? kept?.invite : invite?.id),
       seeds: [...new Set([...documents.flatMap(each => each.seeds), ...(invite?.seeds ?? [])])].slice(0, 8),
     };
     await writeMembership(options.directory, document);
@@ -196,13 +198,33 @@ async function issueOwn(
   });
 }
 
+function inviteOf(invite: string | undefined): { readonly invite?: string } {
+  return invite === undefined ? {} : { invite };
+}
+
+/** Who has a certificate already goes on with it when the invite is of no use any more. */
+async function tryInvite(
+  grant: Grant,
+  held: VerifiedCertificate | undefined,
+  options: MembershipOptions,
+  components: MembershipComponents,
+  checker: AuthorityChecker,
+): Promise<VerifiedCertificate | undefined> {
+  try {
+    return await redeem(grant, options, components, checker);
+  } catch (error) {
+    if (held === undefined) throw error;
+    components.onFailed(error);
+    return undefined;
+  }
+}
+
 async function redeem(
-  grant: Grant | undefined,
+  grant: Grant,
   { id, nodeType }: MembershipOptions,
   { redeem: connect, wallMs }: MembershipComponents,
   checker: AuthorityChecker,
 ): Promise<VerifiedCertificate | undefined> {
-  if (grant === undefined) return undefined;
   // Before it is spent.
   if (wallMs() > grant.expiresMs + clockToleranceMs) {
     throw new FirsthandError('INVITE_REFUSED', { text: 'the invite has expired; ask for a new one' });
