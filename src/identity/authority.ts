@@ -39,10 +39,16 @@ export interface GrantRequest {
 export class Authority {
   readonly cluster: string;
   readonly #key: SigningKey;
+  readonly #random: (bytesCount: number) => Uint8Array;
 
-  constructor(options: { readonly cluster: string }, components: { readonly key: SigningKey }) {
+  /** @param components.random - For serials; the system's when not given. */
+  constructor(
+    options: { readonly cluster: string },
+    components: { readonly key: SigningKey; readonly random?: (bytesCount: number) => Uint8Array },
+  ) {
     this.cluster = options.cluster;
     this.#key = components.key;
+    this.#random = components.random ?? randomBytes;
   }
 
   /** What members trust. */
@@ -55,7 +61,7 @@ export class Authority {
     const { key, pattern, roles, lifetimeMs, nowMs, notBeforeMs = nowMs } = request;
     const content = encodeCertificate({
       cluster: this.cluster,
-      serial: randomBytes(serialBytes).toString('hex'),
+      serial: Buffer.from(this.#random(serialBytes)).toString('hex'),
       key,
       pattern,
       roles: inOrder(roles),
@@ -74,7 +80,7 @@ export class Authority {
       ...request,
       roles: inOrder(request.roles),
       cluster: this.cluster,
-      id: randomBytes(grantIdBytes).toString('hex'),
+      id: Buffer.from(this.#random(grantIdBytes)).toString('hex'),
       authority: this.peerId,
     };
     const content = encodeGrant(draft);
