@@ -159,7 +159,8 @@ export class GrantAdmission implements AdmissionAuthority {
   }
 
   explain(refusal: AdmissionRefusal): string {
-    return explainRefusal(refusal);
+    if (refusal.reason !== 'other-authority' || refusal.by === 'peer') return explainRefusal(refusal);
+    return 'the invite is forged, or its authority was replaced: it did not certify the agent that the invite names';
   }
 
   /** The network pins the key; this also wants a member of the cluster behind it. */
