@@ -36,6 +36,7 @@ import type {
 import { detectorView } from './detector-view.ts';
 import type { Doctor } from './doctor.ts';
 import type { Driver } from './driver.ts';
+import { membershipFinding } from './membership-finding.ts';
 import { named, partitionSentence } from './partition-sentence.ts';
 import type { Clock, Network } from './ports.ts';
 import { syncAgreement, syncView, treeParts, treeRows } from './sync-view.ts';
@@ -355,6 +356,9 @@ export class LocalAgent implements AgentPort {
         `another process speaks with this agent’s key, last ${Math.round(twinAgoMs / 1_000)} s ago: end one of them, and give it a data directory of its own`,
       );
     }
+    const { roster } = protocol;
+    const membership = membershipFinding(roster, this.identity.peerId, this.#components.clock.now().wallMs);
+    if (membership !== undefined) findings.push(membership);
     if (sentence !== undefined) findings.push(sentence);
     else if (suspect.length > 0) findings.push(`not reachable at the moment: ${named(suspect)}`);
     if (dead.length > 0) {
