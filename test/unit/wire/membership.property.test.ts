@@ -1,6 +1,10 @@
 import fc from 'fast-check';
 import { assert, describe, it } from 'vitest';
-import { type CertificateDraft, memberRoles } from '../../../src/core/authority/certificate.ts';
+import {
+  type CertificateDraft,
+  certificateMaxBytes,
+  memberRoles,
+} from '../../../src/core/authority/certificate.ts';
 import type { GrantDraft } from '../../../src/core/authority/grant.ts';
 import { isGenuine } from '../../../src/identity/authority-checker.ts';
 import { sealByAuthority } from '../../../src/wire/authority-envelope.ts';
@@ -9,6 +13,7 @@ import { decodeGrant, encodeGrant, readInvite, writeInvite } from '../../../src/
 import { decodeHello, decodeWelcome, encodeHello, encodeWelcome } from '../../../src/wire/membership.ts';
 import { authority, certificateFor, checker, draftOf, grantFrom, seedOf } from '../../authority-builder.ts';
 import { keyNumber, testCluster } from '../../record-builder.ts';
+import { me } from './sample-claims.ts';
 
 const decoders: Readonly<Record<string, (bytes: Uint8Array) => unknown>> = {
   decodeCertificate,
@@ -180,5 +185,20 @@ describe('wire laws of membership', () => {
     assert.isUndefined(decodeCertificate(grant));
     assert.isUndefined(decodeGrant(certificate));
     assert.notEqual(authority.peerId, member);
+  });
+
+  it('a request for a renewal and its answer read back as they were written', () => {
+    assert.deepEqual(me.codec.decodeFrame(me.codec.encodeFrame({ type: 'renewal?' })), { type: 'renewal?' });
+    fc.assert(
+      fc.property(fc.uint8Array({ minLength: 1, maxLength: certificateMaxBytes }), bytes => {
+        const frame = me.codec.encodeFrame({ type: 'renewal', certificate: bytes });
+
+        assert.deepEqual(me.codec.decodeFrame(frame), { type: 'renewal', certificate: bytes });
+      }),
+    );
+    for (const length of [0, certificateMaxBytes + 1]) {
+      const frame = me.codec.encodeFrame({ type: 'renewal', certificate: new Uint8Array(length) });
+      assert.isUndefined(me.codec.decodeFrame(frame), `${length} bytes`);
+    }
   });
 });
