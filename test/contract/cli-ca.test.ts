@@ -9,7 +9,7 @@ import { readInvite } from '../../src/wire/grant.ts';
 import { seedOf } from '../authority-builder.ts';
 import { keyNumber } from '../record-builder.ts';
 import { FakeIo, nowMs, run } from '../unit/cli/fake-io.ts';
-import { cliAgent } from './cli-agent.ts';
+import { type Asked, cliAgent } from './cli-agent.ts';
 
 const member = keyNumber(1).peerId;
 const issuer = keyNumber(2).peerId;
@@ -117,7 +117,7 @@ describe('cli/ca', () => {
 
     assert.equal(code, 0);
     assert.include(stdout, 'list 1');
-    const { record } = agent.asked[0]?.body as { record: string };
+    const { record } = (agent.asked[0] as Asked).body as { record: string };
     const list = new Verifier({ cluster: 'prod' }).record(Buffer.from(record, 'base64'));
     assert.deepInclude(typeof list === 'string' ? list : list.body, { keys: [member], serials: [] });
   });
