@@ -68,6 +68,8 @@ export interface RunningAgent extends AgentPort {
   readonly closed: Promise<'left' | 'stopped'>;
 }
 
+/** Ways of proving that one belongs here that are certificates among agents. */
+const byCertificate: readonly string[] = ['mtls'];
 /** For each agent that an invite names, ms. Guess: a handshake with an agent that many ask at once. */
 const redemptionTimeoutMs = 10_000;
 
@@ -330,6 +332,7 @@ async function openMembership(parts: {
       id,
       nodeType: settings.node.type,
       authorities,
+      isRequired: byCertificate.includes(settings.shim.auth),
       join,
       membershipFile: membership,
     },

@@ -37,6 +37,8 @@ export interface MembershipOptions {
   readonly nodeType: NodeType;
   /** Trusted besides the one that certified this agent, while one takes the place of the other. */
   readonly authorities: readonly PeerId[];
+  /** Agents are to prove by certificate that they belong here: without one this agent does not start. */
+  readonly isRequired?: boolean;
   /** One line, from `firsthand invite`. */
   readonly join?: string | undefined;
   /** From `firsthand ca issue`. */
@@ -94,7 +96,10 @@ export class Membership implements MembershipPort {
       ...documents.flatMap(each => each.authorities),
       ...(invite === undefined ? [] : [invite.authority]),
     ]);
-    if (authorities.size === 0) return undefined;
+    if (authorities.size === 0) {
+      if (options.isRequired !== true) return undefined;
+      throw unusable(`this agent has no certificate yet: ${remedyFor(options)}`);
+    }
     for (const { cluster } of documents) {
       if (cluster !== options.cluster) {
         throw unusable(
@@ -265,7 +270,7 @@ function lacking(
   checker: AuthorityChecker,
   nowMs: number,
 ): string {
-  const remedy = `start with --join and an invite, or with --membership and a file from 'firsthand ca issue --key ${peer}'`;
+  const remedy = remedyFor({ peer });
   const [document] = documents;
   if (document === undefined) return `this agent has no certificate yet: ${remedy}`;
   const checked = checker.check(document.certificate);
@@ -275,6 +280,10 @@ function lacking(
     return `the certificate of this agent is valid from ${iso(checked.value.notBeforeMs)} on: set the clock right`;
   }
   return `the certificate of this agent expired at ${iso(checked.value.expiresMs)}: ${remedy}`;
+}
+
+function remedyFor({ peer }: Pick<MembershipOptions, 'peer'>): string {
+  return `start with --join and an invite, or with --membership and a file from 'firsthand ca issue --key ${peer}'`;
 }
 
 function iso(ms: number): string {

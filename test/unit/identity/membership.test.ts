@@ -107,6 +107,10 @@ describe('identity/membership', () => {
     assert.include(said, `--key ${me}`);
   });
 
+  it('wants one too where agents are to prove by certificate that they belong here', async () => {
+    assert.include(await refusal(() => open({ isRequired: true })), '--join');
+  });
+
   describe('by invite', () => {
     it('is kept for the owner alone, and needs no invite the next time', async () => {
       const first = await open({ join: invite() });
