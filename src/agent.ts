@@ -15,12 +15,10 @@ import { FirsthandError } from './errors.ts';
 import { HttpChecker } from './health/http-checker.ts';
 import type { AgentKey } from './identity/agent-key.ts';
 import { AuthorityDesk } from './identity/authority-desk.ts';
-import type { AuthorityDirectory } from './identity/authority-directory.ts';
-import { CertificateAdmission } from './identity/certificate-admission.ts';
 import { nextEpoch } from './identity/epoch.ts';
 import { openKeyFile } from './identity/key-file.ts';
 import type { Membership } from './identity/membership.ts';
-import { readPassphrase } from './identity/private-file.ts';
+import { admissionBy, openMembership } from './identity/membership-opening.ts';
 import { SignedProbeCodec } from './identity/probe-codec.ts';
 import { SignedRecordCodec } from './identity/record-codec.ts';
 import { treeHash } from './identity/tree-hash.ts';
@@ -128,7 +126,7 @@ async function assemble(
   const netMetrics = registerNetMetrics(metrics);
   const { cluster } = settings.identity;
   const id = settings.identity.id ?? defaultId(key.peerId);
-  const membership = await openMembership({ settings, id, key, log });
+  const membership = await membershipOf({ settings, log }, id, key);
   const epoch = nextEpoch(stored.meta.epoch, Date.now());
   const codec = new SignedRecordCodec({ cluster }, { key });
   const probeCodec = new SignedProbeCodec({ cluster }, { key });
@@ -161,7 +159,7 @@ async function assemble(
         ? async (...args) => (await import('./discovery/dht.ts')).startDht(...args)
         : undefined,
       faults,
-      authority: membership && admissionOf(membership, protocol),
+      authority: membership && admissionBy(membership, protocol.roster, Date.now),
       onAdmitted: (peer, { certificate }) => {
         if (certificate !== undefined) driver.feed({ type: 'certificate-shown', peer, certificate });
       },
@@ -313,31 +311,18 @@ function runningAgent(
 }
 
 /** Where an authority says who is a member: this agent's certificate, or how it gets one. */
-async function openMembership(parts: {
-  readonly settings: Settings;
-  readonly id: string;
-  readonly key: AgentKey;
-  readonly log: Log;
-}): Promise<Membership | undefined> {
-  const { settings, id, key, log } = parts;
-  const { caDir, caPassphraseFile, join, membership, authorities } = settings.authority;
-  const { dataDir, cluster } = settings.identity;
-  const { Membership } = await import('./identity/membership.ts');
-  const issuer = caDir === undefined ? undefined : await openIssuer(caDir, caPassphraseFile);
-  const opened = await Membership.open(
+async function membershipOf(
+  { settings, log }: AgentOptions,
+  id: string,
+  key: AgentKey,
+): Promise<Membership | undefined> {
+  const { membership: membershipFile, ...given } = settings.authority;
+  const { dataDir: directory, cluster } = settings.identity;
+  const nodeType = settings.node.type;
+  const isRequired = byCertificate.includes(settings.shim.auth);
+  const opened = await openMembership(
+    { ...given, membershipFile, directory, cluster, peer: key.peerId, id, nodeType, isRequired },
     {
-      directory: dataDir,
-      cluster,
-      peer: key.peerId,
-      id,
-      nodeType: settings.node.type,
-      authorities,
-      isRequired: byCertificate.includes(settings.shim.auth),
-      join,
-      membershipFile: membership,
-    },
-    {
-      issuer,
       redeem: async (seeds, authority) => {
         const { redeemAt } = await import('./net/redemption.ts');
         await redeemAt(
@@ -346,31 +331,12 @@ async function openMembership(parts: {
         );
         log('invite_redeemed', { cluster });
       },
-      wallMs: () => Date.now(),
+      wallMs: Date.now,
       onFailed: error => log('membership_failed', { error }),
     },
   );
   if (opened !== undefined) log('member_of_authority', { authorities: opened.checker.authorities });
   return opened;
-}
-
-async function openIssuer(path: string, passphraseFile: string | undefined): Promise<AuthorityDirectory> {
-  const { AuthorityDirectory } = await import('./identity/authority-directory.ts');
-  const passphrase = passphraseFile === undefined ? undefined : await readPassphrase(passphraseFile);
-  const issuer = await AuthorityDirectory.open(path, { passphrase });
-  await issuer.prune(Date.now());
-  return issuer;
-}
-
-function admissionOf(membership: Membership, { roster }: Protocol): CertificateAdmission {
-  return new CertificateAdmission({
-    checker: membership.checker,
-    own: () => membership.certificate,
-    faultOf: certificate => roster?.faultOf(certificate, Date.now()),
-    isKeyRevoked: peer => roster?.isKeyRevoked(peer) === true,
-    redeem: membership.redeem,
-    wallMs: () => Date.now(),
-  });
 }
 
 /** Loaded for a drill only: an agent that was not started for one cannot be told to lose anything. */

@@ -122,7 +122,8 @@ export class Membership implements MembershipPort {
     checkName(certificate, options);
     const document = {
       cluster: options.cluster,
-      authorities: [...authorities],
+      // The others are given at each start, or are trusted no more.
+      authorities: [certificate.issuer],
       certificate: certificate.wire,
       ...inviteOf(redeemed === undefined ? kept?.invite : invite?.id),
       seeds: [...new Set([...documents.flatMap(each => each.seeds), ...(invite?.seeds ?? [])])].slice(0, 8),
@@ -163,7 +164,9 @@ export class Membership implements MembershipPort {
   }
 
   keep(certificate: Uint8Array): void {
-    this.#document = { ...this.#document, certificate };
+    const issuer = this.checker.read(certificate)?.issuer;
+    const authorities = issuer === undefined ? this.#document.authorities : [issuer];
+    this.#document = { ...this.#document, certificate, authorities };
     // The one that is on the disk is good for as long again; the next renewal writes anew.
     writeMembership(this.#options.directory, this.#document).catch(this.#parts.onFailed);
   }

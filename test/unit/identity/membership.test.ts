@@ -287,6 +287,24 @@ describe('identity/membership', () => {
     assert.deepEqual((await open())?.certificate, next.wire);
   });
 
+  it('trusts a new authority beside the old one while both are named, and after a renewal the new one alone', async () => {
+    const successor = authorityNumber(101);
+    const both = [authority.peerId, successor.peerId];
+    await open({ join: invite(), authorities: both });
+    const old = await open();
+
+    const during = await open({ authorities: both });
+    during?.keep(certificateFor(me, { by: successor, nowMs: startWallMs + 1 }).wire);
+    const isKept = async () =>
+      (await readFile(join(directory, 'membership.json'), 'utf8')).includes(successor.peerId);
+    await vi.waitUntil(isKept, { timeout: 10_000 });
+    const after = await open();
+
+    assert.deepEqual(old?.checker.authorities, [authority.peerId]);
+    assert.sameMembers([...(during?.checker.authorities ?? [])], both);
+    assert.deepEqual(after?.checker.authorities, [successor.peerId]);
+  });
+
   it('reads back what it has written', () => {
     const document = {
       cluster: testCluster,
