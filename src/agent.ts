@@ -4,7 +4,9 @@
  * What is slow to load (libp2p, fastify) is loaded while the disk is read.
  */
 import { hostname, networkInterfaces } from 'node:os';
+import { openAuditLog } from './audit/open.ts';
 import { HttpPeerClient } from './bridge/http-peers.ts';
+import { clientSecretIn } from './config/client-secret.ts';
 import { protocolSettings } from './config/protocol-settings.ts';
 import type { Settings } from './config/settings.ts';
 import { httpScheme } from './core/bridge/delivery.ts';
@@ -15,14 +17,17 @@ import { FirsthandError } from './errors.ts';
 import { HttpChecker } from './health/http-checker.ts';
 import type { AgentKey } from './identity/agent-key.ts';
 import { AuthorityDesk } from './identity/authority-desk.ts';
+import { ClusterSecret } from './identity/cluster-secret.ts';
 import { nextEpoch } from './identity/epoch.ts';
 import { openKeyFile } from './identity/key-file.ts';
 import type { Membership } from './identity/membership.ts';
 import { admissionBy, openMembership } from './identity/membership-opening.ts';
 import { SignedProbeCodec } from './identity/probe-codec.ts';
 import { SignedRecordCodec } from './identity/record-codec.ts';
+import { SealedProbes } from './identity/sealed-probes.ts';
 import { treeHash } from './identity/tree-hash.ts';
 import type { AgentPort } from './runtime/agent-port.ts';
+import type { RotationMember } from './runtime/cluster-secret.ts';
 import { Deliverers } from './runtime/deliverers.ts';
 import { Doctor } from './runtime/doctor.ts';
 import { Driver } from './runtime/driver.ts';
@@ -31,7 +36,7 @@ import { HttpDeliverer } from './runtime/http-deliverer.ts';
 import { LocalAgent } from './runtime/local-agent.ts';
 import { LoopDelay } from './runtime/loop-delay.ts';
 import { linkOf } from './runtime/outbox-link.ts';
-import type { HealthChecker, HttpPeers, Network, ProbeCodec } from './runtime/ports.ts';
+import type { HealthChecker, HttpPeers, ProbeCodec } from './runtime/ports.ts';
 import { systemClock, systemRandom } from './runtime/system.ts';
 import type { Log } from './telemetry/log.ts';
 import {
@@ -66,8 +71,6 @@ export interface RunningAgent extends AgentPort {
   readonly closed: Promise<'left' | 'stopped'>;
 }
 
-/** Ways of proving that one belongs here that are certificates among agents. */
-const byCertificate: readonly string[] = ['mtls'];
 /** For each agent that an invite names, ms. Guess: a handshake with an agent that many ask at once. */
 const redemptionTimeoutMs = 10_000;
 
@@ -107,6 +110,7 @@ async function assemble(
     import('./net/probe-socket.ts'),
     import('./http/server.ts'),
     import('./http/options.ts'),
+    import('./http/access-options.ts'),
   ]);
   // Awaited below; until then a failure of the disk comes first.
   libraries.catch(() => {});
@@ -123,6 +127,8 @@ async function assemble(
   if (stored.damagedRows > 0) log('store_rows_damaged', { rows: stored.damagedRows });
 
   const metrics = new MetricRegistry();
+  const audit = openAuditLog({ ...settings.identity, ...settings.audit }, { log, metrics });
+  stops.push(() => audit.stop());
   const netMetrics = registerNetMetrics(metrics);
   const { cluster } = settings.identity;
   const id = settings.identity.id ?? defaultId(key.peerId);
@@ -130,6 +136,8 @@ async function assemble(
   const epoch = nextEpoch(stored.meta.epoch, Date.now());
   const codec = new SignedRecordCodec({ cluster }, { key });
   const probeCodec = new SignedProbeCodec({ cluster }, { key });
+  const secret = await clusterSecret(settings, log);
+  stops.push(() => secret?.stop());
   const events = new RecentEvents({ epoch });
   const protocol = new Protocol(
     { id, peer: key.peerId, epoch, settings: protocolSettings(settings) },
@@ -145,12 +153,19 @@ async function assemble(
   const loopDelay = new LoopDelay();
   stops.push(() => loopDelay.stop());
 
-  const [{ Libp2pNetwork }, { ProbeSocket }, { HttpServer }, { httpDefaults }] = await libraries;
+  const [{ Libp2pNetwork }, { ProbeSocket }, { HttpServer }, { httpDefaults }, access] = await libraries;
   const faults = settings.net.faultInjection ? await faultLayer(probeCodec, log) : undefined;
-  const network: Network = new Libp2pNetwork(
-    { cluster, privateKeyRaw: key.rawPrivateKey(), listen: settings.net.listen },
+  const network = new Libp2pNetwork(
+    {
+      cluster,
+      privateKeyRaw: key.rawPrivateKey(),
+      listen: settings.net.listen,
+      connectionsMaxCount: settings.limits.connectionsMaxCount,
+      limits: settings.limits,
+    },
     {
       log,
+      answerKeys: secret?.answer,
       metrics: netMetrics,
       mdns: settings.net.mdns
         ? async (...args) => (await import('./discovery/mdns.ts')).startMdns(...args)
@@ -159,13 +174,24 @@ async function assemble(
         ? async (...args) => (await import('./discovery/dht.ts')).startDht(...args)
         : undefined,
       faults,
-      authority: membership && admissionBy(membership, protocol.roster, Date.now),
+      authority: membership ? admissionBy(membership, protocol.roster, Date.now) : secret?.authority,
       onAdmitted: (peer, { certificate }) => {
         if (certificate !== undefined) driver.feed({ type: 'certificate-shown', peer, certificate });
       },
     },
   );
   const probes = new ProbeSocket({ metrics: netMetrics });
+  const sealed =
+    secret &&
+    new SealedProbes(probes, {
+      seal: secret.seal,
+      onRefused: () => netMetrics.probesDropped.add({ reason: 'not_sealed' }),
+    });
+  const watcher = observer({
+    log,
+    metrics: registerProtocolMetrics(metrics),
+    health: registerHealthMetrics(metrics),
+  });
   const checker = healthChecker(settings, metrics);
   stops.push(() => checker.stop());
   const httpPeers = httpPeerClient(settings, metrics);
@@ -182,7 +208,7 @@ async function assemble(
       codec,
       probeCodec,
       network,
-      probes,
+      probes: sealed ?? probes,
       store,
       checker,
       deliverer: deliverers,
@@ -190,11 +216,15 @@ async function assemble(
       membership,
       clock: systemClock,
       events,
-      observer: observer({
-        log,
-        metrics: registerProtocolMetrics(metrics),
-        health: registerHealthMetrics(metrics),
-      }),
+      observer: {
+        ...watcher,
+        input: input => {
+          watcher.input(input);
+          if (input.type !== 'datagram-received') return;
+          const { from, address } = input.probe;
+          if (protocol.detector.member(from) !== undefined) probes.heard(address);
+        },
+      },
     },
   );
   stops.push(() => driver.stop());
@@ -244,19 +274,34 @@ async function assemble(
             multiaddrs: () => contactMultiaddrs,
           },
         ),
+      secret,
     },
   );
 
-  const http = new HttpServer(httpOptions(settings, httpDefaults), { agent, log, metrics });
+  const http = new HttpServer(httpOptions(settings, access, httpDefaults, secret), {
+    agent,
+    log,
+    metrics,
+    audit,
+  });
   stops.push(() => http.stop());
   const { url } = await http.start();
   stops.push(() => network.stop());
-  const local = await network.start(driver.handlers);
+  secret?.attach({
+    members: () => otherAgents(agent, protocol),
+    contactOf: peer => protocol.peering.contact(peer)?.multiaddrs ?? [],
+    ask: (peer, multiaddrs, request) => network.askKeys(peer, multiaddrs, request),
+    admissionOf: peer => network.admissionOf(peer),
+    linked: () => network.links().map(({ peer }) => peer),
+    hangUp: peer => network.hangUp(peer),
+  });
+  const local = await network.start(secret?.watching(driver.handlers) ?? driver.handlers);
   contactMultiaddrs = local.multiaddrs;
   stops.push(() => probes.stop());
+  const probeHandlers = faults?.overProbes(driver.probeHandlers) ?? driver.probeHandlers;
   const bound = await probes.start(
     probeOptions(settings, local.multiaddrs),
-    faults?.overProbes(driver.probeHandlers) ?? driver.probeHandlers,
+    sealed?.handlers(probeHandlers) ?? probeHandlers,
   );
   probeAddress = reachable(bound);
 
@@ -280,6 +325,11 @@ async function assemble(
     http: url,
   };
   log('agent_ready', { ...ready });
+  const { auth, httpAuth } = settings.shim;
+  if (httpAuth !== 'open') {
+    const why = `auth is ${auth}, http_auth ${httpAuth}, version ${version}`;
+    audit.record({ kind: 'setting', who: 'agent', what: `start ${id}`, outcome: 'allowed', why });
+  }
   return runningAgent(agent, driver, ready, log, stopAll);
 }
 
@@ -319,9 +369,10 @@ async function membershipOf(
   const { membership: membershipFile, ...given } = settings.authority;
   const { dataDir: directory, cluster } = settings.identity;
   const nodeType = settings.node.type;
-  const isRequired = byCertificate.includes(settings.shim.auth);
+  const { auth } = settings.shim;
+  const proof = auth === 'mtls' || auth === 'shared_secret' ? auth : undefined;
   const opened = await openMembership(
-    { ...given, membershipFile, directory, cluster, peer: key.peerId, id, nodeType, isRequired },
+    { ...given, membershipFile, directory, cluster, peer: key.peerId, id, nodeType, proof },
     {
       redeem: async (seeds, authority) => {
         const { redeemAt } = await import('./net/redemption.ts');
@@ -348,6 +399,31 @@ async function faultLayer(codec: ProbeCodec, log: Log) {
     return typeof probe === 'object' ? probe.from : undefined;
   };
   return new FaultLayer({ random: systemRandom, senderOf });
+}
+
+/** What the agents of a cluster with a secret do with it; `undefined` where they go by none. */
+async function clusterSecret({ shim, identity, limits }: Settings, log: Log) {
+  if (shim.auth !== 'shared_secret' || shim.secret === undefined) return undefined;
+  const { cluster, dataDir: directory } = identity;
+  const { source } = shim.secret;
+  return ClusterSecret.open(
+    { cluster, directory, secret: shim.secret.reveal(), source, acceptOldMs: limits.oldSecretAcceptMs },
+    { wallMs: () => Date.now(), random: Math.random, log },
+  );
+}
+
+/** The agents that are there, this one left out. */
+function otherAgents(agent: LocalAgent, protocol: Protocol): readonly RotationMember[] {
+  return agent
+    .status()
+    .agents.filter(
+      ({ peerId, state }) => peerId !== agent.identity.peerId && (state === 'alive' || state === 'suspect'),
+    )
+    .map(({ id, peerId }) => ({
+      id,
+      peer: peerId,
+      multiaddrs: protocol.peering.contact(peerId)?.multiaddrs ?? [],
+    }));
 }
 
 function defaultId(peer: PeerId): string {
@@ -384,11 +460,14 @@ function firstAddress(): string {
 
 function probeOptions(settings: Settings, multiaddrs: readonly string[]) {
   const asked = settings.net.probeListen;
-  if (asked !== undefined) return { ...asked, explicit: true };
+  const { sourceDatagramsPerSecond: sourcePerSecond, strangerDatagramsPerSecond: strangersPerSecond } =
+    settings.limits;
+  const gate = { sourcePerSecond, strangersPerSecond };
+  if (asked !== undefined) return { ...asked, explicit: true, gate };
   // /ip4/<host>/tcp/<port>: the configured host, and the port that was really bound.
   const host = settings.net.listen[0]?.split('/')[2] ?? '0.0.0.0';
   const port = Number(multiaddrs[0]?.split('/')[4] ?? 0);
-  return { host, port, explicit: false };
+  return { host, port, explicit: false, gate };
 }
 
 /** A wildcard is where we listen, not where others find us. */
@@ -412,28 +491,50 @@ function httpPeerClient({ bridge }: Settings, metrics: MetricRegistry): HttpPeer
       timeoutMs: bridge.httpPeerTimeoutMs,
       connectionsMaxCount: bridge.httpPeerConnectionsMaxCount,
       keepAliveMs: Math.min(bridge.httpPeerRefreshMs + 5_000, 120_000), // Longer would be worth no connection.
+      ...oauthOf(bridge),
     },
-    { metrics: registerHttpPeerMetrics(metrics) },
+    {
+      metrics: registerHttpPeerMetrics(metrics),
+      clientSecret: () => clientSecretIn(bridge.oauthClientSecretFile ?? ''),
+    },
   );
   registerHttpPoolMetrics(metrics, () => client.stats());
   return client;
+}
+
+function oauthOf(bridge: Settings['bridge']) {
+  const { oauthTokenUrl, oauthClientId, oauthScope, oauthAudience, registerWith } = bridge;
+  if (oauthTokenUrl === undefined || oauthClientId === undefined) return {};
+  const oauth = {
+    tokenUrl: oauthTokenUrl,
+    clientId: oauthClientId,
+    peers: registerWith,
+    ...(oauthScope === undefined ? {} : { scope: oauthScope }),
+    ...(oauthAudience === undefined ? {} : { audience: oauthAudience }),
+  };
+  return { oauth };
 }
 
 function intakeSettings({ gossip }: Settings) {
   return { peerMessagesPerSecond: gossip.peerMessagesPerSecond, peerBurstCount: gossip.peerBurstCount };
 }
 
-function httpOptions<Defaults extends object>({ shim, health }: Settings, defaults: Defaults) {
-  const auth =
-    shim.auth === 'shared_secret' && shim.secret !== undefined
-      ? ({ mode: 'shared_secret', secret: shim.secret.reveal() } as const)
-      : ({ mode: 'open' } as const);
+function httpOptions<Defaults extends object>(
+  { shim, audit, access, health }: Settings,
+  { httpAuthOf, httpTlsOf }: typeof import('./http/access-options.ts'),
+  defaults: Defaults,
+  secret: ClusterSecret | undefined,
+) {
   const host = shim.http.host.includes(':') ? `[${shim.http.host}]` : shim.http.host;
   return {
     ...defaults,
     listen: `${host}:${shim.http.port}`,
-    auth,
+    auth: httpAuthOf({ ...shim, ...access, secretsNow: secret && (() => secret.accepted()) }),
+    tls: httpTlsOf({ ...shim, ...access }),
+    auditLevel: audit.auditLevel === 'off' ? ('operator' as const) : audit.auditLevel,
     protectVitals: !shim.publicVitals,
+    connectionsPerAddressMaxCount: shim.httpConnectionsPerAddressMaxCount,
+    answerTimeoutMs: shim.httpAnswerTimeoutMs,
     callerRequestsPerSecond: shim.callerRequestsPerSecond,
     totalRequestsPerSecond: shim.totalRequestsPerSecond,
     authFailuresPerSecond: shim.authFailuresPerSecond,

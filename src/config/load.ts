@@ -122,7 +122,9 @@ function resolveValues(candidates: readonly Candidate[]): Resolved {
   let secret: Secret | undefined;
   if (from !== undefined && !broken.has('secretFile')) {
     const result =
-      from.key === 'secretFile' ? secretFromFile(String(values.secretFile)) : secretFromRaw(from.raw);
+      from.key === 'secretFile'
+        ? secretFromFile(String(values.secretFile))
+        : secretFromRaw(from.raw, from.origin.name);
     if (result.ok) {
       secret = result.secret;
       origins.set('secret', from.origin);
@@ -139,8 +141,8 @@ function resolveValues(candidates: readonly Candidate[]): Resolved {
   return { values: values as Partial<Values>, secret, origins, problems, broken };
 }
 
-function secretFromRaw(raw: unknown) {
-  return raw instanceof Secret ? { ok: true as const, secret: raw } : secretFromText(String(raw));
+function secretFromRaw(raw: unknown, source: string) {
+  return raw instanceof Secret ? { ok: true as const, secret: raw } : secretFromText(String(raw), source);
 }
 
 function originsOf(given: ReadonlyMap<SettingKey | 'secret', Origin>): Loaded['origins'] {

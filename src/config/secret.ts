@@ -7,10 +7,13 @@ export const secretMaxBytes = 1_024;
 
 /** Shows as `[redacted]` however it is printed, logged or serialised; only `reveal` gives it away. */
 export class Secret {
+  /** Where it was found, for messages: a path, or the name of a variable. */
+  readonly source: string;
   readonly #value: string;
 
-  constructor(value: string) {
+  constructor(value: string, source = 'the configuration') {
     this.#value = value;
+    this.source = source;
   }
 
   reveal(): string {
@@ -35,7 +38,7 @@ export type SecretResult =
   /** Without subject and full stop, and without the secret. */
   | { readonly ok: false; readonly problem: string };
 
-export function secretFromText(text: string): SecretResult {
+export function secretFromText(text: string, source?: string): SecretResult {
   const value = text.replace(/\r?\n$/, '');
   const bytes = Buffer.byteLength(value);
   if (bytes < secretMinBytes || bytes > secretMaxBytes) {
@@ -51,7 +54,7 @@ export function secretFromText(text: string): SecretResult {
       problem: 'the secret must be one line of printable ASCII, with no space at its ends',
     };
   }
-  return { ok: true, secret: new Secret(value) };
+  return { ok: true, secret: new Secret(value, source) };
 }
 
 export function secretFromFile(path: string): SecretResult {
@@ -61,7 +64,7 @@ export function secretFromFile(path: string): SecretResult {
   } catch (error) {
     return { ok: false, problem: `cannot read ${JSON.stringify(path)}: ${reasonOf(error)}` };
   }
-  return secretFromText(text);
+  return secretFromText(text, path);
 }
 
 /** The system's reason in a word or two, without the path that is named already. */

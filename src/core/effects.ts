@@ -41,6 +41,8 @@ export type Wake =
   /** The one whom we asked for somebody else has not answered. */
   | { readonly type: 'errand-overdue'; readonly nonce: Nonce }
   | { readonly type: 'news-due' }
+  /** Others had time to say what we found out as well. */
+  | { readonly type: 'accusation-due'; readonly peer: PeerId }
   /** A registration that is to be confirmed is on our own disk. */
   | { readonly type: 'confirm-durable'; readonly id: number }
   | { readonly type: 'confirm-due' };

@@ -156,6 +156,8 @@ const clockFlushEveryMs = 5_000;
 const syncAfterLinkMs = 500;
 /** Verified in one turn by whoever hears it: 100 take 10 ms. */
 const freshMaxCount = 100;
+/** While members that are not linked hold another table. Derived: as long as a difference has to last. */
+const insteadEveryMs = 2_000;
 const reassertEveryMs = 5_000;
 const lookMaxMs = 10_000;
 /** Two that jump so far by chance meet once in a thousand answers. */
@@ -200,6 +202,7 @@ export class Protocol {
   readonly #due = new Map<string, number>();
   #startedMonoMs = 0;
   #nextSyncMonoMs = 0;
+  #nextInsteadMonoMs = 0;
   #nextReassertMonoMs = 0;
   /** There was reason to say our entry anew, too soon after the last time. */
   #isReassertOwed = false;
@@ -503,6 +506,7 @@ export class Protocol {
       case 'probe-overdue':
       case 'errand-overdue':
       case 'news-due':
+      case 'accusation-due':
         return this.#noted(this.detector.wake(input, now), now);
       case 'datagram-received':
         return this.#heardProbe(input.probe, now);
@@ -1003,10 +1007,19 @@ export class Protocol {
 
   #walkDue(now: Now): readonly Effect[] {
     this.agreement.look(this.sync.since(now), now.monoMs);
-    return this.agreement
-      .due(now.monoMs)
-      .filter(peer => this.links.has(peer))
-      .flatMap(peer => this.#openSync(peer, now));
+    const linked = this.agreement.due(now.monoMs).filter(peer => this.links.has(peer));
+    if (linked.length === 0) return this.#walkInstead(now);
+    return linked.flatMap(peer => this.#openSync(peer, now));
+  }
+
+  /**
+   * Those who differ are not linked, as most are not in a partial mesh. If it is we who missed something, whoever is
+   * linked has it; if it is they, nearly everybody they ask tells them so.
+   */
+  #walkInstead(now: Now): readonly Effect[] {
+    if (now.monoMs < this.#nextInsteadMonoMs || !this.agreement.hasFreshDifference(now.monoMs)) return [];
+    this.#nextInsteadMonoMs = now.monoMs + insteadEveryMs * (0.5 + this.#random.next());
+    return this.#syncWithLinked(now);
   }
 
   #dialSucceeded(key: string, peer: PeerId, now: Now): readonly Effect[] {
@@ -1143,6 +1156,10 @@ export class Protocol {
     const { intervalMs } = { ...defaultSyncSettings, ...this.#settings.sync };
     const stretch = syncStretch(this.detector.membersCount + 1);
     this.#nextSyncMonoMs = now.monoMs + intervalMs * stretch * (0.5 + this.#random.next());
+    return this.#syncWithLinked(now);
+  }
+
+  #syncWithLinked(now: Now): readonly Effect[] {
     const linked = [...this.links.peers()]
       .filter(peer => this.detector.member(peer) !== undefined)
       .sort(compareText);
@@ -1207,7 +1224,7 @@ export class Protocol {
 
   #watchPartition(now: Now): readonly Effect[] {
     const { detector } = this;
-    const change = this.#partition.look(detector.members(), now.monoMs, detector.changesCount);
+    const change = this.#partition.look(detector.members(), now.monoMs, detector.isAnybodySilent);
     if (change === undefined) return [];
     const { state, view } = change;
     const { reachable, known, here, there } = view;

@@ -16,7 +16,6 @@ export function authorityRoutes(agent: AgentPort): readonly Route[] {
       handle: (_request, reply) => reply.send(viewJson(authorityOf(agent).view())),
     },
     {
-      // Open to everybody who may speak here at all: only what an authority has signed is taken.
       operation: 'setRevocations',
       method: 'POST',
       paths: ['/admin/revocations'],

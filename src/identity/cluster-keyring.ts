@@ -7,16 +7,23 @@
  */
 import type { ClusterKey, KeyId } from './cluster-key.ts';
 
+export interface HeldKey {
+  readonly key: ClusterKey;
+  /** Wall clock; absent: as long as nobody takes it out. */
+  readonly acceptedUntilMs?: number;
+}
+
 /** The one in use included. One change at a time needs two, one that was begun anew three. */
 export const keysMaxCount = 4;
 
 export class ClusterKeyring {
+  #held: readonly HeldKey[];
   #keys: readonly ClusterKey[];
-  readonly #listeners = new Set<() => void>();
 
-  /** @param keys - The one to use first. @throws RangeError unless there are 1 to `keysMaxCount`. */
-  constructor(keys: readonly ClusterKey[]) {
-    this.#keys = distinct(keys);
+  /** @param held - The one to use first. @throws RangeError unless there are 1 to `keysMaxCount`, each once. */
+  constructor(held: readonly HeldKey[]) {
+    this.#held = checked(held);
+    this.#keys = held.map(({ key }) => key);
   }
 
   get primary(): ClusterKey {
@@ -28,25 +35,30 @@ export class ClusterKeyring {
     return this.#keys;
   }
 
+  /** As callers show them. */
+  get secrets(): readonly string[] {
+    return this.#keys.map(key => key.reveal());
+  }
+
+  get held(): readonly HeldKey[] {
+    return this.#held;
+  }
+
   key(id: KeyId): ClusterKey | undefined {
     return this.#keys.find(key => key.id === id);
   }
 
   /** Whole at once, so that there is no moment without a key. @throws RangeError as the constructor. */
-  replace(keys: readonly ClusterKey[]): void {
-    this.#keys = distinct(keys);
-    for (const listener of this.#listeners) listener();
-  }
-
-  onChange(listener: () => void): void {
-    this.#listeners.add(listener);
+  replace(held: readonly HeldKey[]): void {
+    this.#held = checked(held);
+    this.#keys = held.map(({ key }) => key);
   }
 }
 
-function distinct(keys: readonly ClusterKey[]): readonly ClusterKey[] {
-  const result = keys.filter((key, index) => keys.findIndex(({ id }) => id === key.id) === index);
-  if (result.length === 0 || result.length > keysMaxCount) {
-    throw new RangeError(`a keyring of ${result.length} keys`);
+function checked(held: readonly HeldKey[]): readonly HeldKey[] {
+  const count = new Set(held.map(({ key }) => key.id)).size;
+  if (count !== held.length || count === 0 || count > keysMaxCount) {
+    throw new RangeError(`a keyring of ${count} keys in ${held.length} places`);
   }
-  return result;
+  return held;
 }

@@ -7,10 +7,11 @@
  */
 import { createPrivateKey, generateKeyPairSync } from 'node:crypto';
 import { constants } from 'node:fs';
-import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
+import { type FileHandle, mkdir, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FirsthandError } from '../errors.ts';
 import { AgentKey } from './agent-key.ts';
+import { replaceDurably } from './durable-file.ts';
 
 export const keyFileName = 'identity.key';
 
@@ -77,38 +78,13 @@ function parseKey(path: string, text: string): AgentKey {
 
 async function makeKey(directory: string, path: string): Promise<AgentKey> {
   const { privateKey } = generateKeyPairSync('ed25519');
-  const draft = `${path}.tmp`;
   try {
     await mkdir(directory, { recursive: true, mode: 0o700 });
-    await rm(draft, { force: true }); // Of a start that was killed before the rename.
-    await writeDurably(draft, privateKey.export({ type: 'pkcs8', format: 'pem' }).toString());
-    await rename(draft, path);
-    await flushDirectory(directory);
+    await replaceDurably(path, privateKey.export({ type: 'pkcs8', format: 'pem' }).toString());
   } catch (error) {
     throw unusable(path, `cannot be written (${reasonOf(error)})`, error);
   }
   return new AgentKey(privateKey);
-}
-
-async function writeDurably(path: string, text: string): Promise<void> {
-  const file = await open(path, 'wx', 0o600);
-  try {
-    await file.writeFile(text);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-}
-
-/** A rename survives a power failure only when the directory is flushed too. */
-async function flushDirectory(directory: string): Promise<void> {
-  if (process.platform === 'win32') return; // Directories cannot be opened there.
-  const handle = await open(directory, constants.O_RDONLY);
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }
 
 function unusable(path: string, what: string, cause?: unknown): FirsthandError {

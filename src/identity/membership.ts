@@ -37,8 +37,8 @@ export interface MembershipOptions {
   readonly nodeType: NodeType;
   /** Trusted besides the one that certified this agent, while one takes the place of the other. */
   readonly authorities: readonly PeerId[];
-  /** Agents are to prove by certificate that they belong here: without one this agent does not start. */
-  readonly isRequired?: boolean;
+  /** What agents are told to prove to each other; absent: nothing, so a certificate where there is an authority. */
+  readonly proof?: 'mtls' | 'shared_secret' | undefined;
   /** One line, from `firsthand invite`. */
   readonly join?: string | undefined;
   /** From `firsthand ca issue`. */
@@ -97,8 +97,13 @@ export class Membership implements MembershipPort {
       ...(invite === undefined ? [] : [invite.authority]),
     ]);
     if (authorities.size === 0) {
-      if (options.isRequired !== true) return undefined;
+      if (options.proof !== 'mtls') return undefined;
       throw unusable(`this agent has no certificate yet: ${remedyFor(options)}`);
+    }
+    if (options.proof === 'shared_secret') {
+      throw unusable(
+        'this agent has an authority, so agents go by certificates and not by the secret: give --auth mtls, and --http-auth shared_secret for callers',
+      );
     }
     for (const { cluster } of documents) {
       if (cluster !== options.cluster) {

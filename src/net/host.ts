@@ -9,24 +9,48 @@ import { tcp } from '@libp2p/tcp';
 import { createLibp2p, type ServiceFactoryMap } from 'libp2p';
 import { type AdmissionEncrypterComponents, admitting } from './admission-encrypter.ts';
 import { type Admission, GatedRegistrar } from './gated-registrar.ts';
-import { gossipProfile } from './gossip-profile.ts';
+import { type GossipLimits, gossipLimits, gossipProfile } from './gossip-profile.ts';
 import { carefulYamux } from './muxer.ts';
+import { PendingConnections } from './pending-connections.ts';
 
 export interface HostOptions {
   /** Ed25519: 32 bytes of seed, then 32 bytes of public key. */
   readonly privateKeyRaw: Uint8Array;
   readonly topic: string;
   readonly connectionsMaxCount: number;
+  readonly limits?: Partial<HostLimits>;
+  /** An inbound connection was refused before anything was read from it. */
+  readonly onExcess?: (reason: ConnectionExcess) => void;
   readonly dialTimeoutMs: number;
   /** Whether this dial is ours: libp2p and the DHT may not dial on their own. */
   readonly mayDial: (peer: PeerId) => boolean;
   /** Who says which peers belong here; absent: any that is of the cluster. */
   readonly admission?: AdmissionEncrypterComponents | undefined;
-  /** For one exchange of proofs, ms. */
-  readonly admissionTimeoutMs?: number;
   /** What stands between every connection and its encryption; for drills. */
   readonly overEncrypter?: OverEncrypter | undefined;
 }
+
+/** `host_pending`: too many of its host are not ready; `limit`: one of libp2p's own three. */
+export type ConnectionExcess = 'host_pending' | 'limit';
+
+export interface HostLimits extends GossipLimits {
+  /** New connections a second from one host name or address. */
+  readonly hostConnectionsPerSecond: number;
+  /** Connections that are not encrypted and admitted yet. */
+  readonly pendingConnectionsMaxCount: number;
+  /** Of these from one host. */
+  readonly hostPendingMaxCount: number;
+  /** For one exchange of proofs, ms. */
+  readonly admissionTimeoutMs: number;
+}
+
+export const hostLimits: HostLimits = {
+  hostConnectionsPerSecond: 100, // libp2p's default of 5 resets most of 20 agents that start together.
+  pendingConnectionsMaxCount: 100, // Guess.
+  hostPendingMaxCount: 50, // Derived: half, so that one host leaves room for others.
+  admissionTimeoutMs: 5_000, // Guess: two round trips, beside everybody who starts at the same time.
+  ...gossipLimits,
+};
 
 export type OverEncrypter = <Components>(
   make: (components: Components) => ConnectionEncrypter,
@@ -48,8 +72,6 @@ export interface Host {
   readonly gate: GatedRegistrar;
 }
 
-/** Per host name or address; the default of 5 resets most of 20 agents that start together. */
-const inboundConnectionsPerSecond = 100;
 /**
  * To open a TCP connection, ms. Far less than the rest of a dial may take: an address that swallows packets
  * must leave time for the next one, whereas a handshake (10 to 40 ms of CPU) is slow when everybody starts
@@ -64,8 +86,6 @@ const pingStreamsMaxCount = 16;
  */
 const linkKeepAliveMs = 120_000;
 const negotiationTimeoutMs = 10_000;
-/** Guess: two round trips and a little computing, beside everybody who starts at the same time. */
-const admissionTimeoutMs = 5_000;
 /** Handed on to `net.connect`. */
 const connectOptions = { keepAlive: true, timeout: connectTimeoutMs };
 /** How long libp2p remembers a peer after the last sweep in which it was linked. */
@@ -73,6 +93,10 @@ const peerMaxAgeMs = 3_600_000;
 
 /** Creates the host, not yet started and not listening. */
 export async function createHost(options: HostOptions, admission: () => Admission): Promise<Host> {
+  const limits = { ...hostLimits, ...options.limits };
+  const makeEncrypter = encrypter(options, limits);
+  const pending = new PendingConnections({ perHostMaxCount: limits.hostPendingMaxCount });
+  const { onExcess = () => {} } = options;
   let internals: HostInternals | undefined;
   let gate: GatedRegistrar | undefined;
   const node = await createLibp2p<Services>({
@@ -82,17 +106,26 @@ export async function createHost(options: HostOptions, admission: () => Admissio
     // whoever connects first already hears all of them.
     addresses: { listen: [] },
     transports: [tcp({ dialOpts: connectOptions })],
-    connectionEncrypters: [options.overEncrypter?.(encrypter(options)) ?? encrypter(options)],
+    connectionEncrypters: [options.overEncrypter?.(makeEncrypter) ?? makeEncrypter],
     streamMuxers: [carefulYamux({ keepAliveInterval: linkKeepAliveMs })],
     connectionGater: {
       denyDialPeer: peer => !options.mayDial(peer),
       // libp2p refuses private addresses in browsers only; said here because a cluster lives on them.
       denyDialMultiaddr: () => false,
+      denyInboundConnection: connection => {
+        if (pending.begin(connection)) return false;
+        onExcess('host_pending');
+        return true;
+      },
+      denyInboundUpgradedConnection: (_peer, connection) => {
+        pending.end(connection);
+        return false;
+      },
     },
     connectionManager: {
       maxConnections: options.connectionsMaxCount,
-      inboundConnectionThreshold: inboundConnectionsPerSecond,
-      maxIncomingPendingConnections: 100,
+      inboundConnectionThreshold: limits.hostConnectionsPerSecond,
+      maxIncomingPendingConnections: limits.pendingConnectionsMaxCount,
       dialTimeout: options.dialTimeoutMs,
       addressDialTimeout: options.dialTimeoutMs,
       addressSorter: () => 0, // The order is decided where the addresses are known.
@@ -112,7 +145,7 @@ export async function createHost(options: HostOptions, admission: () => Admissio
       gossip: components => {
         internals = components;
         gate = new GatedRegistrar(components.registrar, lateAdmission(admission));
-        return gossipsub(gossipProfile(options.topic))({
+        return gossipsub(gossipProfile(options.topic, limits))({
           privateKey: components.privateKey,
           peerId: components.peerId,
           peerStore: components.peerStore,
@@ -124,11 +157,22 @@ export async function createHost(options: HostOptions, admission: () => Admissio
     },
   });
   if (internals === undefined || gate === undefined) throw new TypeError('libp2p did not ask for gossipsub');
+  watchRefusals(internals.connectionManager, () => onExcess('limit'));
   return { node, internals, gate };
 }
 
-function encrypter({ admission, admissionTimeoutMs: timeoutMs = admissionTimeoutMs }: HostOptions) {
+function encrypter({ admission }: HostOptions, { admissionTimeoutMs: timeoutMs }: HostLimits) {
   return admission === undefined ? noise() : admitting({ timeoutMs }, noise(), admission);
+}
+
+/** libp2p tells nobody but its debug log when it refuses a connection. */
+function watchRefusals(manager: HostInternals['connectionManager'], onRefused: () => void): void {
+  const accept = manager.acceptIncomingConnection.bind(manager);
+  manager.acceptIncomingConnection = connection => {
+    const isAccepted = accept(connection);
+    if (!isAccepted) onRefused();
+    return isAccepted;
+  };
 }
 
 /** The links need the host's identify service, and the host's services need the links. */

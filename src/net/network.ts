@@ -27,12 +27,13 @@ import { Dialer } from './dialer.ts';
 import { Discovery, type StartDht, type StartMdns } from './discovery.ts';
 import { Frames } from './frames.ts';
 import { Gossip } from './gossip.ts';
-import { createHost, type Host, type OverEncrypter } from './host.ts';
+import { createHost, type Host, type HostLimits, type OverEncrypter } from './host.ts';
 import { LinkTable } from './link-table.ts';
 import { listenOn } from './listening.ts';
 import { type ResolveName, systemResolve } from './name-expansion.ts';
 import { Pinger } from './pinger.ts';
 import { type ProtocolNames, protocolNames } from './protocols.ts';
+import { RequestChannel } from './request-channel.ts';
 
 export interface Libp2pNetworkOptions {
   readonly cluster: string;
@@ -42,6 +43,7 @@ export interface Libp2pNetworkOptions {
   readonly listen: readonly string[];
   /** Connections at once, foreign ones and doubles included; above, new ones are refused. */
   readonly connectionsMaxCount?: number;
+  readonly limits?: Partial<NetLimits>;
   /** From the call to the end of a dial, identification included, ms. */
   readonly dialTimeoutMs?: number;
   /** The DHT starts after a third to the whole of this time, ms, or with the first look-up. */
@@ -61,8 +63,15 @@ export interface Libp2pNetworkComponents {
   readonly authority?: AdmissionAuthority | undefined;
   /** Called when a peer has been admitted, before its connection is used. */
   readonly onAdmitted?: ((peer: PeerId, facts: AdmissionFacts) => void) | undefined;
+  /** What a linked peer asks about keys; absent: it is not even understood. */
+  readonly answerKeys?: ((from: PeerId, request: Uint8Array) => Promise<Uint8Array | undefined>) | undefined;
   /** Faults on every connection, for drills; absent: none. */
   readonly faults?: { readonly overEncrypter: OverEncrypter } | undefined;
+}
+
+export interface NetLimits extends HostLimits {
+  /** Streams of one of our protocols on one connection, in each direction. */
+  readonly syncStreamsMaxCount: number;
 }
 
 export const netDefaults = {
@@ -71,8 +80,13 @@ export const netDefaults = {
   dhtDelayMaxMs: 15_000, // Guess: by then a cluster that starts as a whole has met.
 };
 
+/** One that is in use, and one that takes its place. */
+const syncStreamsMaxCount = 2;
 /** By contract with the agent, which has 10 s for everything. */
 const stopDeadlineMs = 3_000;
+const keysMaxBytes = 2 * 1_024;
+/** Guess: a busy agent, and a disk that flushes. */
+const keysTimeoutMs = 5_000;
 const peerSweepIntervalMs = 600_000;
 /** A foreign agent that keeps dialling must not fill the log; the counter has them all. */
 const foreignLogIntervalMs = 10_000;
@@ -97,6 +111,7 @@ export class Libp2pNetwork implements Network {
   #started = false;
   #stopped = false;
   readonly #admitted: AdmittedPeers | undefined;
+  readonly #keys: RequestChannel | undefined;
   #foreignLoggedAtMs = Number.NEGATIVE_INFINITY;
   #stopping: Promise<void> | undefined;
 
@@ -104,8 +119,14 @@ export class Libp2pNetwork implements Network {
     this.#options = options;
     this.#parts = components;
     this.#names = protocolNames(options.cluster);
-    const { authority, log, metrics, onAdmitted = () => {} } = components;
+    const { authority, log, metrics, answerKeys, onAdmitted = () => {} } = components;
     this.#admitted = authority && new AdmittedPeers({ authority, log, metrics, onAdmitted });
+    this.#keys =
+      answerKeys &&
+      new RequestChannel(
+        { protocol: this.#names.keys, maxBytes: keysMaxBytes, timeoutMs: keysTimeoutMs },
+        { answer: answerKeys },
+      );
   }
 
   async start(handlers: NetworkHandlers): Promise<LocalContact> {
@@ -157,6 +178,23 @@ export class Libp2pNetwork implements Network {
     return this.#admitted?.factsOf(peer);
   }
 
+  /**
+   * Asks a peer about keys, over a link that is there or is made for it.
+   *
+   * @throws Error, for a person, when there is no answer in time
+   */
+  async askKeys(peer: PeerId, multiaddrs: readonly string[], request: Uint8Array): Promise<Uint8Array> {
+    const running = this.#running;
+    if (running === undefined || this.#keys === undefined) throw new Error('the network is not running');
+    if (!running.links.isLinked(peer)) {
+      const outcome = await running.dialer.connect({ key: `keys ${peer}`, peer, multiaddrs });
+      if (!outcome.ok) throw new Error(outcome.text);
+    }
+    const connection = running.links.connectionTo(peer);
+    if (connection === undefined) throw new Error('the connection is gone');
+    return this.#keys.ask(connection, request);
+  }
+
   async examineMdns(): Promise<readonly MdnsFinding[] | undefined> {
     return this.#running?.discovery.examineMdns();
   }
@@ -201,7 +239,9 @@ export class Libp2pNetwork implements Network {
         connectionsMaxCount: this.#options.connectionsMaxCount ?? netDefaults.connectionsMaxCount,
         dialTimeoutMs,
         mayDial: peer => parts().dialer.isDialing(peer.toString()) || parts().discovery.isLookingUp,
+        ...(this.#options.limits === undefined ? {} : { limits: this.#options.limits }),
         admission: this.#admitted,
+        onExcess: reason => metrics.connectionsRefused.add({ reason }),
         overEncrypter: faults === undefined ? undefined : make => faults.overEncrypter(make),
       },
       () => parts().links,
@@ -284,10 +324,21 @@ export class Libp2pNetwork implements Network {
     const { host, links, frames, gossip, discovery } = running;
     const { node, internals, gate } = host;
     node.addEventListener('connection:open', ({ detail }) => void links.admit(detail));
-    await gate.handle(this.#names.sync, (stream, connection) => frames.receive(stream, connection), {
-      maxInboundStreams: 2,
-      maxOutboundStreams: 2,
-    });
+    const { syncStreamsMaxCount: streams = syncStreamsMaxCount } = this.#options.limits ?? {};
+    const perConnection = { maxInboundStreams: streams, maxOutboundStreams: streams };
+    await gate.handle(
+      this.#names.sync,
+      (stream, connection) => frames.receive(stream, connection),
+      perConnection,
+    );
+    if (this.#keys !== undefined) {
+      const keys = this.#keys;
+      await gate.handle(
+        this.#names.keys,
+        (stream, connection) => void keys.receive(stream, connection),
+        perConnection,
+      );
+    }
     await node.start();
     gossip.start();
     const endpoints = await listenOn(internals.transportManager, this.#options.listen);
@@ -372,6 +423,7 @@ export class Libp2pNetwork implements Network {
     if (running === undefined) return;
     const { host, links, gossip, frames, dialer, pinger, discovery, sweep } = running;
     clearInterval(sweep);
+    this.#keys?.stop();
     dialer.stop();
     pinger.stop();
     gossip.stop();

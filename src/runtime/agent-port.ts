@@ -22,6 +22,7 @@ import type {
   TreePart,
   TreeRow,
 } from '../core/view.ts';
+import type { SecretPort } from './cluster-secret.ts';
 import type { LinkView } from './ports.ts';
 
 export interface AgentIdentity {
@@ -268,6 +269,8 @@ export interface AgentPort {
   readonly faults: FaultPort | undefined;
   /** Only where an authority says who is a member. */
   readonly authority: AuthorityPort | undefined;
+  /** Only where the agent goes by the cluster's secret. */
+  readonly secret?: SecretPort | undefined;
   status(): StatusView;
   components(): readonly ComponentHealth[];
 }

@@ -33,6 +33,7 @@ import type {
   RegistrationRequest,
   StatusView,
 } from './agent-port.ts';
+import type { SecretPort } from './cluster-secret.ts';
 import { detectorView } from './detector-view.ts';
 import type { Doctor } from './doctor.ts';
 import type { Driver } from './driver.ts';
@@ -55,6 +56,8 @@ export interface LocalAgentComponents {
   /** Present where the agent was started for a drill. */
   readonly faults?: FaultPort | undefined;
   readonly authority?: AuthorityPort | undefined;
+  /** Present where the agent goes by the cluster's secret. */
+  readonly secret?: SecretPort | undefined;
 }
 
 /** Above this, timers and answers come so late that others may take the agent for frozen. Guess. */
@@ -66,6 +69,7 @@ export class LocalAgent implements AgentPort {
   readonly events: EventLog;
   readonly faults: FaultPort | undefined;
   readonly authority: AuthorityPort | undefined;
+  readonly secret: SecretPort | undefined;
   readonly #topic: string;
   readonly #components: LocalAgentComponents;
   readonly #startedMonoMs: number;
@@ -83,6 +87,7 @@ export class LocalAgent implements AgentPort {
     this.events = components.events;
     this.faults = components.faults;
     this.authority = components.authority;
+    this.secret = components.secret;
   }
 
   get phase(): Phase {

@@ -219,6 +219,43 @@ export interface HttpPeers {
   stop(): Promise<void>;
 }
 
+// --- audit ---------------------------------------------------------------------------------------
+
+export type AuditKind =
+  /** Who somebody is: credentials shown to the HTTP shim. */
+  | 'authentication'
+  /** What somebody may do. */
+  | 'authorisation'
+  /** Who may speak to this agent as a member of its cluster. */
+  | 'admission'
+  | 'ban'
+  | 'key'
+  | 'setting'
+  /** The log about itself. */
+  | 'audit';
+
+export interface AuditEntry {
+  readonly kind: AuditKind;
+  /** Whose doing it is: a peer id, `jwt:<subject>`, `certificate:<name>`, `secret`, `anonymous`, `agent`. */
+  readonly who: string;
+  /** What was asked for, and of whom or what: `register backend-1`, `ban 12D3…`. Never a credential. */
+  readonly what: string;
+  readonly outcome: 'allowed' | 'refused' | 'failed';
+  /** One short sentence or an error code. */
+  readonly why?: string;
+  /** Where it came from, without a port. */
+  readonly from?: string;
+  readonly requestId?: string;
+}
+
+/** Takes decisions about security down. Never throws, never blocks, and is bounded; see `src/audit`. */
+export interface AuditLog {
+  record(entry: AuditEntry): void;
+}
+
+/** Where none is wanted. */
+export const noAuditLog: AuditLog = { record: () => {} };
+
 // --- membership ----------------------------------------------------------------------------------
 
 export interface MembershipPort {

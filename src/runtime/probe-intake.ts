@@ -58,27 +58,35 @@ export class ProbeIntake {
     if (!this.#codec.verifyProbe(probe)) return this.#handlers.onRejected('bad-signature');
     const body = this.#bodyOf(probe);
     if (body === undefined) return this.#handlers.onRejected('bad-relay');
-    const claims = this.#verified(probe.claims, probe.from);
-    this.#handlers.feed({ type: 'datagram-received', probe: { ...probe, body, claims, address } });
+    const { claims, repeats } = this.#sorted(probe.claims, probe.from);
+    this.#handlers.feed({ type: 'datagram-received', probe: { ...probe, body, claims, repeats, address } });
   }
 
   /** Claims that came over a link. */
   claims(from: PeerId, claims: readonly UnverifiedClaim[]): void {
-    const verified = this.#verified(claims, from);
-    if (verified.length > 0) this.#handlers.feed({ type: 'claims-received', from, claims: verified });
+    const sorted = this.#sorted(claims, from);
+    if (sorted.claims.length > 0)
+      this.#handlers.feed({ type: 'claims-received', from, claims: sorted.claims });
   }
 
-  #verified(claims: readonly UnverifiedClaim[], sender: PeerId): readonly VerifiedClaim[] {
+  /** Into news, which is verified, and what is none. */
+  #sorted(unverified: readonly UnverifiedClaim[], sender: PeerId) {
     const { detector, table } = this.#protocol;
     const now = this.#clock.now();
-    return claims.flatMap(claim => {
+    const claims: VerifiedClaim[] = [];
+    const repeats: UnverifiedClaim[] = [];
+    for (const claim of unverified) {
       if (table.ledger.isQuarantined(claim.issuer) || !this.#protocol.isMember(claim.issuer, now.wallMs))
-        return [];
-      if (!detector.wants(claim, sender, now)) return [];
+        continue;
+      if (!detector.wants(claim, sender, now)) {
+        repeats.push(claim);
+        continue;
+      }
       const verified = this.#codec.verifyClaim(claim);
       if (verified === undefined) this.#handlers.onRejected('bad-signature');
-      return verified ?? [];
-    });
+      else claims.push(verified);
+    }
+    return { claims, repeats };
   }
 
   #bodyOf({ body }: UnverifiedProbe): ReceivedProbe['body'] | undefined {

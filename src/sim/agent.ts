@@ -161,7 +161,7 @@ export class SimAgent {
     const stored = await store.load();
     const epoch = nextEpoch(stored.meta.epoch, clock.now().wallMs);
     const parts = { key: this.#key, checker: keys };
-    const codec = new SimRecordCodec({ cluster }, { ...parts, decoded });
+    const codec = new SimRecordCodec({ cluster }, { key: this.#key, keys, decoded });
     const probeCodec = new SignedProbeCodec({ cluster }, parts);
     const create = this.#options.createProtocol ?? ((...each) => new Protocol(...each));
     const protocol = create(

@@ -26,6 +26,8 @@ export class SimHost implements Network {
   readonly peer: PeerId;
   readonly #hub: SimNetworkHub;
   readonly #links = new Map<PeerId, Link>();
+  /** The peers of all links, until one comes or goes. */
+  #linked: readonly { readonly peer: PeerId; readonly place: Place }[] | undefined;
   readonly #seen = new Set<string>();
   /** Brings what the process itself has to answer; it may not run at the moment. */
   onArrival: (callback: () => void) => void = callback => callback();
@@ -185,6 +187,7 @@ export class SimHost implements Network {
   vanish(): void {
     this.#handlers = undefined;
     this.#links.clear();
+    this.#linked = undefined;
   }
 
   /** Ends without a word; the peers see their connections closed. */
@@ -200,6 +203,7 @@ export class SimHost implements Network {
       });
     }
     this.#links.clear();
+    this.#linked = undefined;
   }
 
   arrive(from: PeerId, frame: Uint8Array): void {
@@ -222,6 +226,7 @@ export class SimHost implements Network {
   #link({ peer, place }: SimHost, outbound: boolean): void {
     if (this.#links.has(peer)) return;
     this.#links.set(peer, { place, outbound, lastArrivalMs: 0, stalled: [] });
+    this.#linked = undefined;
     this.#handlers?.onLinkUp(peer, multiaddrOf(place, peer));
     this.#hub.scheduler.after(this.#hub.delayMs(place, this.place), () => {
       if (this.#links.has(peer)) this.#handlers?.onSubscribed(peer);
@@ -229,12 +234,16 @@ export class SimHost implements Network {
   }
 
   #unlink(peer: PeerId): void {
-    if (this.#links.delete(peer)) this.#handlers?.onLinkDown(peer);
+    if (!this.#links.delete(peer)) return;
+    this.#linked = undefined;
+    this.#handlers?.onLinkDown(peer);
   }
 
+  /** @param except - Whom it came from; absent: it is ours, and goes to everybody. */
   #passOn(bytes: Uint8Array, except: PeerId | undefined): void {
     const traffic = this.#hub.traffic(this.place);
-    for (const [peer, { place }] of this.#hub.mesh([...this.#links])) {
+    this.#linked ??= [...this.#links].map(([peer, { place }]) => ({ peer, place }));
+    for (const { peer, place } of except === undefined ? this.#linked : this.#hub.mesh(this.#linked)) {
       if (peer === except) continue;
       traffic.streamBytes += bytes.length;
       if (this.#hub.isLost(this.place, place)) continue;

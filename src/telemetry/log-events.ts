@@ -14,6 +14,8 @@ export const logEvents = {
   store_opened: 'debug',
   store_rows_damaged: 'warn',
   store_migrated: 'info',
+  store_sealed: 'info',
+  store_seal_failed: 'warn',
   store_write_failed: 'error',
   store_recovered: 'info',
 
@@ -24,6 +26,10 @@ export const logEvents = {
   seed_unreachable: 'warn',
   foreign_peer_refused: 'warn',
   admission_refused: 'warn',
+  secret_outdated: 'warn',
+  secret_changed: 'info',
+  secret_not_kept: 'error',
+  secret_not_handed_over: 'warn',
   gossip_rejected: 'debug',
   mdns_interface_failed: 'warn',
   mdns_started: 'debug',
@@ -65,6 +71,16 @@ export const logEvents = {
 
   http_listening: 'info',
   http_request_failed: 'error',
+  credentials_in_clear: 'warn',
+  tls_files_read: 'info',
+  tls_files_failed: 'error',
+  tls_certificate_expired: 'error',
+  token_keys_read: 'info',
+  token_keys_failed: 'error',
+
+  audit_file_closed: 'info',
+  audit_damaged: 'error',
+  audit_failed: 'error',
 
   fault_injection_on: 'warn',
   faults_set: 'warn',

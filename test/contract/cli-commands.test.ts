@@ -563,6 +563,7 @@ describe('cli commands against an agent', () => {
       'help',
       'inspect',
       'diff',
+      'keys',
     ];
     const names = async (line: string) =>
       [...(await run(line)).stdout.matchAll(/^ {2}([a-z]+) .*$/gm)].map(match => match[1] ?? '');

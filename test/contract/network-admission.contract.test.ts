@@ -1,5 +1,5 @@
 /** Who gets onto a connection where a secret is asked for, between real hosts. */
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { multiaddr } from '@multiformats/multiaddr';
 import { afterEach, assert, beforeEach, describe, it } from 'vitest';
 import { ClusterKey } from '../../src/identity/cluster-key.ts';
@@ -7,7 +7,7 @@ import { ClusterKeyring } from '../../src/identity/cluster-keyring.ts';
 import { SecretAdmission } from '../../src/identity/secret-admission.ts';
 import { admissionProtocol } from '../../src/net/admission-encrypter.ts';
 import type { Admission } from '../../src/net/gated-registrar.ts';
-import { createHost, type Host } from '../../src/net/host.ts';
+import { type ConnectionExcess, createHost, type Host, type HostLimits } from '../../src/net/host.ts';
 import type { Libp2pNetwork } from '../../src/net/network.ts';
 import type { AdmissionAuthority, AdmissionFacts, AdmissionRefusal } from '../../src/runtime/admission.ts';
 import { link } from './network-contract.ts';
@@ -19,7 +19,7 @@ const good = 'a secret that all members know';
 
 function secretOf(...secrets: readonly string[]): SecretAdmission {
   const keys = secrets.map(secret => new ClusterKey({ cluster, secret, source: '/etc/firsthand/secret' }));
-  return new SecretAdmission({ cluster }, { keyring: new ClusterKeyring(keys) });
+  return new SecretAdmission({ cluster }, { keyring: new ClusterKeyring(keys.map(key => ({ key }))) });
 }
 
 interface Member {
@@ -46,8 +46,9 @@ describe('network: admission', { timeout: 60_000 }, () => {
     return from.heard.failureText('x');
   };
   /** A host with an authority of its own, and how its exchanges were refused. */
-  const bare = async (authority: AdmissionAuthority | undefined, timeoutMs = 5_000) => {
+  const bare = async (authority: AdmissionAuthority | undefined, limits: Partial<HostLimits> = {}) => {
     const refused: AdmissionRefusal[] = [];
+    const excess: ConnectionExcess[] = [];
     const parts = {
       onAdmitted: () => refused.push({ reason: 'failed', by: 'self' }),
       onRefused: (_peer: string, _role: unknown, refusal: AdmissionRefusal) => refused.push(refusal),
@@ -60,14 +61,15 @@ describe('network: admission', { timeout: 60_000 }, () => {
         dialTimeoutMs: 5_000,
         mayDial: () => true,
         admission: authority && { authority, ...parts },
-        admissionTimeoutMs: timeoutMs,
+        limits,
+        onExcess: reason => excess.push(reason),
       },
       () => everybody,
     );
     hosts.push(host);
     await host.node.start();
     await host.internals.transportManager.listen([multiaddr('/ip4/127.0.0.1/tcp/0')]);
-    return { host, refused };
+    return { host, refused, excess };
   };
 
   beforeEach(() => {
@@ -129,10 +131,10 @@ describe('network: admission', { timeout: 60_000 }, () => {
   });
 
   it('is over at its deadline with a peer that says nothing, and no stream was opened', async () => {
-    const member = await bare(secretOf(good), 300);
+    const member = await bare(secretOf(good), { admissionTimeoutMs: 300 });
     const outsider = await bare(
       saying(() => new Promise(() => {}), Buffer.from([1, ...Buffer.alloc(32)])),
-      1_000,
+      { admissionTimeoutMs: 1_000 },
     );
     let streams = 0;
     await member.host.internals.registrar.handle('/x', () => {
@@ -166,6 +168,50 @@ describe('network: admission', { timeout: 60_000 }, () => {
       ['malformed'],
     );
     assert.lengthOf(member.host.node.getConnections(), 0);
+  });
+
+  describe('connections that say nothing', () => {
+    const sockets: Socket[] = [];
+    afterEach(() => {
+      for (const socket of sockets.splice(0)) socket.destroy();
+    });
+    const silent = async ({ node }: Host, localAddress: string, count: number) => {
+      const port = Number(node.getMultiaddrs()[0]?.toString().split('/')[4]);
+      for (let n = 0; n < count; n += 1) {
+        const socket = connect({ port, host: '127.0.0.1', localAddress });
+        socket.on('error', () => {});
+        sockets.push(socket);
+        // One that is refused may never hear that it was connected.
+        await new Promise<void>(resolve => {
+          socket.once('connect', () => resolve()).once('close', () => resolve());
+        });
+      }
+      return sockets.at(-1) as Socket;
+    };
+
+    it('of one host leave room for those of another', async () => {
+      const { host, excess } = await bare(secretOf(good), { hostPendingMaxCount: 3 });
+      await silent(host, '127.0.0.1', 5);
+      await until(() => excess.length === 2, 'two to be refused');
+
+      const other = await silent(host, '127.0.0.2', 1);
+      const heard: Buffer[] = [];
+      other.on('data', data => heard.push(data));
+      other.write(negotiation('/multistream/1.0.0'));
+      await until(() => heard.length > 0, 'an answer');
+
+      assert.deepEqual(excess, ['host_pending', 'host_pending']);
+    });
+
+    it('of all hosts together are counted too', async () => {
+      const { host, excess } = await bare(secretOf(good), { pendingConnectionsMaxCount: 3 });
+
+      await silent(host, '127.0.0.1', 2);
+      await silent(host, '127.0.0.2', 3);
+      await until(() => excess.length === 2, 'two to be refused');
+
+      assert.deepEqual(excess, ['limit', 'limit']);
+    });
   });
 
   it('ends a connection whose bytes are no exchange', async () => {

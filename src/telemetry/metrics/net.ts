@@ -28,6 +28,10 @@ export interface NetMetrics {
   /** `direction`: in, out. */
   readonly probeDatagrams: CounterMetric;
   readonly probeBytes: CounterMetric;
+  /** `reason`: host_pending, limit. */
+  readonly connectionsRefused: CounterMetric;
+  /** `reason`: source_rate, strangers_rate, not_sealed. */
+  readonly probesDropped: CounterMetric;
   /** `outcome`: admitted, or why not. */
   readonly admissions: CounterMetric;
   readonly admissionSeconds: HistogramMetric;
@@ -81,6 +85,16 @@ export function registerNetMetrics(registry: MetricRegistry): NetMetrics {
       'firsthand_probe_bytes_total',
       'Bytes in datagrams of the failure detector',
       ['direction'],
+    ),
+    connectionsRefused: registry.counter(
+      'firsthand_connections_refused_total',
+      'Inbound connections that were refused before anything was read from them',
+      ['reason'],
+    ),
+    probesDropped: registry.counter(
+      'firsthand_probe_datagrams_dropped_total',
+      'Datagrams that were dropped before anybody decoded them',
+      ['reason'],
     ),
     admissions: registry.counter(
       'firsthand_admissions_total',

@@ -3,7 +3,7 @@ import { assert, describe, it } from 'vitest';
 import { FakeIo, run } from './fake-io.ts';
 
 const commands =
-  'start peers watch inspect register update deregister leave remove status diff doctor chaos simulate ca invite config'.split(
+  'start peers watch inspect register update deregister leave remove status diff doctor keys chaos simulate ca invite config'.split(
     ' ',
   );
 

@@ -11,7 +11,7 @@ import { seededRandom } from '../../../src/runtime/seeded-random.ts';
 import { at, nodeFields, Speaker } from '../../record-builder.ts';
 
 /** Delivered on time by `pass`; the other wakes are for the tests to bring. */
-const swimWakes: readonly Wake['type'][] = ['probe-overdue', 'errand-overdue', 'news-due'];
+const swimWakes: readonly Wake['type'][] = ['probe-overdue', 'errand-overdue', 'news-due', 'accusation-due'];
 
 export class ProtocolBench {
   readonly me = new Speaker(1);

@@ -108,7 +108,15 @@ describe('identity/membership', () => {
   });
 
   it('wants one too where agents are to prove by certificate that they belong here', async () => {
-    assert.include(await refusal(() => open({ isRequired: true })), '--join');
+    assert.include(await refusal(() => open({ proof: 'mtls' })), '--join');
+    assert.isUndefined(await open({ proof: 'shared_secret' }));
+  });
+
+  it('does not go by certificate and by secret at once: a member with one of them would be half a member', async () => {
+    const said = await refusal(() => open({ join: invite(), proof: 'shared_secret' }));
+
+    assert.include(said, '--http-auth shared_secret');
+    assert.equal(redemptionsCount, 0);
   });
 
   describe('by invite', () => {

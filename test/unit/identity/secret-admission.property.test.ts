@@ -9,7 +9,10 @@ const secrets = ['the first secret of all', 'the second secret of all', 'the thi
 
 function authority(of: readonly string[]): SecretAdmission {
   const keys = of.map(secret => new ClusterKey({ cluster: 'blue', secret, source: 'a test' }));
-  return new SecretAdmission({ cluster: 'blue' }, { keyring: new ClusterKeyring(keys) });
+  return new SecretAdmission(
+    { cluster: 'blue' },
+    { keyring: new ClusterKeyring(keys.map(key => ({ key }))) },
+  );
 }
 
 const parties = (role: AdmissionRole) => ({ role, self: `the ${role}`, remote: 'the other' });

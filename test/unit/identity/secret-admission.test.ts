@@ -16,7 +16,7 @@ interface SideOptions {
 
 function authority({ cluster = 'blue', secrets = [good], challenge }: SideOptions = {}): SecretAdmission {
   const keys = secrets.map(secret => new ClusterKey({ cluster, secret, source: '--secret-file /s' }));
-  const components = { keyring: new ClusterKeyring(keys) };
+  const components = { keyring: new ClusterKeyring(keys.map(key => ({ key }))) };
   return new SecretAdmission(
     { cluster },
     challenge === undefined ? components : { ...components, challenge: () => Buffer.alloc(32, challenge) },
