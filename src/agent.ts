@@ -18,9 +18,13 @@ import { capabilitiesOf, type NodeFields } from './core/record/node.ts';
 import type { AgentContact, PeerId } from './core/record/record.ts';
 import { FirsthandError } from './errors.ts';
 import { HttpChecker } from './health/http-checker.ts';
+import type { AgentKey } from './identity/agent-key.ts';
+import { AuthorityDesk } from './identity/authority-desk.ts';
 import { ClusterSecret } from './identity/cluster-secret.ts';
 import { nextEpoch } from './identity/epoch.ts';
 import { openKeyFile } from './identity/key-file.ts';
+import type { Membership } from './identity/membership.ts';
+import { admissionBy, openMembership } from './identity/membership-opening.ts';
 import { SignedProbeCodec } from './identity/probe-codec.ts';
 import { SignedRecordCodec } from './identity/record-codec.ts';
 import { SealedProbes } from './identity/sealed-probes.ts';
@@ -71,6 +75,9 @@ export interface RunningAgent extends AgentPort {
   /** Settles when the agent has ended: it was stopped, or it left for good and should be stopped. */
   readonly closed: Promise<'left' | 'stopped'>;
 }
+
+/** For each agent that an invite names, ms. Guess: a handshake with an agent that many ask at once. */
+const redemptionTimeoutMs = 10_000;
 
 export interface AgentOptions {
   readonly settings: Settings;
@@ -131,6 +138,7 @@ async function assemble(
   const netMetrics = registerNetMetrics(metrics);
   const { cluster } = settings.identity;
   const id = settings.identity.id ?? defaultId(key.peerId);
+  const membership = await membershipOf({ settings, log }, id, key);
   const epoch = nextEpoch(stored.meta.epoch, Date.now());
   const codec = new SignedRecordCodec({ cluster }, { key });
   const probeCodec = new SignedProbeCodec({ cluster }, { key });
@@ -145,6 +153,7 @@ async function assemble(
       linkOf,
       random: systemRandom,
       hash: treeHash,
+      certificates: membership?.checker,
     },
   );
   const loopDelay = new LoopDelay();
@@ -162,7 +171,6 @@ async function assemble(
     },
     {
       log,
-      authority: secret?.authority,
       answerKeys: secret?.answer,
       metrics: netMetrics,
       mdns: settings.net.mdns
@@ -172,6 +180,10 @@ async function assemble(
         ? async (...args) => (await import('./discovery/dht.ts')).startDht(...args)
         : undefined,
       faults,
+      authority: membership ? admissionBy(membership, protocol.roster, Date.now) : secret?.authority,
+      onAdmitted: (peer, { certificate }) => {
+        if (certificate !== undefined) driver.feed({ type: 'certificate-shown', peer, certificate });
+      },
     },
   );
   const probes = new ProbeSocket({ metrics: netMetrics });
@@ -194,8 +206,9 @@ async function assemble(
   stops.push(() => deliverers.stop());
   deliverers.add(httpScheme, new HttpDeliverer({ peers: httpPeers }));
   registerBridgeMetrics(metrics, () => protocol.bridge.counts);
+  const seeds = [...new Set([...settings.net.seeds, ...(membership?.seeds ?? [])])];
   const driver = new Driver(
-    { cluster, seeds: settings.net.seeds, intake: intakeSettings(settings) },
+    { cluster, seeds, intake: intakeSettings(settings) },
     {
       protocol,
       codec,
@@ -206,6 +219,7 @@ async function assemble(
       checker,
       deliverer: deliverers,
       httpPeers,
+      membership,
       clock: systemClock,
       events,
       observer: {
@@ -222,6 +236,7 @@ async function assemble(
   stops.push(() => driver.stop());
   driver.restore(stored);
   let probeAddress: string | undefined;
+  let contactMultiaddrs: readonly string[] = [];
   const doctor = new Doctor(
     {
       fullMeshMaxCount: settings.peering.fullMeshMaxCount,
@@ -254,6 +269,17 @@ async function assemble(
       profile: settings.membership.detectorProfile,
       doctor,
       faults,
+      authority:
+        membership &&
+        new AuthorityDesk(
+          { cluster },
+          {
+            membership,
+            protocol,
+            publish: record => driver.publishRevocations(record),
+            multiaddrs: () => contactMultiaddrs,
+          },
+        ),
       secret,
     },
   );
@@ -276,6 +302,7 @@ async function assemble(
     hangUp: peer => network.hangUp(peer),
   });
   const local = await network.start(secret?.watching(driver.handlers) ?? driver.handlers);
+  contactMultiaddrs = local.multiaddrs;
   stops.push(() => probes.stop());
   const probeHandlers = faults?.overProbes(driver.probeHandlers) ?? driver.probeHandlers;
   const bound = await probes.start(
@@ -289,7 +316,10 @@ async function assemble(
     multiaddrs: local.multiaddrs,
     probe: probeAddress,
     ...(bootstrap ? { isBootstrap: true } : {}),
+    ...(membership === undefined ? {} : { certificate: membership.certificate }),
   };
+  const revocations = await membership?.revocations();
+  if (revocations !== undefined) driver.publishRevocations(revocations);
   driver.start({ node: ownNode(settings, Number(new URL(url).port)), agent: contact });
   await driver.ready;
 
@@ -337,6 +367,36 @@ function runningAgent(
       return stopping;
     },
   });
+}
+
+/** Where an authority says who is a member: this agent's certificate, or how it gets one. */
+async function membershipOf(
+  { settings, log }: AgentOptions,
+  id: string,
+  key: AgentKey,
+): Promise<Membership | undefined> {
+  const { membership: membershipFile, ...given } = settings.authority;
+  const { dataDir: directory, cluster } = settings.identity;
+  const nodeType = settings.node.type;
+  const { auth } = settings.shim;
+  const proof = auth === 'mtls' || auth === 'shared_secret' ? auth : undefined;
+  const opened = await openMembership(
+    { ...given, membershipFile, directory, cluster, peer: key.peerId, id, nodeType, proof },
+    {
+      redeem: async (seeds, authority) => {
+        const { redeemAt } = await import('./net/redemption.ts');
+        await redeemAt(
+          { privateKeyRaw: key.rawPrivateKey(), seeds, timeoutMs: redemptionTimeoutMs },
+          authority,
+        );
+        log('invite_redeemed', { cluster });
+      },
+      wallMs: Date.now,
+      onFailed: error => log('membership_failed', { error }),
+    },
+  );
+  if (opened !== undefined) log('member_of_authority', { authorities: opened.checker.authorities });
+  return opened;
 }
 
 /** Loaded for a drill only: an agent that was not started for one cannot be told to lose anything. */

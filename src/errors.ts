@@ -53,6 +53,16 @@ const catalogue = {
     retry: false,
     text: 'the key of this agent is proved to have signed contradictory records; start it with a new data directory',
   },
+  NO_AUTHORITY: {
+    done: 'no',
+    retry: false,
+    text: 'this agent is a member by no authority; see firsthand ca init',
+  },
+  INVALID_REVOCATIONS: {
+    done: 'no',
+    retry: false,
+    text: 'this is no list that an authority trusted here has signed for this cluster',
+  },
   INVALID_FAULTS: { done: 'no', retry: false, text: 'the faults are not acceptable' },
   FAULTS_OFF: {
     done: 'no',
@@ -88,6 +98,19 @@ const catalogue = {
   STORE_FULL: { done: 'unknown', retry: true, text: 'the disk of the data directory is full' },
   IMPORT_REFUSED: { done: 'no', retry: false, text: 'the file is no export that can be taken in' },
   STORE_FAILED: { done: 'unknown', retry: true, text: 'the database refused a write' },
+
+  AUTHORITY_UNUSABLE: { done: 'no', retry: false, text: 'the directory of the authority cannot be used' },
+  MEMBERSHIP_UNUSABLE: {
+    done: 'no',
+    retry: false,
+    text: 'this agent has no certificate that makes it a member',
+  },
+  INVITE_REFUSED: { done: 'no', retry: false, text: 'the invite is not acceptable' },
+  JOIN_FAILED: {
+    done: 'unknown',
+    retry: true,
+    text: 'none of the agents that the invite names could be asked for a certificate',
+  },
 
   DRILL_BROKEN_OFF: {
     done: 'unknown',

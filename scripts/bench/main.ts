@@ -46,6 +46,7 @@ const livenessBenches: Readonly<Record<string, Bench>> = {
 
 /** Long, and asked for by name only. */
 const endurance: Readonly<Record<string, Bench>> = {
+  revocation: async options => (await import('./revocation.ts')).revocation(options),
   churn: async options => (await import('./in-process.ts')).churn(options),
   simulate: async options => (await import('./simulate.ts')).simulate(options),
   flood: async options => (await import('./flood.ts')).flood(options),

@@ -65,6 +65,14 @@ const commands: Readonly<
     summary: 'how a cluster would fare: news, crashes, partitions, on a virtual clock',
     load: () => import('./commands/simulate.ts'),
   },
+  ca: {
+    summary: 'the authority of a cluster: make one, issue, show, revoke',
+    load: () => import('./commands/ca.ts'),
+  },
+  invite: {
+    summary: 'one line with which one agent becomes a member',
+    load: () => import('./commands/invite.ts'),
+  },
   audit: { summary: 'verify or show the audit log', load: () => import('./commands/audit.ts') },
   config: { summary: 'check or print a configuration', load: () => import('./commands/config.ts') },
 };

@@ -17,6 +17,7 @@ const roomTitles: Readonly<Record<Room, string>> = {
   access: 'Certificates, tokens and roles',
   audit: 'Audit log',
   health: 'Health checks',
+  authority: 'Membership',
   bridge: 'Peers that speak only HTTP',
   log: 'Logging',
 };

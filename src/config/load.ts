@@ -35,6 +35,8 @@ export interface LoadRequest {
   /** Path of the file; without it `FIRSTHAND_CONFIG` counts. */
   readonly file?: string | undefined;
   readonly env: Environment;
+  /** Values that count where nobody gives another one: what an invite says. */
+  readonly fallback?: Given;
   readonly host?: DerivationHost;
 }
 
@@ -56,6 +58,7 @@ export async function loadSettings(request: LoadRequest): Promise<Loaded> {
     fromEnvironment(env),
     deprecated,
     file === undefined ? { candidates: [], problems: [] } : fromFile(file, await readConfigFile(file)),
+    fromOptions(request.fallback ?? {}),
   ];
   const problems = layers.flatMap(layer => layer.problems);
   const candidates = layers.flatMap(layer => layer.candidates);

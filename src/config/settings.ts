@@ -31,7 +31,7 @@ import { lan, profileNames } from '../core/swim/settings.ts';
 import { defaultSyncSettings } from '../core/sync/exchange.ts';
 import { defaultIntakeSettings } from '../runtime/intake.ts';
 import { grant, isKeyLocation, isShortText, shortText } from './access-kinds.ts';
-import { choice, hostPort, integer, list, peerUrl, text, toggle } from './kinds.ts';
+import { choice, hostPort, integer, type Kind, list, peerUrl, text, toggle } from './kinds.ts';
 import { isListenAddress, isSeedAddress } from './multiaddr.ts';
 import type { Secret } from './secret.ts';
 import { open, type Setting, setting } from './setting.ts';
@@ -40,6 +40,19 @@ const second = 1_000;
 const minute = 60 * second;
 const hour = 60 * minute;
 const day = 24 * hour;
+
+const inviteAllowed = "one line from 'firsthand invite' (firsthand1…)";
+/** It lets somebody in, so it is never shown, also not where it is wrong. */
+const invite: Kind<string> = {
+  allowed: inviteAllowed,
+  form: 'value',
+  placeholder: 'invite',
+  parse: raw =>
+    typeof raw === 'string' && raw.trim().startsWith('firsthand') && raw.length <= 4_096
+      ? { ok: true, value: raw.trim() }
+      : { ok: false, problem: `is not ${inviteAllowed}` },
+  show: () => '[redacted]',
+};
 
 /** Of callers, and of agents among each other. */
 const authModes = ['open', 'shared_secret', 'jwt', 'mtls'] as const;
@@ -193,6 +206,50 @@ export const schema = {
       flag: true,
       default: false,
       help: 'For drills only: `POST /admin/faults` may cut off, delay and lose what this agent receives from others.',
+      basis: 'derived',
+    }),
+  },
+
+  /** Who says who is a member. */
+  authority: {
+    join: open({
+      kind: invite,
+      flag: true,
+      defaultText: 'none',
+      help: 'Invite from `firsthand invite`: the agent redeems it for a certificate, unless it has one that counts. Each is good for one agent.',
+      basis: 'derived',
+    }),
+    membership: open({
+      kind: path,
+      flag: true,
+      defaultText: 'none',
+      help: 'File from `firsthand ca issue`, with the certificate of this agent. It is copied into the data directory.',
+      basis: 'derived',
+    }),
+    authorities: setting({
+      kind: list(
+        text({ allowed: 'the peer id of an authority (12D3Koo…)', placeholder: 'peer id' }, value =>
+          /^12D3Koo[1-9A-HJ-NP-Za-km-z]{45}$/.test(value),
+        ),
+        { min: 0, max: 4 },
+      ),
+      flag: 'authority',
+      default: [],
+      help: 'Authorities that are trusted besides the one that certified this agent, while one takes the place of the other.',
+      basis: 'derived',
+    }),
+    caDir: open({
+      kind: path,
+      flag: true,
+      defaultText: 'none',
+      help: 'Directory of the authority (`firsthand ca init`): this agent then redeems invites and renews certificates.',
+      basis: 'derived',
+    }),
+    caPassphraseFile: open({
+      kind: path,
+      flag: true,
+      defaultText: 'none',
+      help: 'File with the passphrase of the key in `ca_dir`; a newline at its end is not part of it.',
       basis: 'derived',
     }),
   },
@@ -810,6 +867,7 @@ type RoomValues<R extends Room> = { readonly [K in keyof Schema[R]]: ValueOf<Sch
 export type Values = RoomValues<'identity'> &
   RoomValues<'node'> &
   RoomValues<'net'> &
+  RoomValues<'authority'> &
   RoomValues<'limits'> &
   RoomValues<'peering'> &
   RoomValues<'membership'> &
@@ -829,6 +887,7 @@ export interface Settings {
   readonly identity: RoomValues<'identity'>;
   readonly node: RoomValues<'node'>;
   readonly net: RoomValues<'net'>;
+  readonly authority: RoomValues<'authority'>;
   readonly limits: RoomValues<'limits'>;
   readonly peering: RoomValues<'peering'>;
   readonly membership: RoomValues<'membership'>;

@@ -5,6 +5,8 @@
  * the agent's own entry, and when the agent may call itself ready.
  */
 import { unreachable } from '../errors.ts';
+import { Membership } from './authority/membership.ts';
+import { type CertificateReader, Roster } from './authority/roster.ts';
 import { BackendHealth } from './backends/backend-health.ts';
 import type { CheckSettings } from './backends/checks.ts';
 import { Bridge } from './bridge/bridge.ts';
@@ -36,6 +38,7 @@ import { Peering, type PeeringSettings } from './peering/peering.ts';
 import { type Random, randomIndex } from './random.ts';
 import { Author, type Seal } from './record/author.ts';
 import type { FloorEntry } from './record/floor.ts';
+import { isReservedSubject } from './record/health.ts';
 import { isSameContent, type NodeFields, type NodeId, type NodeType, nodeProblem } from './record/node.ts';
 import { OwnVoice } from './record/own-voice.ts';
 import {
@@ -179,6 +182,9 @@ export class Protocol {
   readonly confirmations: Confirmations;
   readonly author: Author;
   readonly ownVoice = new OwnVoice();
+  /** Who is a member, where an authority says so. */
+  readonly roster: Roster | undefined;
+  readonly #membership: Membership | undefined;
   readonly #options: ProtocolOptions;
   readonly #settings: ProtocolSettings;
   readonly #gossip: GossipSettings;
@@ -212,6 +218,8 @@ export class Protocol {
       readonly linkOf: LinkOf;
       readonly random: Random;
       readonly hash: HashParts;
+      /** Reads what the cluster's authority signs; absent: whoever is in the cluster may speak. */
+      readonly certificates?: CertificateReader | undefined;
     },
   ) {
     this.#options = options;
@@ -219,6 +227,8 @@ export class Protocol {
     this.#gossip = { ...defaultGossipSettings, ...this.#settings.gossip };
     this.#random = components.random;
     const self = options.peer;
+    const { certificates } = components;
+    this.roster = certificates && new Roster({ self }, { reader: certificates });
     this.detector = new Detector(
       { self, selfId: options.id, epoch: options.epoch, settings: this.#settings.swim },
       {
@@ -236,6 +246,7 @@ export class Protocol {
     this.table = new Table(this.#settings.table, {
       self,
       livenessOf,
+      roster: this.roster,
       onSubject: (subject, subjectHash, records) => {
         const isDeparted = this.table.ledger.resolution(subject).winner?.body.type === 'departure';
         this.tree.put(subjectHash, subject, records, expiryEpochOf(records, isDeparted));
@@ -297,6 +308,19 @@ export class Protocol {
         onSelfRemoved: (epoch, now) => this.#wasTakenOut(epoch, now),
       },
     );
+    this.#membership =
+      this.roster &&
+      new Membership(
+        { self },
+        {
+          roster: this.roster,
+          table: this.table,
+          detector: this.detector,
+          peering: this.peering,
+          links: this.links,
+          nameOf: peer => this.nodeIdOf(peer),
+        },
+      );
     this.sync = new SyncExchange(this.#settings.sync, {
       self,
       tree: this.tree,
@@ -352,12 +376,18 @@ export class Protocol {
     return winner !== undefined && winner.author !== this.author.peer;
   }
 
+  /** Whether datagrams and claims of a key count; everybody's where there is no authority. */
+  isMember(peer: PeerId, wallMs: number): boolean {
+    return this.roster === undefined || this.roster.fault(peer, wallMs) === undefined;
+  }
+
   /** Cheap checks before the cost of a signature: is this record worth verifying? */
   screen(
     record: Dot & { readonly author: PeerId; readonly subject: NodeId; readonly digest: Digest },
     via: 'gossip' | 'sync',
     now: Now,
-  ): 'verify' | 'known' | Extract<Refusal, 'quarantined' | 'author-rate'> {
+  ): 'verify' | 'known' | Extract<Refusal, 'quarantined' | 'author-rate' | 'revoked'> {
+    if (this.roster?.isKeyRevoked(record.author) === true) return 'revoked';
     if (this.table.ledger.isQuarantined(record.author)) return 'quarantined';
     if (!this.table.ledger.wants(record)) return 'known';
     if (via === 'gossip' && !this.#authorRate.take(record.author, now.monoMs)) return 'author-rate';
@@ -382,23 +412,34 @@ export class Protocol {
     this.retirement.restore(restored.removals);
     this.detector.restore(restored.reachability);
     this.#resumeAfter(restored);
-    const outbox = this.outbox.restore(restored.outbox ?? emptyStoredOutbox, now);
+    let outbox = this.outbox.restore(restored.outbox ?? emptyStoredOutbox, now);
 
     const awayMs = restored.aliveAtMs === undefined ? 0 : now.wallMs - restored.aliveAtMs;
-    if (awayMs > this.#retentionMs / 2) {
-      const operations = restored.records.map(
-        ({ subject, author }) => ({ type: 'delete-record', subject, author }) as const,
-      );
-      return [...outbox, { type: 'persist', operations, then: [] }];
+    const isOutdated = awayMs > this.#retentionMs / 2;
+    const mayStay = this.roster === undefined ? undefined : certified(this.roster, restored.records);
+    const records = restored.records.filter(
+      // Who was shut out stays so, however long we were away.
+      record => (mayStay?.has(record) ?? true) && (!isOutdated || record.body.type === 'revocations'),
+    );
+    if (records.length < restored.records.length) {
+      const kept = new Set(records);
+      const operations = restored.records
+        .filter(record => !kept.has(record))
+        .map(({ subject, author }) => ({ type: 'delete-record', subject, author }) as const);
+      outbox = [...outbox, { type: 'persist', operations, then: [] }];
     }
-    for (const record of restored.records) {
+    if (isOutdated) {
+      this.table.restore(records);
+      return outbox;
+    }
+    for (const record of records) {
+      if (record.body.type === 'revocations') continue;
       if (isOfAgent(record) && record.author !== this.author.peer) this.#meet(record, now);
       else this.#noteHost(record, now);
       this.author.observe(record.time);
     }
-    this.table.restore(restored.records);
-    for (const record of restored.records)
-      if (record.author === this.author.peer) this.hosting.adopt(record, now);
+    this.table.restore(records);
+    for (const record of records) if (record.author === this.author.peer) this.hosting.adopt(record, now);
     const forgotten = this.confirmations.restore(restored.confirmations ?? []);
     return forgotten.length > 0 ? [...outbox, { type: 'persist', operations: forgotten, then: [] }] : outbox;
   }
@@ -482,7 +523,18 @@ export class Protocol {
         return this.#noted(this.detector.check(input.from, now), now);
       case 'remove':
         return this.#unlessClosed(input.ticket) ?? this.retirement.remove(input.ticket, input.id, now);
+      case 'certificate-shown':
+        this.roster?.learn(input.peer, input.certificate);
+        return this.#retry(this.table.parking.awaitingCertificate(input.peer), 'sync', now);
+      case 'revocations-given':
+        // Also when it is known here: whoever hands it over wants it to go round.
+        return [...this.#take(input.record, 'sync', now), { type: 'publish', records: [input.record] }];
+      case 'renewal-asked':
+        return this.#membership?.renewalAsked(input.from, now) ?? [];
+      case 'renewed':
+        return this.#renewed(input.certificate, now);
       case 'discovered':
+        if (this.roster?.fault(input.peer, now.wallMs) === 'revoked') return [];
         this.peering.addPeer(input.peer, input.multiaddrs, input.source, now.monoMs);
         return this.#dialDue(now);
       case 'checked':
@@ -504,6 +556,7 @@ export class Protocol {
 
   #start({ node, self, seeds }: Extract<Input, { readonly type: 'start' }>, now: Now): readonly Effect[] {
     this.#own = { node, agent: self };
+    if (self.certificate !== undefined) this.roster?.learn(this.author.peer, self.certificate);
     this.#startedMonoMs = now.monoMs;
     for (const seed of seeds) this.peering.addSeed(seed, now.monoMs);
     const hasSomebodyToAsk = this.peering.contactsCount > 0;
@@ -627,7 +680,7 @@ export class Protocol {
         context: this.#nameContext(),
         claimedAt: own?.claimedAt,
         leaseMs: 0,
-        body: { type: 'departure', reason: 'left' },
+        body: { type: 'departure', reason: 'left', ...shown(this.#own.agent) },
       },
       now.wallMs,
     );
@@ -680,6 +733,13 @@ export class Protocol {
 
   /** Takes one record in, and then whatever was waiting for it. */
   #take(record: VerifiedRecord, via: 'gossip' | 'sync', now: Now, isHeld = false): readonly Effect[] {
+    const isNews = this.roster?.learnFrom(record) === true;
+    const effects = this.#takeIn(record, via, now, isHeld);
+    if (!isNews) return effects;
+    return [...effects, ...this.#retry(this.table.parking.awaitingCertificate(record.author), via, now)];
+  }
+
+  #takeIn(record: VerifiedRecord, via: 'gossip' | 'sync', now: Now, isHeld: boolean): readonly Effect[] {
     const taken = this.table.take(record, now, isHeld);
     switch (taken.type) {
       case 'known':
@@ -716,6 +776,7 @@ export class Protocol {
   }
 
   #learnFrom(record: VerifiedRecord, now: Now): readonly Effect[] {
+    if (record.body.type === 'revocations') return this.#membership?.revoke(record) ?? [];
     this.author.observe(record.time);
     this.#dirtyClocks.add(record.author);
     if (record.author === this.author.peer) return this.#ownVoice(record, now);
@@ -851,7 +912,8 @@ export class Protocol {
   }
 
   #linkUp(peer: PeerId, address: string, now: Now): readonly Effect[] {
-    if (this.table.ledger.isQuarantined(peer)) return [{ type: 'hang-up', peer }];
+    if (this.table.ledger.isQuarantined(peer) || !this.isMember(peer, now.wallMs))
+      return [{ type: 'hang-up', peer }];
     this.#synced.delete(peer);
     this.links.up(peer, address, now.monoMs);
     const claims = this.retirement.latest();
@@ -1021,7 +1083,10 @@ export class Protocol {
       effects.push(...this.#isGone(peer, now));
       if (member.id === this.#options.id) effects.push(...this.#reclaimName(now));
     }
-    for (const claim of step.removals) effects.push(...this.retirement.hear(claim, now));
+    for (const claim of step.removals) {
+      // An authority is no agent: whoever takes it out would take out the list of who was shut out.
+      if (this.roster?.isAuthority(claim.subject) !== true) effects.push(...this.retirement.hear(claim, now));
+    }
     return effects;
   }
 
@@ -1049,6 +1114,7 @@ export class Protocol {
       ...this.#giveUpStrangers(now),
       ...this.#watchPartition(now),
       ...this.bridge.tick(now),
+      ...(this.#membership?.tick(now) ?? []),
     ];
     effects.push(...this.#answerOwnVoice(now));
     if (this.#isReassertOwed) effects.push(...this.#reannounce(now));
@@ -1057,6 +1123,16 @@ export class Protocol {
     effects.push(...this.#retry(this.table.parking.records(), 'sync', now));
     if (now.monoMs >= this.#nextSyncMonoMs) effects.push(...this.#syncWithSomebody(now));
     return effects;
+  }
+
+  /** Our next certificate: from now on our entry shows it, and the network too. */
+  #renewed(certificate: Uint8Array, now: Now): readonly Effect[] {
+    if (this.#own === undefined || this.#membership?.isOwnNext(certificate) !== true) return [];
+    this.#own = { ...this.#own, agent: { ...this.#own.agent, certificate } };
+    const kept: Effect = { type: 'keep-certificate', certificate };
+    return this.#phase === 'stopping'
+      ? [kept]
+      : [kept, log('own_certificate_renewed', {}), ...this.#announce(now)];
   }
 
   get #retentionMs(): number {
@@ -1207,9 +1283,21 @@ function memberFields({ peer, id, nodeType, isBootstrap, address, metrics }: Mem
   return { peer, id, nodeType, isBootstrap, address, metrics };
 }
 
-/** Of an agent about itself, as opposed to what it says of the health of its services. */
-function isOfAgent({ authority, body }: VerifiedRecord): boolean {
-  return authority === 'self' && body.type !== 'health';
+/** For a departure: whoever comes later has to know that a member has said it. */
+function shown({ certificate }: AgentContact): { readonly certificate?: Uint8Array } {
+  return certificate === undefined ? {} : { certificate };
+}
+
+/** Those of what the store kept that their authors had a right to say, by lists and certificates among them. */
+function certified(roster: Roster, records: readonly VerifiedRecord[]): ReadonlySet<VerifiedRecord> {
+  for (const record of records) if (roster.recordFault(record) === undefined) roster.revoke(record);
+  for (const record of records) roster.learnFrom(record);
+  return new Set(records.filter(record => roster.recordFault(record) === undefined));
+}
+
+/** Of an agent about itself, as opposed to what it says of the health of its services, or an authority of members. */
+function isOfAgent({ authority, subject }: VerifiedRecord): boolean {
+  return authority === 'self' && !isReservedSubject(subject);
 }
 
 function wake(afterMs: number, input: Wake): Effect {

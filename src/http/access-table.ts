@@ -45,6 +45,9 @@ export const accessTable: Readonly<Record<Operation, Access>> = {
   faults: { role: 'operate', open: 'anyone' },
   setFaults: { role: 'operate', open: 'this-machine' },
 
+  membership: { role: 'operate', open: 'anyone' },
+  // What counts is the signature of the authority; nobody else's list is taken.
+  setRevocations: { role: 'operate', open: 'no-web-page' },
   secrets: { role: 'admin', open: 'this-machine' },
   rotateSecret: { role: 'admin', open: 'this-machine' },
 

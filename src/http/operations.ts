@@ -2,6 +2,7 @@
 import { type TSchema, Type } from 'typebox';
 import { wantedMembers } from '../core/confirm/confirmation.ts';
 import { nodeTypes } from '../core/record/node.ts';
+import { membershipSchema, revocationsBodySchema, revocationsSchema } from './authority-schemas.ts';
 import { detectorSchema, doctorSchema } from './detector-schemas.ts';
 import { faultRulesSchema, faultsSchema } from './fault-schemas.ts';
 import { outboxSchema } from './outbox-schemas.ts';
@@ -156,6 +157,22 @@ export const operations = {
       'that concern its sender. In open mode only for callers on the same machine.',
     body: faultRulesSchema,
     response: { 200: json('The rules in place', faultsSchema), ...errors(400, 401, 403, 413, 429, 503) },
+  },
+  membership: {
+    tags: ['admin'],
+    summary: 'Membership of this agent: its certificate, and whom it trusts to certify',
+    description: 'Only where an authority says who is a member.',
+    response: { 200: json('Membership', membershipSchema), ...errors(401, 403, 404, 429, 503) },
+  },
+  setRevocations: {
+    tags: ['admin'],
+    summary: "Hand over an authority's list of who is shut out",
+    description: 'Whoever hands it over: what counts is the signature of the authority. Everybody is told.',
+    body: revocationsBodySchema,
+    response: {
+      200: json('The list that counts now', revocationsSchema),
+      ...errors(400, 401, 403, 404, 409, 413, 429, 503),
+    },
   },
   secrets: {
     tags: ['admin'],

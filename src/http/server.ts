@@ -15,6 +15,7 @@ import { Vitals } from '../telemetry/vitals.ts';
 import { AllowedMethods } from './allowed-methods.ts';
 import { AuditTrail, withKeyChanges } from './audit-trail.ts';
 import { Authentication } from './authentication.ts';
+import { authorityRoutes } from './authority-routes.ts';
 import { bodyReader } from './body.ts';
 import { clientErrorAnswer, rawAnswer } from './client-error.ts';
 import { ConnectionGuard } from './connection-guard.ts';
@@ -107,6 +108,7 @@ export class HttpServer {
       ...viewRoutes(agent),
       ...secretRoutes({ agent }),
       ...faultRoutes({ agent, log }),
+      ...authorityRoutes(agent),
       this.#documentRoute(),
     ];
     this.#allowed = new AllowedMethods(this.#routes);

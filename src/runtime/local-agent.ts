@@ -2,7 +2,7 @@
 
 import type { ConfirmationView } from '../core/confirm/confirmation.ts';
 import type { Protocol } from '../core/protocol.ts';
-import { isHealthSubject } from '../core/record/health.ts';
+import { isReservedSubject } from '../core/record/health.ts';
 import type { NodeId } from '../core/record/node.ts';
 import { compareText, type PeerId, type VerifiedRecord } from '../core/record/record.ts';
 import type {
@@ -19,6 +19,7 @@ import { FirsthandError } from '../errors.ts';
 import type {
   AgentIdentity,
   AgentPort,
+  AuthorityPort,
   ClockView,
   ComponentHealth,
   DoctorCheck,
@@ -36,6 +37,7 @@ import type { SecretPort } from './cluster-secret.ts';
 import { detectorView } from './detector-view.ts';
 import type { Doctor } from './doctor.ts';
 import type { Driver } from './driver.ts';
+import { membershipFinding } from './membership-finding.ts';
 import { named, partitionSentence } from './partition-sentence.ts';
 import type { Clock, Network } from './ports.ts';
 import { syncAgreement, syncView, treeParts, treeRows } from './sync-view.ts';
@@ -53,6 +55,7 @@ export interface LocalAgentComponents {
   readonly doctor: Doctor;
   /** Present where the agent was started for a drill. */
   readonly faults?: FaultPort | undefined;
+  readonly authority?: AuthorityPort | undefined;
   /** Present where the agent goes by the cluster's secret. */
   readonly secret?: SecretPort | undefined;
 }
@@ -65,6 +68,7 @@ export class LocalAgent implements AgentPort {
   readonly listing: Listing;
   readonly events: EventLog;
   readonly faults: FaultPort | undefined;
+  readonly authority: AuthorityPort | undefined;
   readonly secret: SecretPort | undefined;
   readonly #topic: string;
   readonly #components: LocalAgentComponents;
@@ -82,6 +86,7 @@ export class LocalAgent implements AgentPort {
     this.listing = components.protocol.table.listing;
     this.events = components.events;
     this.faults = components.faults;
+    this.authority = components.authority;
     this.secret = components.secret;
   }
 
@@ -178,7 +183,7 @@ export class LocalAgent implements AgentPort {
 
   subjects(after: NodeId | undefined, limit: number): readonly SubjectView[] {
     const all = [...this.#components.protocol.table.ledger.subjects()];
-    const ids = all.filter(id => !isHealthSubject(id)).sort(compareText);
+    const ids = all.filter(id => !isReservedSubject(id)).sort(compareText);
     const from = after === undefined ? 0 : ids.findIndex(id => id > after);
     const page = from < 0 ? [] : ids.slice(from, from + limit);
     return page.map(id => this.subject(id)).filter(view => view !== undefined);
@@ -356,6 +361,9 @@ export class LocalAgent implements AgentPort {
         `another process speaks with this agent’s key, last ${Math.round(twinAgoMs / 1_000)} s ago: end one of them, and give it a data directory of its own`,
       );
     }
+    const { roster } = protocol;
+    const membership = membershipFinding(roster, this.identity.peerId, this.#components.clock.now().wallMs);
+    if (membership !== undefined) findings.push(membership);
     if (sentence !== undefined) findings.push(sentence);
     else if (suspect.length > 0) findings.push(`not reachable at the moment: ${named(suspect)}`);
     if (dead.length > 0) {

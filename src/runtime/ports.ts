@@ -2,6 +2,7 @@
  * What the driver needs from the world. Production adapters live in `net`, `discovery`, `store` and
  * `identity`; the simulator brings its own. One contract suite per port runs on both.
  */
+import type { VerifiedCertificate } from '../core/authority/certificate.ts';
 import type { CheckOutcome } from '../core/backends/outcome.ts';
 import type { PeerOutcome } from '../core/bridge/outcome.ts';
 import type { StoredConfirmation } from '../core/confirm/confirmation.ts';
@@ -254,6 +255,15 @@ export interface AuditLog {
 
 /** Where none is wanted. */
 export const noAuditLog: AuditLog = { record: () => {} };
+
+// --- membership ----------------------------------------------------------------------------------
+
+export interface MembershipPort {
+  /** Issues the next certificate of a member. Ends with at most one `onRenewed`, with none without an issuing key. */
+  renew(certificate: VerifiedCertificate, onRenewed: (certificate: Uint8Array) => void): void;
+  /** Our own certificate: shown from now on, and after a restart. */
+  keep(certificate: Uint8Array): void;
+}
 
 // --- codec ---------------------------------------------------------------------------------------
 

@@ -17,6 +17,8 @@ export type ProbeRejection =
   | 'bad-signature'
   | 'bad-relay'
   | 'quarantined'
+  /** Of a key that has shown no certificate, or whose certificate does not count now. */
+  | 'uncertified'
   | ProbeRefusal;
 
 export interface ProbeIntakeHandlers {
@@ -49,7 +51,9 @@ export class ProbeIntake {
     if (probe === 'foreign') return this.#handlers.onRejected('wrong-cluster');
     const { detector, table } = this.#protocol;
     if (table.ledger.isQuarantined(probe.from)) return this.#handlers.onRejected('quarantined');
-    const refusal = detector.screen(probe, address, this.#clock.now());
+    const now = this.#clock.now();
+    if (!this.#protocol.isMember(probe.from, now.wallMs)) return this.#handlers.onRejected('uncertified');
+    const refusal = detector.screen(probe, address, now);
     if (refusal !== undefined) return this.#handlers.onRejected(refusal);
     if (!this.#codec.verifyProbe(probe)) return this.#handlers.onRejected('bad-signature');
     const body = this.#bodyOf(probe);
@@ -72,7 +76,8 @@ export class ProbeIntake {
     const claims: VerifiedClaim[] = [];
     const repeats: UnverifiedClaim[] = [];
     for (const claim of unverified) {
-      if (table.ledger.isQuarantined(claim.issuer)) continue;
+      if (table.ledger.isQuarantined(claim.issuer) || !this.#protocol.isMember(claim.issuer, now.wallMs))
+        continue;
       if (!detector.wants(claim, sender, now)) {
         repeats.push(claim);
         continue;
@@ -95,7 +100,9 @@ export class ProbeIntake {
     const ack = this.#codec.decodeProbe(bytes);
     if (ack === undefined || ack === 'foreign' || ack.body.type !== 'ack') return undefined;
     const { origin } = ack.body;
-    if (origin?.peer !== this.#self || !this.#codec.verifyProbe(ack)) return undefined;
+    if (origin?.peer !== this.#self || !this.#protocol.isMember(ack.from, this.#clock.now().wallMs))
+      return undefined;
+    if (!this.#codec.verifyProbe(ack)) return undefined;
     const { from, epoch, incarnation } = ack;
     return { from, epoch, incarnation, origin };
   }

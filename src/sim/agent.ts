@@ -21,6 +21,7 @@ import { linkOf } from '../runtime/outbox-link.ts';
 import type { NetworkHandlers, ProbeCodec, ProbePort, StoredState, Verdict } from '../runtime/ports.ts';
 import type { ProbeRejection } from '../runtime/probe-intake.ts';
 import { seededRandom } from '../runtime/seeded-random.ts';
+import type { SimAuthority } from './authority.ts';
 import type { Clinic } from './clinic.ts';
 import { MachineClock, ProcessClock } from './clock.ts';
 import { type Decoded, SimRecordCodec } from './codec.ts';
@@ -71,6 +72,8 @@ export interface SimAgentComponents {
   readonly keys: KeyRing;
   readonly decoded: Decoded;
   readonly witness: Witness;
+  /** Says who is a member; absent: everybody is. */
+  readonly authority?: SimAuthority | undefined;
 }
 
 /** What a process has in its hands; whoever does not keep to the protocol uses it directly. */
@@ -152,7 +155,7 @@ export class SimAgent {
   async start(): Promise<void> {
     if (this.#process !== undefined) return;
     this.#lives += 1;
-    const { hub, predecessors, post, clinic, keys, decoded, witness } = this.#parts;
+    const { hub, predecessors, post, clinic, keys, decoded, witness, authority } = this.#parts;
     const clock = new ProcessClock({ machine: this.machine });
     const store = this.disk.open();
     const stored = await store.load();
@@ -169,6 +172,7 @@ export class SimAgent {
         linkOf,
         random: seededRandom(this.#options.seed, `${this.id} life ${this.#lives}`),
         hash: treeHash,
+        certificates: authority?.checker,
       },
     );
     const events = new RecentEvents({ epoch, keptMaxCount: 100 });
@@ -192,6 +196,7 @@ export class SimAgent {
         checker: clinic.checker(clock),
         deliverer,
         httpPeers,
+        membership: authority?.portOf(this),
         clock,
         events,
         observer: this.#observer(),
@@ -207,10 +212,15 @@ export class SimAgent {
       },
       onRefused: peer => clock.arrive(() => driver.probeHandlers.onRefused(peer)),
     });
+    host.admission = authority?.admissionOf(this, protocol, input => driver.feed(input));
     const { multiaddrs } = await host.start(this.#handlers(driver.handlers, clock));
     driver.start({
       node: this.#node(`${ipOf(this.place)}:7000`, 9_000, this.#options.nodeType),
-      agent: { multiaddrs, probe: probeAddressOf(this.place) },
+      agent: {
+        multiaddrs,
+        probe: probeAddressOf(this.place),
+        ...(authority === undefined ? {} : { certificate: authority.certificateOf(this) }),
+      },
     });
   }
 

@@ -11,6 +11,12 @@ interface Link {
   readonly stalled: Uint8Array[];
 }
 
+/** What is asked of both ends of a connection before it is one. */
+export interface SimAdmission {
+  shows(): Uint8Array;
+  admits(peer: PeerId, certificate: Uint8Array | undefined): boolean;
+}
+
 const resendAfterMs = 200; // A lost TCP segment costs its retransmission timeout.
 const dialTimeoutMs = 5_000;
 const pingTimeoutMs = 5_000;
@@ -25,6 +31,8 @@ export class SimHost implements Network {
   readonly #seen = new Set<string>();
   /** Brings what the process itself has to answer; it may not run at the moment. */
   onArrival: (callback: () => void) => void = callback => callback();
+  /** Who is let in; absent: everybody. */
+  admission: SimAdmission | undefined;
   #handlers: NetworkHandlers | undefined;
 
   constructor(
@@ -109,9 +117,18 @@ export class SimHost implements Network {
 
   #connect(key: string, callee: SimHost): void {
     if (this.#handlers === undefined) return;
+    if (!callee.#admits(this) || !this.#admits(callee)) {
+      const text = 'admission refused';
+      this.#handlers.onDialEnded(key, { ok: false, reason: 'unreachable', text });
+      return;
+    }
     callee.#link(this, false);
     this.#link(callee, true);
     this.#handlers.onDialEnded(key, { ok: true, peer: callee.peer });
+  }
+
+  #admits(other: SimHost): boolean {
+    return this.admission?.admits(other.peer, other.admission?.shows()) ?? true;
   }
 
   hangUp(peer: PeerId): void {

@@ -1,5 +1,6 @@
 /** A protocol on a table: inputs by hand, time by hand, and readers for what came out. */
 
+import type { CertificateReader } from '../../../src/core/authority/roster.ts';
 import type { Effect, Input, Reply, StoreOperation, Wake } from '../../../src/core/effects.ts';
 import { Protocol, type ProtocolSettings } from '../../../src/core/protocol.ts';
 import type { VerifiedRecord } from '../../../src/core/record/record.ts';
@@ -22,7 +23,13 @@ export class ProtocolBench {
   /** What the wall clock of this machine is wrong by, ms. */
   wallOffsetMs = 0;
 
-  constructor(options: { readonly epoch?: number; readonly settings?: Partial<ProtocolSettings> } = {}) {
+  constructor(
+    options: {
+      readonly epoch?: number;
+      readonly settings?: Partial<ProtocolSettings>;
+      readonly certificates?: CertificateReader;
+    } = {},
+  ) {
     this.protocol = new Protocol(
       { id: 'me', peer: this.me.peer, epoch: options.epoch ?? 10, settings: options.settings ?? {} },
       {
@@ -31,6 +38,7 @@ export class ProtocolBench {
         random: seededRandom(1),
         hash: treeHash,
         linkOf,
+        certificates: options.certificates,
       },
     );
   }
@@ -56,8 +64,9 @@ export class ProtocolBench {
     return effects;
   }
 
-  start(seeds: readonly string[] = []): readonly Effect[] {
-    const self = { multiaddrs: [this.me.multiaddr], probe: '10.0.0.1:7946' };
+  start(seeds: readonly string[] = [], certificate?: Uint8Array): readonly Effect[] {
+    const shown = certificate === undefined ? {} : { certificate };
+    const self = { multiaddrs: [this.me.multiaddr], probe: '10.0.0.1:7946', ...shown };
     return this.step({ type: 'start', node: nodeFields(), self, seeds });
   }
 
