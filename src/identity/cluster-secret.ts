@@ -75,6 +75,7 @@ export class ClusterSecret implements SecretPort {
   readonly #keeper: KeyringKeeper;
   readonly #rotation: SecretRotation;
   readonly #timer: NodeJS.Timeout;
+  readonly #configured: ClusterKey;
   #peers: ClusterSecretPeers | undefined;
   #stopped = false;
 
@@ -90,17 +91,19 @@ export class ClusterSecret implements SecretPort {
       const { source, id } = configured;
       components.log('secret_outdated', { source, id, in_use: current?.id, in_use_from: current?.source });
     }
-    return new ClusterSecret(options, components, opened);
+    return new ClusterSecret(options, components, opened, configured);
   }
 
   private constructor(
     options: ClusterSecretOptions,
     components: ClusterSecretComponents,
     { held, retired }: OpenedKeyring,
+    configured: ClusterKey,
   ) {
     const { cluster, directory } = options;
     const keyring = new ClusterKeyring(held);
     this.#parts = components;
+    this.#configured = configured;
     this.authority = new SecretAdmission({ cluster }, { keyring });
     this.seal = new DatagramSeal({ cluster }, { keyring });
     this.#keeper = new KeyringKeeper(
@@ -146,6 +149,15 @@ export class ClusterSecret implements SecretPort {
       use: index === 0 ? 'in-use' : pending.includes(id) ? 'waits' : 'accepted',
       ...(acceptedUntilMs === undefined ? {} : { acceptedUntilMs }),
     }));
+  }
+
+  findings(): readonly string[] {
+    const { primary } = this.#keeper.keyring;
+    const { id, source } = this.#configured;
+    if (id === primary.id) return [];
+    return [
+      `the secret from ${source} was replaced by the one with id ${primary.id}: put what is first in ${primary.source} there`,
+    ];
   }
 
   async rotate(request: RotationRequest): Promise<RotationView> {

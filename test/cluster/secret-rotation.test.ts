@@ -165,7 +165,8 @@ describe('changing the secret of a cluster', { timeout: 240_000 }, () => {
     await a.secret?.rotate({ dropOld: true });
 
     // Its configuration has the old one still.
-    await start('c');
+    const again = await start('c');
     await together(3);
+    assert.match(again.status().findings.join(), /the secret from secret was replaced by the one with id/);
   });
 });
