@@ -192,7 +192,7 @@ describe('changing the secret while an agent is frozen', { timeout: 240_000 }, (
   const inUse = async (agent: AgentProcess) =>
     (await ask<Secrets>(agent, '/admin/keys/secrets')).secrets[0]?.id;
 
-  it('gives it the new one when it runs again, on the connections that it still has', async () => {
+  it('gives it the new one when it runs again, and all are alive then', async () => {
     const env = { FIRSTHAND_SECRET: oldSecret, FIRSTHAND_DETECTOR_PROFILE: 'fast' };
     const flags = ['--auth', 'shared_secret', '--no-dht'];
     const a = await playground.start('a', flags, { env });
