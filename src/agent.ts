@@ -338,6 +338,9 @@ async function assemble(
   store.sealAll().catch((error: unknown) => log('store_seal_failed', { error }));
   for (const watch of secretWatches(settings, { store, secret, log })) stops.push(() => watch.stop());
   const { auth, httpAuth } = settings.shim;
+  // Tokens are for callers: agents have none to show each other.
+  if (auth === 'jwt')
+    log('agents_prove_nothing', { auth, instead: 'auth: shared_secret or mtls, http_auth: jwt' });
   if (httpAuth !== 'open') {
     const why = `auth is ${auth}, http_auth ${httpAuth}, version ${version}`;
     audit.record({ kind: 'setting', who: 'agent', what: `start ${id}`, outcome: 'allowed', why });
