@@ -45,6 +45,7 @@ import {
   registerHttpPoolMetrics,
 } from './telemetry/metrics/bridge.ts';
 import { registerHealthMetrics, registerPoolMetrics } from './telemetry/metrics/health.ts';
+import { registerMembershipMetrics } from './telemetry/metrics/membership.ts';
 import { registerNetMetrics } from './telemetry/metrics/net.ts';
 import { registerProtocolMetrics } from './telemetry/metrics/protocol.ts';
 import { observer } from './telemetry/observe.ts';
@@ -248,6 +249,18 @@ async function assemble(
       takesFaults: faults !== undefined,
     },
   );
+  const desk =
+    membership &&
+    new AuthorityDesk(
+      { cluster },
+      {
+        membership,
+        protocol,
+        publish: record => driver.publishRevocations(record),
+        multiaddrs: () => contactMultiaddrs,
+      },
+    );
+  if (desk !== undefined) registerMembershipMetrics(metrics, desk);
   const agent = new LocalAgent(
     {
       identity: { id, peerId: key.peerId, cluster, epoch, nodeType: settings.node.type, version },
@@ -263,17 +276,7 @@ async function assemble(
       profile: settings.membership.detectorProfile,
       doctor,
       faults,
-      authority:
-        membership &&
-        new AuthorityDesk(
-          { cluster },
-          {
-            membership,
-            protocol,
-            publish: record => driver.publishRevocations(record),
-            multiaddrs: () => contactMultiaddrs,
-          },
-        ),
+      authority: desk,
       secret,
     },
   );
