@@ -8,6 +8,9 @@ import { openAuditLog } from './audit/open.ts';
 import { HttpPeerClient } from './bridge/http-peers.ts';
 import { clientSecretIn } from './config/client-secret.ts';
 import { protocolSettings } from './config/protocol-settings.ts';
+import { type Secret, secretsFrom } from './config/secret.ts';
+import { lookEveryMs, mayChange } from './config/secret-source.ts';
+import { SecretWatch } from './config/secret-watch.ts';
 import type { Settings } from './config/settings.ts';
 import { httpScheme } from './core/bridge/delivery.ts';
 import { Protocol } from './core/protocol.ts';
@@ -38,6 +41,8 @@ import { LoopDelay } from './runtime/loop-delay.ts';
 import { linkOf } from './runtime/outbox-link.ts';
 import type { HealthChecker, HttpPeers, ProbeCodec } from './runtime/ports.ts';
 import { systemClock, systemRandom } from './runtime/system.ts';
+import type { LevelStore } from './store/level-store.ts';
+import type { StoreSecret } from './store/store-keys.ts';
 import type { Log } from './telemetry/log.ts';
 import {
   registerBridgeMetrics,
@@ -118,8 +123,9 @@ async function assemble(
 
   const { LevelStore } = await import('./store/level-store.ts');
   const directory = settings.identity.dataDir;
+  const { durability, ballastBytes, keys: storeKeys } = settings.store;
   const store = await LevelStore.open(
-    { directory, durability: settings.store.durability, ballastBytes: settings.store.ballastBytes },
+    { directory, durability, ballastBytes, secrets: storeKeys.map(storeSecretOf) },
     { log },
   );
   stops.push(() => store.close());
@@ -328,6 +334,9 @@ async function assemble(
     http: url,
   };
   log('agent_ready', { ...ready });
+  // Nobody has to wait for that, and what fails is tried again at the next start.
+  store.sealAll().catch((error: unknown) => log('store_seal_failed', { error }));
+  for (const watch of secretWatches(settings, { store, secret, log })) stops.push(() => watch.stop());
   const { auth, httpAuth } = settings.shim;
   if (httpAuth !== 'open') {
     const why = `auth is ${auth}, http_auth ${httpAuth}, version ${version}`;
@@ -413,6 +422,52 @@ async function clusterSecret({ shim, identity, limits }: Settings, log: Log) {
     { cluster, directory, secret: shim.secret.reveal(), source, acceptOldMs: limits.oldSecretAcceptMs },
     { wallMs: () => Date.now(), random: Math.random, log },
   );
+}
+
+function storeSecretOf(key: Secret): StoreSecret {
+  return { text: key.reveal(), source: key.source };
+}
+
+/** Looks whether other secrets are where those came from that the agent was started with. */
+function secretWatches(
+  { shim, store: { storeKey, keys } }: Settings,
+  parts: { readonly store: LevelStore; readonly secret: ClusterSecret | undefined; readonly log: Log },
+): readonly SecretWatch[] {
+  const { store, secret, log } = parts;
+  const { env } = process;
+  const watch = (source: string, known: readonly Secret[], use: (first: Secret) => Promise<boolean>) =>
+    new SecretWatch({ intervalMs: lookEveryMs(source) }, known, {
+      read: () => secretsFrom(source, env),
+      onProblem: problem => log('secret_source_failed', { source, problem }),
+      onChange: async ([first]) => {
+        if (first === undefined) return true;
+        log('secret_source_changed', { source });
+        return use(first).catch((error: unknown) => {
+          log('secret_source_failed', { source, problem: String(error) });
+          return false;
+        });
+      },
+    });
+  const watches: SecretWatch[] = [];
+  const { secretFile } = shim;
+  if (
+    secret !== undefined &&
+    shim.secret !== undefined &&
+    secretFile !== undefined &&
+    mayChange(secretFile)
+  ) {
+    const rotate = async (next: Secret) =>
+      (await secret.rotate({ secret: next.reveal(), dropOld: false })).status === 'done';
+    watches.push(watch(secretFile, [shim.secret], rotate));
+  }
+  if (storeKey !== undefined && mayChange(storeKey)) {
+    const renew = async (next: Secret) => {
+      await store.renewKey(storeSecretOf(next));
+      return true;
+    };
+    watches.push(watch(storeKey, keys, renew));
+  }
+  return watches;
 }
 
 /** The agents that are there, this one left out. */

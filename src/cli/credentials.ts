@@ -56,8 +56,8 @@ async function secretOf(io: Io, { secretFile }: GlobalOptions): Promise<string |
   const file = sourceOf('--secret-file', secretFile, io, 'FIRSTHAND_SECRET_FILE');
   const text = io.env.FIRSTHAND_SECRET || undefined;
   if (file === undefined && text === undefined) return undefined;
-  const { secretFromFile, secretFromText } = await import('../config/secret.ts');
-  const result = file === undefined ? secretFromText(text ?? '') : secretFromFile(file.value);
+  const { secretFrom, secretFromText } = await import('../config/secret.ts');
+  const result = file === undefined ? secretFromText(text ?? '') : await secretFrom(file.value, io.env);
   if (result.ok) return result.secret.reveal();
   throw usageError(`${file?.name ?? 'FIRSTHAND_SECRET'}: ${result.problem}`);
 }

@@ -1,6 +1,6 @@
 /** The secret of this agent as a client of an OAuth 2 server. */
 import { readFileSync } from 'node:fs';
-import { reasonOf } from './secret.ts';
+import { reasonOf } from './secret-source.ts';
 
 const secretMaxBytes = 4_096;
 

@@ -58,6 +58,9 @@ const secrets = `## The secret
 
 It is never a flag's value, so it never shows in \`ps\`, and it has no place in the configuration file.
 \`--secret-file\`, \`FIRSTHAND_SECRET_FILE\` and \`secret_file\` name a file that holds it; \`FIRSTHAND_SECRET\` holds it itself.
+Instead of a file it may be \`systemd:NAME\`, a credential of the unit, \`vault:MOUNT/PATH#FIELD\`, a field in HashiCorp Vault
+(KV version 2; \`VAULT_ADDR\`, \`VAULT_TOKEN\` or \`VAULT_TOKEN_FILE\`, \`VAULT_NAMESPACE\`), or \`env:NAME\`. An agent looks again every
+10 s (Vault: every minute) and takes a new one through the whole cluster; \`store_key\` likewise for the database.
 The order is: flag, \`FIRSTHAND_SECRET_FILE\`, \`FIRSTHAND_SECRET\`, file. It is shown as \`[redacted]\` everywhere.
 `;
 

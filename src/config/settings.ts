@@ -57,6 +57,11 @@ const invite: Kind<string> = {
 /** Of callers, and of agents among each other. */
 const authModes = ['open', 'shared_secret', 'jwt', 'mtls'] as const;
 
+const secretSource = text(
+  { allowed: 'a path, env:NAME, systemd:NAME or vault:MOUNT/PATH#FIELD', placeholder: 'path' },
+  value => value !== '' && !value.includes('\0'),
+);
+
 const path = text({ allowed: 'a path', placeholder: 'path' }, value => value !== '' && !value.includes('\0'));
 
 export const schema = {
@@ -500,6 +505,13 @@ export const schema = {
       help: 'What an acknowledged write survives: `process` the death of the process, `power` also that of the machine (one disk flush a write).',
       basis: 'measured',
     }),
+    storeKey: open({
+      kind: secretSource,
+      flag: true,
+      defaultText: 'none: it is not sealed',
+      help: 'Where the key is that the values of the database are sealed with: a file, `env:NAME`, `systemd:NAME` or `vault:MOUNT/PATH#FIELD`. One key a line, 16 to 1024 bytes; those after the first are older ones that still open it.',
+      basis: 'derived',
+    }),
     ballastBytes: setting({
       kind: integer({ min: 0, max: 1_073_741_824, unit: 'bytes' }),
       default: 1_048_576,
@@ -550,10 +562,10 @@ export const schema = {
       basis: 'derived',
     }),
     secretFile: open({
-      kind: path,
+      kind: secretSource,
       flag: true,
       defaultText: 'none',
-      help: 'File with the cluster secret: printable ASCII, 16 to 1024 bytes; a newline at its end is not part of it. `FIRSTHAND_SECRET` holds the secret itself.',
+      help: 'File with the cluster secret, or `systemd:NAME` or `vault:MOUNT/PATH#FIELD` where it is: printable ASCII, 16 to 1024 bytes; a newline at its end is not part of it. Looked at again while the agent runs. `FIRSTHAND_SECRET` holds the secret itself.',
       basis: 'contract',
     }),
     publicVitals: setting({
@@ -881,7 +893,8 @@ export interface Settings {
   readonly membership: RoomValues<'membership'>;
   readonly records: RoomValues<'records'>;
   readonly gossip: RoomValues<'gossip'>;
-  readonly store: RoomValues<'store'>;
+  /** `keys`: what the database is sealed with, the present one first; none: it is not. */
+  readonly store: RoomValues<'store'> & { readonly keys: readonly Secret[] };
   readonly shim: RoomValues<'shim'> & { readonly secret: Secret | undefined };
   readonly access: RoomValues<'access'>;
   readonly audit: RoomValues<'audit'>;

@@ -171,6 +171,21 @@ export class LevelStore implements Store {
     this.#log('store_sealed', { directory: this.#directory, rows: sealedRows });
   }
 
+  /**
+   * Seals everything anew, while others go on writing, with a key that is wrapped with this secret.
+   *
+   * @throws FirsthandError DATA_DIR_UNUSABLE, STORE_FULL, STORE_FAILED; the former secret may still be needed then.
+   */
+  async renewKey(secret: StoreSecret): Promise<void> {
+    const keys = this.#keys;
+    if (keys === undefined) throw new TypeError('the database is not sealed');
+    await this.#alone(async () => {
+      await keys.renew(secret);
+      this.#cipher = keys.cipher();
+    });
+    await this.sealAll();
+  }
+
   /** Nothing else is written while it runs. @throws FirsthandError STORE_FULL, STORE_FAILED */
   async #alone<Result>(work: () => Promise<Result>): Promise<Result> {
     while (this.#flushing !== undefined) await this.#flushing;
@@ -180,7 +195,7 @@ export class LevelStore implements Store {
     try {
       return await work();
     } catch (error) {
-      throw this.#failure(error);
+      throw error instanceof FirsthandError ? error : this.#failure(error);
     } finally {
       this.#flushing = undefined;
       resolve();

@@ -54,7 +54,7 @@ const scryptOptions = { N: 16_384, r: 8, p: 1 };
 
 export class StoreKeys {
   readonly #directory: string;
-  readonly #secret: StoreSecret;
+  #secret: StoreSecret;
   #keys: readonly [RowKey, ...RowKey[]];
   #isComplete: boolean;
 
@@ -73,7 +73,7 @@ export class StoreKeys {
     const [first] = secrets;
     if (first === undefined) {
       if (file === undefined) return undefined;
-      throw wrong(directory, 'it is sealed, and no key is given; store_key_file names where it is');
+      throw wrong(directory, 'it is sealed, and no key is given; store_key says where it is');
     }
     if (file === undefined) {
       if (isReadOnly) return undefined;
@@ -112,6 +112,21 @@ export class StoreKeys {
 
   cipher(): RowCipher {
     return new RowCipher({ keys: this.#keys, takesPlain: !this.#isComplete });
+  }
+
+  /** Another key seals from now on, and is wrapped with another secret. @throws FirsthandError DATA_DIR_UNUSABLE */
+  async renew(secret: StoreSecret): Promise<void> {
+    if (secret.text === this.#secret.text) return;
+    const before = { secret: this.#secret, keys: this.#keys };
+    this.#secret = secret;
+    this.#keys = [newRowKey(), ...this.#keys];
+    try {
+      await this.#write();
+    } catch (error) {
+      this.#secret = before.secret;
+      this.#keys = before.keys;
+      throw error;
+    }
   }
 
   /** Everything is sealed with the first key: the others are forgotten. */

@@ -27,6 +27,8 @@ export const logEvents = {
   foreign_peer_refused: 'warn',
   admission_refused: 'warn',
   secret_outdated: 'warn',
+  secret_source_changed: 'info',
+  secret_source_failed: 'warn',
   secret_changed: 'info',
   secret_not_kept: 'error',
   secret_not_handed_over: 'warn',

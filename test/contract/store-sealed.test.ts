@@ -171,6 +171,18 @@ describe('LevelStore, sealed', () => {
     assert.deepEqual(await subjects([second]), ['backend-1', 'backend-2', 'backend-3']);
   });
 
+  it('changes its key while it is in use', async () => {
+    await withStore([first], async store => {
+      await fill(store, 1, 2);
+      const renewing = store.renewKey(second);
+      await fill(store, 3);
+      await renewing;
+    });
+
+    assert.equal((await refusal(() => subjects([first]))).code, 'STORE_KEY_WRONG');
+    assert.lengthOf(await subjects([second]), 3);
+  });
+
   it('loses nothing when it is closed between two keys', async () => {
     await withStore([first], store => fill(store, 1));
     await withStore([second, first], store => fill(store, 2));

@@ -1,6 +1,6 @@
 /** `firsthand keys rotate-secret`: changes the cluster's secret at every agent, without losing one. */
 import type { Command } from 'commander';
-import { secretFromFile } from '../../config/secret.ts';
+import { secretFrom } from '../../config/secret.ts';
 import type { RotationView } from '../../runtime/cluster-secret.ts';
 import type { SnakeCased } from '../bodies.ts';
 import { clientFor } from '../client.ts';
@@ -33,7 +33,7 @@ export function defineRotateSecret(group: Command, context: Context): void {
 
 async function rotate({ newSecretFile, dropOld = false }: Options, context: Context): Promise<void> {
   const { io } = context;
-  const secret = newSecretFile === undefined ? undefined : newSecret(newSecretFile);
+  const secret = newSecretFile === undefined ? undefined : await newSecret(newSecretFile, context.io);
   const client = await clientFor(io, context.globals());
   const body = { ...(secret === undefined ? {} : { secret }), drop_old: dropOld };
   const answer = await client.request<RotationBody>({
@@ -47,8 +47,8 @@ async function rotate({ newSecretFile, dropOld = false }: Options, context: Cont
   else await io.out(answer.status === 'done' ? doneText(answer, dropOld) : waitingText(answer, io.colour));
 }
 
-function newSecret(path: string): string {
-  const result = secretFromFile(path);
+async function newSecret(path: string, { env }: Context['io']): Promise<string> {
+  const result = await secretFrom(path, env);
   if (!result.ok) throw usageError(`--new-secret-file: ${result.problem}`);
   return result.secret.reveal();
 }

@@ -91,6 +91,7 @@ const badValues: Readonly<Record<string, readonly [bad: string, allowed: string]
   auth: ['basic', 'open, shared_secret, jwt or mtls'],
   httpAuth: ['none', 'open, shared_secret, jwt or mtls'],
   secretFile: ['/no/such/file', 'there is no such file'],
+  storeKey: ['/no/such/file', 'there is no such file'],
   publicVitals: ['x', 'true or false'],
   callerRequestsPerSecond: ['-1', '0 to 1000000'],
   totalRequestsPerSecond: ['many', '0 to 1000000'],
