@@ -52,6 +52,8 @@ interface Heading {
 }
 
 export type Redeemed =
+  | { readonly ok: true; readonly certificate: VerifiedCertificate }
+  | { readonly ok: false; readonly why: 'used' | 'too-often' };
 
 export class AuthorityDirectory {
   readonly path: string;
