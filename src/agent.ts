@@ -51,6 +51,7 @@ import {
   registerHttpPoolMetrics,
 } from './telemetry/metrics/bridge.ts';
 import { registerHealthMetrics, registerPoolMetrics } from './telemetry/metrics/health.ts';
+import { registerMembershipMetrics } from './telemetry/metrics/membership.ts';
 import { registerNetMetrics } from './telemetry/metrics/net.ts';
 import { registerProtocolMetrics } from './telemetry/metrics/protocol.ts';
 import { observer } from './telemetry/observe.ts';
@@ -257,6 +258,18 @@ async function assemble(
       takesFaults: faults !== undefined,
     },
   );
+  const desk =
+    membership &&
+    new AuthorityDesk(
+      { cluster },
+      {
+        membership,
+        protocol,
+        publish: record => driver.publishRevocations(record),
+        multiaddrs: () => contactMultiaddrs,
+      },
+    );
+  if (desk !== undefined) registerMembershipMetrics(metrics, desk);
   const agent = new LocalAgent(
     {
       identity: { id, peerId: key.peerId, cluster, epoch, nodeType: settings.node.type, version },
@@ -272,17 +285,7 @@ async function assemble(
       profile: settings.membership.detectorProfile,
       doctor,
       faults,
-      authority:
-        membership &&
-        new AuthorityDesk(
-          { cluster },
-          {
-            membership,
-            protocol,
-            publish: record => driver.publishRevocations(record),
-            multiaddrs: () => contactMultiaddrs,
-          },
-        ),
+      authority: desk,
       secret,
     },
   );
