@@ -155,7 +155,7 @@ export function rowName(operation: StoreOperation): string {
 
 function removal(verifier: Verifier, wire: Uint8Array) {
   const claim = verified(verifier.claim(wire));
-  if (claim.kind !== 'removed') throw new LineProblem('removes nobody');
+  if (claim.kind !== 'removed' && claim.kind !== 'revoked') throw new LineProblem('removes nobody');
   return claim;
 }
 

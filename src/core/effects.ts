@@ -19,7 +19,14 @@ import type {
 import type { Dial } from './peering/peering.ts';
 import type { FloorEntry } from './record/floor.ts';
 import type { NodeFields, NodeId } from './record/node.ts';
-import type { AgentContact, Dot, EquivocationProof, PeerId, VerifiedRecord } from './record/record.ts';
+import type {
+  AgentContact,
+  Dot,
+  EquivocationProof,
+  PeerId,
+  Predecessor,
+  VerifiedRecord,
+} from './record/record.ts';
 import type { VerifiedClaim } from './swim/claim.ts';
 import type { Nonce, ProbeMessage, ReceivedProbe } from './swim/message.ts';
 import type { StoredReachability } from './swim/reachability.ts';
@@ -66,6 +73,17 @@ export type Input =
   | { readonly type: 'depart'; readonly ticket: Ticket; readonly forGood: boolean }
   /** An operator takes an agent out that is gone. */
   | { readonly type: 'remove'; readonly ticket: Ticket; readonly id: NodeId }
+  /** Another key speaks for this agent from now on, with which `seal` signs already; answered once that is durable. */
+  | {
+      readonly type: 'rekey';
+      readonly ticket: Ticket;
+      readonly peer: PeerId;
+      readonly predecessor: Predecessor;
+    }
+  /** A former key of this agent ends, by its own word. */
+  | { readonly type: 'end-key'; readonly ticket: Ticket; readonly claim: VerifiedClaim }
+  /** The key of this agent ends; the agent stops afterwards. */
+  | { readonly type: 'revoke-key'; readonly ticket: Ticket }
   /** Something that one receiver must confirm; answered once it is durable. */
   | { readonly type: 'enqueue'; readonly ticket: Ticket; readonly request: DeliveryRequest }
   | { readonly type: 'store-health'; readonly ok: boolean; readonly problem?: StoreProblem }
@@ -267,6 +285,8 @@ export type CoreLogEvent =
   | 'http_peer_fails'
   | 'dial_failed'
   | 'agent_removed'
+  | 'key_revoked'
+  | 'key_rotated'
   | 'taken_out_but_alive'
   | 'clock_set_back'
   | 'sync_lied'

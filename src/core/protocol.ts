@@ -28,6 +28,7 @@ import { Links } from './membership/links.ts';
 import { PartitionWatch } from './membership/partition.ts';
 import { Retirement } from './membership/retirement.ts';
 import { Strangers } from './membership/strangers.ts';
+import { Succession } from './membership/succession.ts';
 import type { DeliveryRequest, LinkOf } from './outbox/delivery.ts';
 import { Outbox } from './outbox/outbox.ts';
 import { emptyStoredOutbox, type StoredOutbox } from './outbox/recovery.ts';
@@ -46,6 +47,7 @@ import {
   type Digest,
   type Dot,
   type PeerId,
+  type Predecessor,
   type VerifiedRecord,
 } from './record/record.ts';
 import { covers } from './record/resolution.ts';
@@ -120,6 +122,8 @@ export interface ProtocolOptions {
   readonly peer: PeerId;
   readonly epoch: number;
   readonly settings: Partial<ProtocolSettings>;
+  /** A former key of this agent that is not ended yet: what it said is said again at the start. */
+  readonly predecessor?: Predecessor | undefined;
 }
 
 /** What the store kept, verified again or trusted by the driver. */
@@ -165,6 +169,7 @@ export class Protocol {
   readonly links = new Links();
   readonly detector: Detector;
   readonly retirement: Retirement;
+  readonly succession: Succession;
   readonly peering: Peering;
   /** The table as a hash of hashes. */
   readonly tree: RecordTree;
@@ -188,6 +193,7 @@ export class Protocol {
   readonly #synced = new Set<PeerId>();
   /** What our own entry says, once the agent has started. */
   #own: { readonly node: NodeFields; readonly agent: AgentContact } | undefined;
+  #predecessor: Predecessor | undefined;
   #phase: 'starting' | 'ready' | 'stopping' = 'starting';
   #storeProblem: StoreProblem | undefined;
   #hasListeners = false;
@@ -215,14 +221,24 @@ export class Protocol {
     this.#settings = { ...defaultProtocolSettings, ...options.settings };
     this.#gossip = { ...defaultGossipSettings, ...this.#settings.gossip };
     this.#random = components.random;
-    const self = options.peer;
+    this.author = new Author({ peer: options.peer, epoch: options.epoch }, components);
+    const { author } = this;
+    this.#predecessor = options.predecessor;
     this.detector = new Detector(
-      { self, selfId: options.id, epoch: options.epoch, settings: this.#settings.swim },
+      {
+        get self() {
+          return author.peer;
+        },
+        selfId: options.id,
+        epoch: options.epoch,
+        settings: this.#settings.swim,
+      },
       {
         random: components.random,
         sealClaim: components.sealClaim,
         isLinked: peer => this.links.has(peer),
         isRemoved: (peer, epoch) => this.retirement.isRemoved(peer, epoch),
+        hasHeardOf: peer => this.table.ledger.subjectsOf(peer).size > 0 || this.succession.isFollowed(peer),
         tableRoot: (now, since = 0) => this.tree.root(Math.max(this.sync.since(now), since)),
       },
     );
@@ -231,14 +247,15 @@ export class Protocol {
     const { hash } = components;
     this.tree = new RecordTree({ hash });
     this.table = new Table(this.#settings.table, {
-      self,
+      get self() {
+        return author.peer;
+      },
       livenessOf,
       onSubject: (subject, subjectHash, records) => {
         const isDeparted = this.table.ledger.resolution(subject).winner?.body.type === 'departure';
         this.tree.put(subjectHash, subject, records, expiryEpochOf(records, isDeparted));
       },
     });
-    this.author = new Author({ peer: self, epoch: options.epoch }, components);
     this.hosting = new Hosting(this.#settings.hosting, {
       selfId: options.id,
       author: this.author,
@@ -250,6 +267,12 @@ export class Protocol {
         this.bridge.follow(record, now);
       },
     });
+    this.succession = new Succession({
+      author,
+      table: this.table,
+      say: (record, now) => this.hosting.say(record, now, []),
+    });
+    if (options.predecessor !== undefined) this.succession.add(options.predecessor.peer, author.peer);
     this.outbox = new Outbox(this.#settings.outbox, {
       random: components.random,
       linkOf: components.linkOf,
@@ -279,12 +302,20 @@ export class Protocol {
       renew: (id, now) => this.hosting.renew(id, now),
     });
     this.peering = new Peering(this.#settings.peering, {
-      self,
+      get self() {
+        return author.peer;
+      },
       random: components.random,
       isLinked: peer => this.links.has(peer),
     });
     this.retirement = new Retirement(
-      { self, selfId: options.id, retentionMs: this.#settings.retentionMs },
+      {
+        get self() {
+          return author.peer;
+        },
+        selfId: options.id,
+        retentionMs: this.#settings.retentionMs,
+      },
       {
         detector: () => this.detector,
         table: this.table,
@@ -295,14 +326,21 @@ export class Protocol {
       },
     );
     this.sync = new SyncExchange(this.#settings.sync, {
-      self,
+      get self() {
+        return author.peer;
+      },
       tree: this.tree,
       hash,
       retentionMs: this.#retentionMs,
     });
     this.agreement = new Agreement({ tree: this.tree });
     this.confirmations = new Confirmations(this.#settings.confirm, {
-      self: { peer: self, id: options.id },
+      self: {
+        get peer() {
+          return author.peer;
+        },
+        id: options.id,
+      },
       table: this.table,
       members: () => this.detector.members(),
       isLinked: peer => this.links.has(peer),
@@ -330,12 +368,21 @@ export class Protocol {
 
   /** The agent that goes by this key, as its own record says. */
   nodeIdOf(peer: PeerId): NodeId | undefined {
-    return peer === this.author.peer ? this.#options.id : this.detector.member(peer)?.id;
+    const speaker = this.succession.latest(peer);
+    return speaker === this.author.peer ? this.#options.id : this.detector.member(speaker)?.id;
   }
 
-  livenessOf(author: PeerId): LivenessState {
+  livenessOf(peer: PeerId): LivenessState {
+    const author = this.succession.latest(peer);
     if (author === this.author.peer) return this.#phase === 'stopping' ? 'left' : 'alive';
-    return this.detector.member(author)?.state ?? (this.#strangers.isGone(author) ? 'dead' : 'suspect');
+    const state = this.detector.member(author)?.state ?? this.#formerState(author);
+    return state ?? (this.#strangers.isGone(author) ? 'dead' : 'suspect');
+  }
+
+  /** Of a key that has just followed another one, and was not met yet. */
+  #formerState(author: PeerId): LivenessState | undefined {
+    const former = this.succession.formersOf(author).find(each => this.detector.member(each) !== undefined);
+    return former === undefined ? undefined : this.detector.member(former)?.state;
   }
 
   /** Which part of the cluster we speak for. */
@@ -388,6 +435,7 @@ export class Protocol {
       );
       return [...outbox, { type: 'persist', operations, then: [] }];
     }
+    for (const record of restored.records) this.succession.note(record);
     for (const record of restored.records) {
       if (isOfAgent(record) && record.author !== this.author.peer) this.#meet(record, now);
       else this.#noteHost(record, now);
@@ -476,6 +524,15 @@ export class Protocol {
         ];
       case 'look-asked':
         return this.#noted(this.detector.check(input.from, now), now);
+      case 'rekey':
+        return this.#rekey(input, now);
+      case 'end-key':
+        return [
+          ...this.retirement.end(input.claim, now),
+          { type: 'persist', operations: [], then: [accepted(input.ticket)] },
+        ];
+      case 'revoke-key':
+        return this.#unlessClosed(input.ticket) ?? this.#revoke(input.ticket, now);
       case 'remove':
         return this.#unlessClosed(input.ticket) ?? this.retirement.remove(input.ticket, input.id, now);
       case 'discovered':
@@ -509,12 +566,69 @@ export class Protocol {
         operations: [{ type: 'put-meta', name: 'epoch', value: this.author.dot.epoch }, ...this.#vitals(now)],
         then: [],
       },
-      ...this.#announce(now),
+      ...this.#takeOver(now, record => this.hosting.adopt(record, now)),
       ...(hasSomebodyToAsk ? [wake(this.#settings.joinTimeoutMs, { type: 'join-overdue' })] : this.#ready()),
       wake(this.detector.nextTickMs(), { type: 'tick' }),
       ...this.confirmations.start(now),
       ...this.#dialDue(now),
       ...this.bridge.tick(now),
+    ];
+  }
+
+  /** Our own entry, and what a former key of ours has said and we have not. */
+  #takeOver(now: Now, onRecord?: (record: VerifiedRecord) => void): readonly Effect[] {
+    const announced = this.#announce(now);
+    if (this.#predecessor === undefined || this.table.ledger.isQuarantined(this.author.peer))
+      return announced;
+    return [
+      ...announced,
+      ...this.succession.sayAgain(this.#predecessor.peer, this.#options.id, now, onRecord),
+    ];
+  }
+
+  /**
+   * Changes the key that we speak with, while everything goes on: the name, the services, who is alive, and what
+   * callers wait for.
+   */
+  #rekey(
+    { ticket, peer, predecessor }: Extract<Input, { readonly type: 'rekey' }>,
+    now: Now,
+  ): readonly Effect[] {
+    const former = this.author.peer;
+    this.author.rename(peer);
+    this.#predecessor = predecessor;
+    this.succession.add(former, peer);
+    const epoch = this.author.openEpoch(0);
+    this.detector.openEpoch(epoch);
+    if (this.#own !== undefined) {
+      const multiaddrs = this.#own.agent.multiaddrs.map(each =>
+        each.replace(`/p2p/${former}`, `/p2p/${peer}`),
+      );
+      this.#own = { ...this.#own, agent: { ...this.#own.agent, multiaddrs } };
+    }
+    return [
+      log('key_rotated', { id: this.#options.id, former, peer }),
+      { type: 'persist', operations: [{ type: 'put-meta', name: 'epoch', value: epoch }], then: [] },
+      ...this.#takeOver(now),
+      { type: 'persist', operations: [], then: [accepted(ticket)] },
+    ];
+  }
+
+  /** Nothing that our key has said counts any more: others may take our name at once. */
+  #revoke(ticket: Ticket, now: Now): readonly Effect[] {
+    this.#phase = 'stopping';
+    const { claim, step } = this.detector.revokeSelf(now);
+    const told = [...this.links.peers()].map(
+      to => ({ type: 'send', to, message: { type: 'claims', claims: [claim] } }) as const,
+    );
+    return [
+      log('key_revoked', { peer: this.author.peer, id: this.#options.id }),
+      ...this.confirmations.stop(true, now),
+      {
+        type: 'persist',
+        operations: [{ type: 'put-removal', claim }],
+        then: [...step.effects, ...told, accepted(ticket)],
+      },
     ];
   }
 
@@ -527,7 +641,11 @@ export class Protocol {
   /** Our own entry, said anew: at start, and when another key laid its hand on our name. */
   #announce(now: Now, then: readonly Effect[] = []): readonly Effect[] {
     if (this.#own === undefined || this.table.ledger.isQuarantined(this.author.peer)) return then;
-    const own = this.table.ledger.recordBy(this.author.peer, this.#options.id);
+    const { ledger } = this.table;
+    const before = ledger.recordBy(this.author.peer, this.#options.id);
+    const own = before ?? (this.#predecessor && ledger.recordBy(this.#predecessor.peer, this.#options.id));
+    const predecessor =
+      this.#predecessor ?? (before?.body.type === 'entry' ? before.body.predecessor : undefined);
     const record = this.author.write(
       {
         subject: this.#options.id,
@@ -535,7 +653,7 @@ export class Protocol {
         context: this.#nameContext(),
         claimedAt: own !== undefined && !this.#wasFollowed(own) ? own.claimedAt : undefined,
         leaseMs: 0,
-        body: { type: 'entry', ...this.#own },
+        body: { type: 'entry', ...this.#own, ...(predecessor === undefined ? {} : { predecessor }) },
       },
       now.wallMs,
     );
@@ -557,6 +675,7 @@ export class Protocol {
     return ledger.contextFor(this.author.peer, this.#options.id).filter(({ author }) => {
       const record = ledger.recordBy(author, this.#options.id);
       if (record?.authority !== 'self' || record.body.type !== 'entry') return true;
+      if (author === this.#predecessor?.peer) return true;
       const state = this.livenessOf(author);
       return state === 'dead' || state === 'left';
     });
@@ -676,6 +795,7 @@ export class Protocol {
 
   /** Takes one record in, and then whatever was waiting for it. */
   #take(record: VerifiedRecord, via: 'gossip' | 'sync', now: Now, isHeld = false): readonly Effect[] {
+    this.succession.note(record); // True whether the record itself is taken in or not.
     const taken = this.table.take(record, now, isHeld);
     switch (taken.type) {
       case 'known':
@@ -726,7 +846,8 @@ export class Protocol {
 
   /** Of a host about a service. */
   #noteHost({ author, subject }: VerifiedRecord, now: Now): readonly Effect[] {
-    if (author !== this.author.peer && this.detector.member(author) === undefined)
+    const speaker = this.succession.latest(author);
+    if (speaker === author && author !== this.author.peer && this.detector.member(author) === undefined)
       this.#strangers.note(author, now.monoMs);
     return this.#phase === 'ready' ? this.hosting.reassert(subject, now) : [];
   }
@@ -750,6 +871,7 @@ export class Protocol {
   /** An agent's own record says who it is, where, and whether it is leaving. */
   #meet(record: VerifiedRecord, now: Now): readonly Effect[] {
     const { author, body, epoch } = record;
+    if (this.succession.isFollowed(author)) return [];
     const before = this.detector.member(author);
     if (body.type === 'departure') {
       const fields = { ...unknownFields, ...before, peer: author, id: record.subject };
@@ -762,7 +884,28 @@ export class Protocol {
     const { nodeType, address, metricsPort } = body.node;
     const metrics = { host: address.slice(0, address.lastIndexOf(':')), port: metricsPort };
     const fields = { peer: author, id: record.subject, nodeType, isBootstrap, address: probe, metrics };
-    return this.#noted(this.detector.known(fields, epoch, isFresh, now), now);
+    const known = this.#noted(this.detector.known(fields, epoch, isFresh, now), now);
+    return body.predecessor === undefined
+      ? known
+      : [...known, ...this.#leaveFormer(record, body.predecessor.peer, now)];
+  }
+
+  /** A key gives its place to another one: it is probed and dialled no more, and what it said lives on. */
+  #leaveFormer(record: VerifiedRecord, former: PeerId, now: Now): readonly Effect[] {
+    const isKnown = this.detector.member(former) !== undefined || this.peering.contact(former) !== undefined;
+    if (former === this.author.peer || !isKnown) return [];
+    this.detector.forget(former);
+    this.peering.forget(former);
+    const operations = [
+      { type: 'delete-contact', peer: former },
+      { type: 'delete-reachability', peer: former },
+    ] as const;
+    return [
+      log('key_rotated', { id: record.subject, former, peer: record.author }),
+      { type: 'persist', operations, then: [] },
+      ...this.table.livenessChanged(former, this.livenessOf(former), []),
+      ...this.#isGone(former, now),
+    ];
   }
 
   /** Our own key spoke, and it was not this process: an earlier life of ours, or a copy of the key. */
@@ -847,7 +990,8 @@ export class Protocol {
   }
 
   #linkUp(peer: PeerId, address: string, now: Now): readonly Effect[] {
-    if (this.table.ledger.isQuarantined(peer)) return [{ type: 'hang-up', peer }];
+    if (this.table.ledger.isQuarantined(peer) || this.retirement.isRevoked(peer))
+      return [{ type: 'hang-up', peer }];
     this.#synced.delete(peer);
     this.links.up(peer, address, now.monoMs);
     const claims = this.retirement.latest();
@@ -1001,7 +1145,8 @@ export class Protocol {
     const effects: Effect[] = [...step.effects];
     for (const { member, by } of step.changed) {
       const { peer, state } = member;
-      effects.push(...this.table.livenessChanged(peer, state, by));
+      for (const key of [peer, ...this.succession.formersOf(peer)])
+        effects.push(...this.table.livenessChanged(key, state, by));
       // The other side may have given up dialling us, or have a pause of half a minute before it.
       if (state === 'alive' && !this.links.has(peer)) this.peering.dialSoon(peer, now.monoMs);
       if (state !== 'dead' && state !== 'left') continue;
@@ -1201,6 +1346,10 @@ function wake(afterMs: number, input: Wake): Effect {
 
 function refuse(ticket: Ticket, code: 'NOT_READY' | StoreProblem, text: string): Effect {
   return { type: 'reply', ticket, reply: { ok: false, code, details: { text } } };
+}
+
+function accepted(ticket: Ticket): Effect {
+  return { type: 'reply', ticket, reply: { ok: true, changed: true } };
 }
 
 function log(event: CoreLogEvent, fields: Readonly<Record<string, unknown>>): Effect {

@@ -9,7 +9,7 @@ import { claimDomain } from './domains.ts';
 import { SignatureChecker } from './signature-checker.ts';
 
 export class SignedProbeCodec implements ProbeCodec {
-  readonly #key: SigningKey;
+  #key: SigningKey;
   readonly #tag: number;
   readonly #checker: SignatureVerifier;
   readonly #claimDomain: Buffer;
@@ -25,6 +25,11 @@ export class SignedProbeCodec implements ProbeCodec {
     this.#tag = clusterTag(options.cluster);
     this.#claimDomain = claimDomain(options.cluster);
     this.#probeDomain = Buffer.from(`firsthand/probe/1\0${options.cluster}\0`);
+  }
+
+  /** What is sealed and sent from now on is signed with this key. */
+  takeKey(key: SigningKey): void {
+    this.#key = key;
   }
 
   /** @throws RangeError when the draft names another issuer: a bug in the caller. */

@@ -9,10 +9,11 @@ import { decodeEnvelope, encodeRecord, sealedRecord } from '../wire/record.ts';
 import type { SignatureVerifier, SigningKey } from './agent-key.ts';
 import { recordDomain } from './domains.ts';
 import { SignatureChecker } from './signature-checker.ts';
+import { hasGenuinePredecessor } from './succession.ts';
 
 export class SignedRecordCodec implements RecordCodec {
   readonly #cluster: string;
-  readonly #key: SigningKey;
+  #key: SigningKey;
   readonly #checker: SignatureVerifier;
   /** Signed before the record: what this is, and for whom. No other use of the key begins like this. */
   readonly #domain: Buffer;
@@ -26,6 +27,11 @@ export class SignedRecordCodec implements RecordCodec {
     this.#key = components.key;
     this.#checker = components.checker ?? new SignatureChecker();
     this.#domain = recordDomain(options.cluster);
+  }
+
+  /** What is sealed from now on is signed with this key. */
+  takeKey(key: SigningKey): void {
+    this.#key = key;
   }
 
   /** @throws RangeError when the draft is out of bounds or names another author: a bug in the caller. */
@@ -42,7 +48,8 @@ export class SignedRecordCodec implements RecordCodec {
     if (record.cluster !== this.#cluster) return undefined;
     const parts = openEnvelope(record.wire);
     const signed = Buffer.concat([this.#domain, parts.record]);
-    return this.#checker.verify(record.author, signed, parts.signature) ? asVerified(record) : undefined;
+    if (!this.#checker.verify(record.author, signed, parts.signature)) return undefined;
+    return hasGenuinePredecessor(this.#cluster, record, this.#checker) ? asVerified(record) : undefined;
   }
 
   trust(wire: Uint8Array): VerifiedRecord | undefined {

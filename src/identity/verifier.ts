@@ -6,6 +6,7 @@ import { openEnvelope } from '../wire/envelope.ts';
 import { decodeEnvelope } from '../wire/record.ts';
 import { claimDomain, recordDomain } from './domains.ts';
 import { SignatureChecker } from './signature-checker.ts';
+import { hasGenuinePredecessor } from './succession.ts';
 
 export class Verifier {
   readonly #cluster: string;
@@ -23,7 +24,9 @@ export class Verifier {
     const parts = openEnvelope(record.wire);
     const signed = Buffer.concat([recordDomain(this.#cluster), parts.record]);
     if (!this.#checker.verify(record.author, signed, parts.signature)) return 'has a wrong signature';
-    return record as unknown as VerifiedRecord; // As the line above just found.
+    if (!hasGenuinePredecessor(this.#cluster, record, this.#checker))
+      return 'names a predecessor that did not say so';
+    return record as unknown as VerifiedRecord; // As the lines above just found.
   }
 
   claim(wire: Uint8Array): VerifiedClaim | string {

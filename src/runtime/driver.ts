@@ -9,7 +9,8 @@ import type { CoreLogEvent, Effect, Input, Refusal, Reply, Ticket } from '../cor
 import type { DeliveryRequest } from '../core/outbox/delivery.ts';
 import type { Protocol } from '../core/protocol.ts';
 import type { NodeFields, NodeId } from '../core/record/node.ts';
-import type { AgentContact, PeerId } from '../core/record/record.ts';
+import type { AgentContact, PeerId, Predecessor } from '../core/record/record.ts';
+import type { VerifiedClaim } from '../core/swim/claim.ts';
 import { errorKind, FirsthandError, unreachable } from '../errors.ts';
 import type { RegistrationRequest } from './agent-port.ts';
 import type { RecentEvents } from './event-log.ts';
@@ -135,7 +136,11 @@ export class Driver {
     this.#publisher = new Publisher(components);
     const { protocol, clock, probeCodec, observer } = components;
     this.#probeIntake = new ProbeIntake(
-      { self: protocol.author.peer },
+      {
+        get self() {
+          return protocol.author.peer;
+        },
+      },
       { feed, onRejected: reason => observer.rejected(reason, 'probe') },
       { protocol, clock, codec: probeCodec },
     );
@@ -206,6 +211,27 @@ export class Driver {
   /** Takes an agent that is gone out of the cluster. @throws FirsthandError UNKNOWN_NODE, STILL_ALIVE */
   async remove(id: NodeId): Promise<void> {
     await this.#ask(ticket => ({ type: 'remove', ticket, id }));
+  }
+
+  /** The codecs sign with the new key already. Resolves once everything is said with it, durably. */
+  async rekey(peer: PeerId, predecessor: Predecessor): Promise<void> {
+    await this.#ask(ticket => ({ type: 'rekey', ticket, peer, predecessor }));
+    this.#publisher.flush();
+  }
+
+  /** Ends a former key of this agent, by its own word. */
+  async endKey(claim: VerifiedClaim): Promise<void> {
+    await this.#ask(ticket => ({ type: 'end-key', ticket, claim }));
+  }
+
+  /** Ends the key of this agent, which should be stopped then. @throws FirsthandError NOT_READY, STORE_FULL, STORE_FAILED */
+  async revokeKey(): Promise<void> {
+    await this.#ask(ticket => ({ type: 'revoke-key', ticket }));
+  }
+
+  /** What is to be written by now is written. */
+  settled(): Promise<void> {
+    return this.#writes.idle();
   }
 
   /** Resolves once it is durable, long before it has arrived. @throws FirsthandError OUTBOX_FULL, STORE_FULL, STORE_FAILED */

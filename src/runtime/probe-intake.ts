@@ -25,18 +25,19 @@ export interface ProbeIntakeHandlers {
 }
 
 export class ProbeIntake {
-  readonly #self: PeerId;
+  readonly #options: { readonly self: PeerId };
   readonly #handlers: ProbeIntakeHandlers;
   readonly #protocol: Protocol;
   readonly #codec: ProbeCodec;
   readonly #clock: Clock;
 
   constructor(
+    /** `self` is read anew each time: a key can be replaced. */
     options: { readonly self: PeerId },
     handlers: ProbeIntakeHandlers,
     components: { readonly protocol: Protocol; readonly codec: ProbeCodec; readonly clock: Clock },
   ) {
-    this.#self = options.self;
+    this.#options = options;
     this.#handlers = handlers;
     this.#protocol = components.protocol;
     this.#codec = components.codec;
@@ -86,7 +87,7 @@ export class ProbeIntake {
     const ack = this.#codec.decodeProbe(bytes);
     if (ack === undefined || ack === 'foreign' || ack.body.type !== 'ack') return undefined;
     const { origin } = ack.body;
-    if (origin?.peer !== this.#self || !this.#codec.verifyProbe(ack)) return undefined;
+    if (origin?.peer !== this.#options.self || !this.#codec.verifyProbe(ack)) return undefined;
     const { from, epoch, incarnation } = ack;
     return { from, epoch, incarnation, origin };
   }

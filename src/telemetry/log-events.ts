@@ -35,6 +35,8 @@ export const logEvents = {
   equivocation_proved: 'error',
   registration_rolled_back: 'warn',
   agent_removed: 'info',
+  key_rotated: 'info',
+  key_revoked: 'warn',
   taken_out_but_alive: 'warn',
   clock_set_back: 'warn',
   sync_lied: 'warn',

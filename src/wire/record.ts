@@ -12,6 +12,7 @@ import {
   type AgentContact,
   type Body,
   type ContextEntry,
+  type Predecessor,
   type RecordDraft,
   recordMaxBytes,
 } from '../core/record/record.ts';
@@ -75,6 +76,11 @@ interface RecordMessage {
   readonly entry: EntryMessage | null;
   readonly departure: { readonly reason: number } | null;
   readonly health: { readonly unhealthy: Uint8Array } | null;
+  readonly predecessor: PredecessorMessage | null;
+}
+interface PredecessorMessage {
+  readonly key: Uint8Array;
+  readonly signature: Uint8Array;
 }
 
 /**
@@ -110,8 +116,9 @@ export function encodeRecord(cluster: string, draft: RecordDraft): Uint8Array {
 function bodyMessage(body: Body): object {
   if (body.type === 'departure') return { departure: { reason: departureNames.numberOf(body.reason) } };
   if (body.type === 'health') return { health: { unhealthy: packHealth(body.entries) } };
-  const { node, agent, learntFrom } = body;
+  const { node, agent, learntFrom, predecessor } = body;
   return {
+    ...(predecessor === undefined ? {} : { predecessor: predecessorMessage(predecessor) }),
     entry: {
       ...node,
       nodeType: nodeTypeNames.numberOf(node.nodeType),
@@ -119,6 +126,16 @@ function bodyMessage(body: Body): object {
       ...(learntFrom === undefined ? {} : { learntFrom }),
     },
   };
+}
+
+function predecessorMessage({ peer, signature }: Predecessor): object {
+  return { key: publicKeyOf(peer), signature: Buffer.from(signature, 'hex') };
+}
+
+/** Whatever its lengths are: out of bounds, it has to be seen to be refused. */
+function predecessorOf({ key, signature }: PredecessorMessage): Predecessor {
+  const peer = key.length === publicKeyBytes ? peerIdOf(key) : '';
+  return { peer, signature: (signature as Buffer).toString('hex') };
 }
 
 function packHealth(entries: readonly HealthEntry[]): Buffer {
@@ -231,7 +248,13 @@ function contextOf(messages: readonly ContextMessage[]): readonly ContextEntry[]
   return context;
 }
 
-function bodyOf({ body, entry, departure, health }: RecordMessage): Body | undefined {
+function bodyOf(message: RecordMessage): Body | undefined {
+  const said = plainBodyOf(message);
+  if (message.predecessor === null || said === undefined) return said;
+  return said.type === 'entry' ? { ...said, predecessor: predecessorOf(message.predecessor) } : undefined;
+}
+
+function plainBodyOf({ body, entry, departure, health }: RecordMessage): Body | undefined {
   if (body === 'departure' && departure !== null) {
     const reason = departureNames.nameOf(departure.reason);
     return reason && { type: 'departure', reason };

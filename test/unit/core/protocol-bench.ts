@@ -2,7 +2,7 @@
 
 import type { Effect, Input, Reply, StoreOperation, Wake } from '../../../src/core/effects.ts';
 import { Protocol, type ProtocolSettings } from '../../../src/core/protocol.ts';
-import type { VerifiedRecord } from '../../../src/core/record/record.ts';
+import type { Predecessor, VerifiedRecord } from '../../../src/core/record/record.ts';
 import type { CoreEvent } from '../../../src/core/view.ts';
 import { treeHash } from '../../../src/identity/tree-hash.ts';
 import { linkOf } from '../../../src/runtime/outbox-link.ts';
@@ -22,9 +22,18 @@ export class ProtocolBench {
   /** What the wall clock of this machine is wrong by, ms. */
   wallOffsetMs = 0;
 
-  constructor(options: { readonly epoch?: number; readonly settings?: Partial<ProtocolSettings> } = {}) {
+  constructor(
+    options: {
+      readonly epoch?: number;
+      readonly settings?: Partial<ProtocolSettings>;
+      /** The agent starts with key number 9 then. */
+      readonly predecessor?: Predecessor;
+    } = {},
+  ) {
+    const { epoch = 10, settings = {}, predecessor } = options;
+    const peer = predecessor === undefined ? this.me.peer : new Speaker(9).peer;
     this.protocol = new Protocol(
-      { id: 'me', peer: this.me.peer, epoch: options.epoch ?? 10, settings: options.settings ?? {} },
+      { id: 'me', peer, epoch, settings, predecessor },
       {
         seal: draft => this.me.codec.seal(draft),
         sealClaim: draft => this.me.probeCodec.sealClaim(draft),
@@ -57,7 +66,8 @@ export class ProtocolBench {
   }
 
   start(seeds: readonly string[] = []): readonly Effect[] {
-    const self = { multiaddrs: [this.me.multiaddr], probe: '10.0.0.1:7946' };
+    const multiaddr = `/ip4/10.0.0.1/tcp/7946/p2p/${this.protocol.author.peer}`;
+    const self = { multiaddrs: [multiaddr], probe: '10.0.0.1:7946' };
     return this.step({ type: 'start', node: nodeFields(), self, seeds });
   }
 
