@@ -14,7 +14,8 @@ import type { AgentContact, PeerId } from './core/record/record.ts';
 import { FirsthandError } from './errors.ts';
 import { HttpChecker } from './health/http-checker.ts';
 import { nextEpoch } from './identity/epoch.ts';
-import { openKeyFile } from './identity/key-file.ts';
+import { AgentKeyKeeper } from './identity/key-keeper.ts';
+import { KeyRotationFiles, type OpenedKeys } from './identity/key-rotation-files.ts';
 import { SignedProbeCodec } from './identity/probe-codec.ts';
 import { SignedRecordCodec } from './identity/record-codec.ts';
 import { treeHash } from './identity/tree-hash.ts';
@@ -24,10 +25,12 @@ import { Doctor } from './runtime/doctor.ts';
 import { Driver } from './runtime/driver.ts';
 import { RecentEvents } from './runtime/event-log.ts';
 import { HttpDeliverer } from './runtime/http-deliverer.ts';
+import { KeyRotation } from './runtime/key-rotation.ts';
 import { LocalAgent } from './runtime/local-agent.ts';
 import { LoopDelay } from './runtime/loop-delay.ts';
 import { linkOf } from './runtime/outbox-link.ts';
 import type { HealthChecker, HttpPeers, Network, ProbeCodec } from './runtime/ports.ts';
+import { ReplaceableNetwork } from './runtime/replaceable-network.ts';
 import { systemClock, systemRandom } from './runtime/system.ts';
 import type { Log } from './telemetry/log.ts';
 import {
@@ -42,6 +45,7 @@ import { observer } from './telemetry/observe.ts';
 import { MetricRegistry } from './telemetry/registry.ts';
 import { openFilesMax } from './telemetry/vitals.ts';
 import { version } from './version.ts';
+import { decodeClaim } from './wire/claim.ts';
 
 /** What the one line on standard output says. */
 export interface ReadyLine {
@@ -109,8 +113,10 @@ async function assemble(
     { log },
   );
   stops.push(() => store.close());
-  const key = await openKeyFile({ directory });
+  const files = new KeyRotationFiles({ directory });
   const stored = await store.load();
+  const keys = await openKeys(files, stored.removals, log);
+  const { key } = keys;
   if (stored.damagedRows > 0) log('store_rows_damaged', { rows: stored.damagedRows });
 
   const metrics = new MetricRegistry();
@@ -120,9 +126,16 @@ async function assemble(
   const epoch = nextEpoch(stored.meta.epoch, Date.now());
   const codec = new SignedRecordCodec({ cluster }, { key });
   const probeCodec = new SignedProbeCodec({ cluster }, { key });
+  const keeper = new AgentKeyKeeper({ cluster, id, keys }, { files, codec, probeCodec });
   const events = new RecentEvents({ epoch });
   const protocol = new Protocol(
-    { id, peer: key.peerId, epoch, settings: protocolSettings(settings) },
+    {
+      id,
+      peer: key.peerId,
+      epoch,
+      settings: protocolSettings(settings),
+      predecessor: keeper.predecessor,
+    },
     {
       seal: draft => codec.seal(draft),
       sealClaim: draft => probeCodec.sealClaim(draft),
@@ -136,20 +149,22 @@ async function assemble(
 
   const [{ Libp2pNetwork }, { ProbeSocket }, { HttpServer }, { httpDefaults }] = await libraries;
   const faults = settings.net.faultInjection ? await faultLayer(probeCodec, log) : undefined;
-  const network: Network = new Libp2pNetwork(
-    { cluster, privateKeyRaw: key.rawPrivateKey(), listen: settings.net.listen },
-    {
-      log,
-      metrics: netMetrics,
-      mdns: settings.net.mdns
-        ? async (...args) => (await import('./discovery/mdns.ts')).startMdns(...args)
-        : undefined,
-      dht: settings.net.dht
-        ? async (...args) => (await import('./discovery/dht.ts')).startDht(...args)
-        : undefined,
-      faults,
-    },
-  );
+  const networkOn = (listen: readonly string[]): Network =>
+    new Libp2pNetwork(
+      { cluster, privateKeyRaw: keeper.key.rawPrivateKey(), listen },
+      {
+        log,
+        metrics: netMetrics,
+        mdns: settings.net.mdns
+          ? async (...args) => (await import('./discovery/mdns.ts')).startMdns(...args)
+          : undefined,
+        dht: settings.net.dht
+          ? async (...args) => (await import('./discovery/dht.ts')).startDht(...args)
+          : undefined,
+        faults,
+      },
+    );
+  const network = new ReplaceableNetwork(networkOn(settings.net.listen), { clock: systemClock });
   const probes = new ProbeSocket({ metrics: netMetrics });
   const checker = healthChecker(settings, metrics);
   stops.push(() => checker.stop());
@@ -183,6 +198,21 @@ async function assemble(
   stops.push(() => driver.stop());
   driver.restore(stored);
   let probeAddress: string | undefined;
+  let listening: readonly string[] = settings.net.listen;
+  const keyRotation = new KeyRotation(
+    { id, overlapMs: settings.keys.keyOverlapMs },
+    {
+      keeper,
+      driver,
+      clock: systemClock,
+      self: () => protocol.author.peer,
+      epoch: () => protocol.author.dot.epoch,
+      isReady: () => protocol.phase === 'ready' && protocol.storeIsWell,
+      moveNetwork: () => network.replace(() => networkOn(listening)),
+      onFailed: (step, error) => log('key_rotation_failed', { step, error }),
+    },
+  );
+  stops.push(() => keyRotation.stop());
   const doctor = new Doctor(
     {
       fullMeshMaxCount: settings.peering.fullMeshMaxCount,
@@ -215,6 +245,7 @@ async function assemble(
       profile: settings.membership.detectorProfile,
       doctor,
       faults,
+      keyRotation,
     },
   );
 
@@ -223,6 +254,7 @@ async function assemble(
   const { url } = await http.start();
   stops.push(() => network.stop());
   const local = await network.start(driver.handlers);
+  listening = boundListen(settings.net.listen, local.multiaddrs);
   stops.push(() => probes.stop());
   const bound = await probes.start(
     probeOptions(settings, local.multiaddrs),
@@ -275,6 +307,31 @@ function runningAgent(
       return stopping;
     },
   });
+}
+
+/** The agent's key; one that its owner has ended is not taken up again, whatever the process was doing then. */
+async function openKeys(
+  files: KeyRotationFiles,
+  removals: readonly Uint8Array[],
+  log: Log,
+): Promise<OpenedKeys> {
+  const keys = await files.open();
+  if (keys.rolledBack) log('key_rotation_rolled_back', { peer: keys.key.peerId });
+  const isRevoked = removals.some(wire => {
+    const claim = decodeClaim(wire);
+    return claim?.kind === 'revoked' && claim.subject === keys.key.peerId;
+  });
+  if (!isRevoked) return keys;
+  await files.setAside();
+  return files.open();
+}
+
+/** Where a network listens that takes the place of another one: the ports that were free ones then. */
+function boundListen(listen: readonly string[], multiaddrs: readonly string[]): readonly string[] {
+  const ports = new Set(multiaddrs.map(each => each.split('/')[4] ?? '0'));
+  const [port = '0'] = ports;
+  // Several ports picked by the system cannot be told apart by their addresses.
+  return ports.size === 1 ? listen.map(each => each.replace(/\/tcp\/0$/, `/tcp/${port}`)) : listen;
 }
 
 /** Loaded for a drill only: an agent that was not started for one cannot be told to lose anything. */

@@ -41,6 +41,7 @@ const catalogue = {
     retry: false,
     text: 'the agent is alive; it can leave by itself',
   },
+  KEY_CHANGING: { done: 'no', retry: true, text: 'the key of this agent is being changed' },
   NO_MAJORITY: {
     done: 'no',
     retry: true,

@@ -78,6 +78,12 @@ export interface DoctorBody {
   readonly checks: readonly DoctorCheck[];
 }
 
+export interface KeysBody {
+  readonly id: string;
+  readonly peer_id: string;
+  readonly former?: { readonly peer_id: string; readonly ends_in_ms: number };
+}
+
 /** Of departures: `/registration/{id}` and `/admin/…`. */
 export interface GoneBody {
   readonly status: string;

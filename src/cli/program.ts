@@ -40,6 +40,10 @@ const commands: Readonly<
     summary: 'take an agent that is gone out of the cluster',
     load: () => import('./commands/remove.ts'),
   },
+  keys: {
+    summary: 'the key of the agent: show it, change it, end it',
+    load: () => import('./commands/keys.ts'),
+  },
   status: { summary: 'one screen: is this cluster well?', load: () => import('./commands/status.ts') },
   diff: {
     summary: 'the entries in which two agents differ, and why',

@@ -10,6 +10,7 @@ const roomTitles: Readonly<Record<Room, string>> = {
   peering: 'Connections',
   membership: 'Liveness',
   records: 'Records',
+  keys: 'Keys',
   gossip: 'Gossip and sync',
   store: 'Store',
   shim: 'HTTP',

@@ -321,6 +321,16 @@ export const schema = {
     }),
   },
 
+  /** The agent's own key. */
+  keys: {
+    keyOverlapMs: setting({
+      kind: integer({ min: second, max: day, unit: 'ms' }),
+      default: minute,
+      help: 'After `keys rotate`, how long what the former key has said still counts: twice what a record may wait for others.',
+      basis: 'derived',
+    }),
+  },
+
   /** How records travel, and how many of them a peer may send. */
   gossip: {
     joinTimeoutMs: setting({
@@ -543,6 +553,7 @@ export type Values = RoomValues<'identity'> &
   RoomValues<'net'> &
   RoomValues<'peering'> &
   RoomValues<'membership'> &
+  RoomValues<'keys'> &
   RoomValues<'records'> &
   RoomValues<'gossip'> &
   RoomValues<'store'> &
@@ -559,6 +570,7 @@ export interface Settings {
   readonly net: RoomValues<'net'>;
   readonly peering: RoomValues<'peering'>;
   readonly membership: RoomValues<'membership'>;
+  readonly keys: RoomValues<'keys'>;
   readonly records: RoomValues<'records'>;
   readonly gossip: RoomValues<'gossip'>;
   readonly store: RoomValues<'store'>;

@@ -6,6 +6,7 @@ import { detectorSchema, doctorSchema } from './detector-schemas.ts';
 import { faultRulesSchema, faultsSchema } from './fault-schemas.ts';
 import { outboxSchema } from './outbox-schemas.ts';
 import * as schemas from './schemas.ts';
+import { keysSchema } from './security-schemas.ts';
 import { syncSchema, treeSchema } from './sync-schemas.ts';
 
 export interface OperationSchema {
@@ -138,6 +139,25 @@ export const operations = {
       200: json('Removed', schemas.goneSchema),
       ...errors(400, 401, 403, 404, 409, 413, 429, 503),
     },
+  },
+  keys: {
+    tags: ['admin'],
+    summary: 'The key that this agent speaks with, and the one before while that still counts',
+    response: { 200: json('Public halves only', keysSchema), ...errors(401, 403, 429, 503) },
+  },
+  rotateKey: {
+    tags: ['admin'],
+    summary: 'Give this agent another key',
+    description:
+      'Its name, its services and its callers stay; its peer id changes. In open mode only for callers on the same machine.',
+    response: { 200: json('The new key', keysSchema), ...errors(401, 403, 409, 413, 429, 503) },
+  },
+  revokeKey: {
+    tags: ['admin'],
+    summary: 'End the key of this agent for ever, and stop it',
+    description:
+      'What it has signed counts no more, anywhere. In open mode only for callers on the same machine.',
+    response: { 200: json('Ended', schemas.goneSchema), ...errors(401, 403, 409, 413, 429, 503, 507) },
   },
   faults: {
     tags: ['admin'],

@@ -18,6 +18,7 @@ import { EventHub } from './event-hub.ts';
 import { eventRoutes } from './event-routes.ts';
 import { faultRoutes } from './fault-routes.ts';
 import { Gate } from './gate.ts';
+import { keyRoutes } from './key-routes.ts';
 import { formatAddress, parseListenAddress } from './listen-address.ts';
 import type { HttpOptions } from './options.ts';
 import { PeerList } from './peer-list.ts';
@@ -81,6 +82,7 @@ export class HttpServer {
       ...vitalRoutes(options, { agent, registry: metrics, http: this.#metrics, vitals: this.#vitals }),
       ...eventRoutes(this.#events),
       ...viewRoutes(agent),
+      ...keyRoutes({ authMode: options.auth.mode }, { agent }),
       ...faultRoutes({ authMode: options.auth.mode }, { agent, log }),
       this.#documentRoute(),
     ];

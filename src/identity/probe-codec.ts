@@ -34,9 +34,14 @@ export class SignedProbeCodec implements ProbeCodec {
 
   /** @throws RangeError when the draft names another issuer: a bug in the caller. */
   sealClaim(draft: ClaimDraft): VerifiedClaim {
-    if (draft.issuer !== this.#key.peerId) throw new RangeError(`cannot sign for ${draft.issuer}`);
+    return this.sealClaimWith(this.#key, draft);
+  }
+
+  /** The same with another key of ours, such as the one before. */
+  sealClaimWith(key: SigningKey, draft: ClaimDraft): VerifiedClaim {
+    if (draft.issuer !== key.peerId) throw new RangeError(`cannot sign for ${draft.issuer}`);
     const claim = encodeClaim(draft);
-    const signature = this.#key.sign(Buffer.concat([this.#claimDomain, claim]));
+    const signature = key.sign(Buffer.concat([this.#claimDomain, claim]));
     return asVerified({ ...draft, wire: sealClaim({ claim, signature }) });
   }
 

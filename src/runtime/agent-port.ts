@@ -202,6 +202,14 @@ export interface FaultPort {
   set(rules: readonly FaultRule[]): void;
 }
 
+/** With which keys an agent speaks. Public halves only. */
+export interface KeysView {
+  readonly id: NodeId;
+  readonly peerId: PeerId;
+  /** The key before, while what it has said still counts. */
+  readonly former?: { readonly peerId: PeerId; readonly endsInMs: number };
+}
+
 export interface AgentPort {
   readonly identity: AgentIdentity;
   readonly phase: Phase;
@@ -217,6 +225,14 @@ export interface AgentPort {
    * Rejects with UNKNOWN_NODE when there is no such agent, STILL_ALIVE when it answers.
    */
   remove(id: NodeId): Promise<void>;
+  keys(): KeysView;
+  /**
+   * Gives this agent another key, under the same name; nothing else changes. Rejects with NOT_READY, KEY_CHANGING,
+   * KEY_UNUSABLE.
+   */
+  rotateKey(): Promise<KeysView>;
+  /** Ends the key of this agent for ever; the process stops afterwards. */
+  revokeKey(): Promise<void>;
   /** Which part of the cluster this agent speaks for; cheap enough for every answer. */
   partition(): PartitionView;
   detector(): DetectorView;

@@ -24,6 +24,7 @@ import type {
   DoctorCheck,
   EventLog,
   FaultPort,
+  KeysView,
   Listing,
   MeshPeer,
   MeshView,
@@ -35,6 +36,7 @@ import type {
 import { detectorView } from './detector-view.ts';
 import type { Doctor } from './doctor.ts';
 import type { Driver } from './driver.ts';
+import type { KeyRotation } from './key-rotation.ts';
 import { named, partitionSentence } from './partition-sentence.ts';
 import type { Clock, Network } from './ports.ts';
 import { syncAgreement, syncView, treeParts, treeRows } from './sync-view.ts';
@@ -50,6 +52,7 @@ export interface LocalAgentComponents {
   /** Name of the failure detector's profile. */
   readonly profile: string;
   readonly doctor: Doctor;
+  readonly keyRotation: KeyRotation;
   /** Present where the agent was started for a drill. */
   readonly faults?: FaultPort | undefined;
 }
@@ -58,7 +61,7 @@ export interface LocalAgentComponents {
 const loopDelayMaxMs = 500;
 
 export class LocalAgent implements AgentPort {
-  readonly identity: AgentIdentity;
+  readonly #identity: AgentIdentity;
   readonly listing: Listing;
   readonly events: EventLog;
   readonly faults: FaultPort | undefined;
@@ -71,13 +74,17 @@ export class LocalAgent implements AgentPort {
     options: { readonly identity: AgentIdentity; readonly topic: string },
     components: LocalAgentComponents,
   ) {
-    this.identity = options.identity;
+    this.#identity = options.identity;
     this.#topic = options.topic;
     this.#components = components;
     this.#startedMonoMs = components.clock.now().monoMs;
     this.listing = components.protocol.table.listing;
     this.events = components.events;
     this.faults = components.faults;
+  }
+
+  get identity(): AgentIdentity {
+    return { ...this.#identity, peerId: this.#components.protocol.author.peer };
   }
 
   get phase(): Phase {
@@ -145,6 +152,19 @@ export class LocalAgent implements AgentPort {
 
   async leave(): Promise<void> {
     await this.#components.driver.depart(true);
+    this.#left.resolve();
+  }
+
+  keys(): KeysView {
+    return this.#components.keyRotation.view();
+  }
+
+  rotateKey(): Promise<KeysView> {
+    return this.#components.keyRotation.rotate();
+  }
+
+  async revokeKey(): Promise<void> {
+    await this.#components.keyRotation.revoke();
     this.#left.resolve();
   }
 

@@ -11,7 +11,7 @@ import type { StoredOutbox } from '../core/outbox/recovery.ts';
 import type { FloorEntry } from '../core/record/floor.ts';
 import type { SubjectHash } from '../core/record/health.ts';
 import type { NodeId } from '../core/record/node.ts';
-import type { Digest, Dot, PeerId, RecordDraft, VerifiedRecord } from '../core/record/record.ts';
+import type { Digest, Dot, PeerId, Predecessor, RecordDraft, VerifiedRecord } from '../core/record/record.ts';
 import type { ClaimDraft, VerifiedClaim } from '../core/swim/claim.ts';
 import type { ProbeBody, ProbeMessage } from '../core/swim/message.ts';
 import type { StoredReachability } from '../core/swim/reachability.ts';
@@ -216,6 +216,29 @@ export interface HttpPeers {
   ): void;
   /** Ends what is under way at once. Safe to call twice. */
   stop(): Promise<void>;
+}
+
+// --- keys ----------------------------------------------------------------------------------------
+
+/**
+ * The key of this agent on disk and in its codecs. `prepare`, `commit`, `adopt`, and later `finish`: a process that
+ * ends before `commit` has resolved goes on with the old key at its next start, after that with the new one.
+ */
+export interface KeyKeeper {
+  /** The key before the present one, until it is ended. */
+  readonly former: PeerId | undefined;
+  /** Makes the next key. @throws FirsthandError KEY_UNUSABLE */
+  prepare(): Promise<void>;
+  /** From here on the next start takes the prepared key. @throws FirsthandError KEY_UNUSABLE */
+  commit(): Promise<void>;
+  /** From here on this process signs with it. */
+  adopt(): { readonly peer: PeerId; readonly predecessor: Predecessor };
+  /** The former key's own word that it ends. */
+  endOfFormer(epoch: number): VerifiedClaim;
+  /** The former key is destroyed. @throws FirsthandError KEY_UNUSABLE */
+  finish(): Promise<void>;
+  /** The present key is taken out of use: the next start makes another one. @throws FirsthandError KEY_UNUSABLE */
+  setAside(): Promise<void>;
 }
 
 // --- codec ---------------------------------------------------------------------------------------

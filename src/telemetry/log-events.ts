@@ -37,6 +37,8 @@ export const logEvents = {
   agent_removed: 'info',
   key_rotated: 'info',
   key_revoked: 'warn',
+  key_rotation_rolled_back: 'warn',
+  key_rotation_failed: 'error',
   taken_out_but_alive: 'warn',
   clock_set_back: 'warn',
   sync_lied: 'warn',

@@ -25,6 +25,7 @@ import type {
   FaultPort,
   FaultRule,
   FaultsView,
+  KeysView,
   Listing,
   MeshView,
   Phase,
@@ -125,6 +126,7 @@ export class FakeAgent implements AgentPort {
   /** How often `doctor` ran. */
   examinationsCount = 0;
   readonly removed: NodeId[] = [];
+  keysView: KeysView = { id: 'agent-1', peerId: selfPeer };
   agreement: SyncAgreement = { root: 'ab'.repeat(16), agree: 2, of: 2, sinceMs: 1_200, differ: [] };
   /** Who will have said that they hold what is to be confirmed; of two other members. */
   confirmedBy: readonly string[] = [];
@@ -182,6 +184,21 @@ export class FakeAgent implements AgentPort {
   }
 
   async leave(): Promise<void> {
+    this.left = true;
+    this.phase = 'stopping';
+  }
+
+  keys(): KeysView {
+    return this.keysView;
+  }
+
+  async rotateKey(): Promise<KeysView> {
+    const { id, peerId } = this.keysView;
+    this.keysView = { id, peerId: 'next-key', former: { peerId, endsInMs: 60_000 } };
+    return this.keysView;
+  }
+
+  async revokeKey(): Promise<void> {
     this.left = true;
     this.phase = 'stopping';
   }

@@ -7,10 +7,12 @@ import { treeHash } from '../../../src/identity/tree-hash.ts';
 import { Doctor } from '../../../src/runtime/doctor.ts';
 import { Driver, type Observer } from '../../../src/runtime/driver.ts';
 import { RecentEvents } from '../../../src/runtime/event-log.ts';
+import { KeyRotation } from '../../../src/runtime/key-rotation.ts';
 import { LocalAgent } from '../../../src/runtime/local-agent.ts';
 import { linkOf } from '../../../src/runtime/outbox-link.ts';
 import type { Verdict } from '../../../src/runtime/ports.ts';
 import { seededRandom } from '../../../src/runtime/seeded-random.ts';
+import { SimKeyKeeper } from '../../../src/sim/key-keeper.ts';
 import { nodeFields, Speaker, testCluster } from '../../record-builder.ts';
 import { FakeChecker, FakeClock, FakeNetwork, FakeProbes, FakeStore } from './fake-ports.ts';
 
@@ -32,6 +34,9 @@ export class DriverBench {
   readonly driver: Driver;
   readonly doctor: Doctor;
   readonly agent: LocalAgent;
+  readonly keys: SimKeyKeeper;
+  readonly failedSteps: string[] = [];
+  networkMovesCount = 0;
   loopDelayMs = 0;
   openFilesMax: number | undefined = 65_536;
 
@@ -86,6 +91,16 @@ export class DriverBench {
         takesFaults: false,
       },
     );
+    this.keys = new SimKeyKeeper(
+      { cluster: testCluster, id: 'me' },
+      {
+        disk: { current: this.me.key, former: undefined },
+        codec,
+        probeCodec,
+        makeKey: () => new Speaker(9).key,
+        write: async () => {},
+      },
+    );
     this.agent = new LocalAgent(
       {
         identity: {
@@ -107,6 +122,21 @@ export class DriverBench {
         loopDelayMs: () => this.loopDelayMs,
         profile: 'lan',
         doctor: this.doctor,
+        keyRotation: new KeyRotation(
+          { id: 'me', overlapMs: 60_000 },
+          {
+            keeper: this.keys,
+            driver: this.driver,
+            clock,
+            self: () => this.protocol.author.peer,
+            epoch: () => this.protocol.author.dot.epoch,
+            isReady: () => this.protocol.phase === 'ready',
+            moveNetwork: async () => {
+              this.networkMovesCount += 1;
+            },
+            onFailed: step => this.failedSteps.push(step),
+          },
+        ),
       },
     );
   }
