@@ -55,6 +55,7 @@ const badValues: Readonly<Record<string, readonly [bad: string, allowed: string]
   subjectsPerAuthorMaxCount: ['0', '1 to 1000000'],
   tombstoneRetentionMs: ['1e9', '60000 to 2592000000'],
   driftMaxMs: ['300001', '0 to 300000'],
+  keyOverlapMs: ['999', '1000 to 86400000'],
   joinTimeoutMs: ['forever', '0 to 600000'],
   syncIntervalMs: ['99', '100 to 3600000'],
   authorRecordsPerSecond: ['0', '1 to 1000000'],

@@ -164,6 +164,12 @@ export class DriverBench {
     await this.store.succeed();
   }
 
+  /** The same where nothing may be waiting. */
+  async writeAll(): Promise<void> {
+    this.clock.turn();
+    while (this.store.pendingCount > 0) await this.store.succeed();
+  }
+
   /** The store refuses what waits to be written. */
   async failWrite(): Promise<void> {
     this.clock.turn();
