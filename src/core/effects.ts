@@ -27,6 +27,7 @@ import type {
   Predecessor,
   VerifiedRecord,
 } from './record/record.ts';
+import type { Fault, Standing } from './reputation/reputation.ts';
 import type { VerifiedClaim } from './swim/claim.ts';
 import type { Nonce, ProbeMessage, ReceivedProbe } from './swim/message.ts';
 import type { StoredReachability } from './swim/reachability.ts';
@@ -73,6 +74,8 @@ export type Input =
   | { readonly type: 'depart'; readonly ticket: Ticket; readonly forGood: boolean }
   /** An operator takes an agent out that is gone. */
   | { readonly type: 'remove'; readonly ticket: Ticket; readonly id: NodeId }
+  /** A peer was caught at something, by us. */
+  | { readonly type: 'fault-seen'; readonly peer: PeerId; readonly fault: Fault }
   /** Another key speaks for this agent from now on, with which `seal` signs already; answered once that is durable. */
   | {
       readonly type: 'rekey';
@@ -234,6 +237,8 @@ export type Effect =
     }
   | { readonly type: 'dial'; readonly dial: Dial }
   | { readonly type: 'hang-up'; readonly peer: PeerId }
+  /** How much of this peer is taken from now on. */
+  | { readonly type: 'standing'; readonly peer: PeerId; readonly standing: Standing }
   | { readonly type: 'ping'; readonly peer: PeerId }
   | { readonly type: 'look-up'; readonly peer: PeerId }
   /**
@@ -285,6 +290,7 @@ export type CoreLogEvent =
   | 'http_peer_fails'
   | 'dial_failed'
   | 'agent_removed'
+  | 'standing_changed'
   | 'key_revoked'
   | 'key_rotated'
   | 'taken_out_but_alive'

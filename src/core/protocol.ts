@@ -52,6 +52,7 @@ import {
 } from './record/record.ts';
 import { covers } from './record/resolution.ts';
 import { defaultTableSettings, Table, type TableSettings } from './record/table.ts';
+import { Reputation, type ReputationSettings, type StandingChange } from './reputation/reputation.ts';
 import type { ClaimDraft, VerifiedClaim } from './swim/claim.ts';
 import { Detector, type SwimStep, tickMaxMs } from './swim/detector.ts';
 import type { MemberFields } from './swim/member.ts';
@@ -96,6 +97,7 @@ export interface ProtocolSettings {
   readonly outbox: Partial<OutboxSettings>;
   readonly bridge: Partial<BridgeSettings>;
   readonly confirm: Partial<ConfirmSettings>;
+  readonly reputation: Partial<ReputationSettings>;
   /** How long a starting agent looks for a peer to learn from before it calls itself ready, ms. */
   readonly joinTimeoutMs: number;
   /** How long an agent that is dead or has left is remembered, ms, by its type. Bootstrap agents are never forgotten. */
@@ -113,6 +115,7 @@ export const defaultProtocolSettings: ProtocolSettings = {
   outbox: {},
   bridge: {},
   confirm: {},
+  reputation: {},
   joinTimeoutMs: 3_000, // Guess: a few dials that time out; alone is a normal state.
   retentionMs: { proxy: 24 * 3_600_000, backend: 24 * 3_600_000, governator: 24 * 3_600_000 }, // Serf tries for 24 h.
 };
@@ -180,6 +183,8 @@ export class Protocol {
   readonly outbox: Outbox;
   readonly bridge: Bridge;
   readonly confirmations: Confirmations;
+  /** What peers have done wrong before our eyes. */
+  readonly reputation: Reputation;
   readonly author: Author;
   readonly ownVoice = new OwnVoice();
   readonly #options: ProtocolOptions;
@@ -346,6 +351,7 @@ export class Protocol {
       isLinked: peer => this.links.has(peer),
       rollBack: (subject, previous, now) => this.#rollBack(subject, previous, now),
     });
+    this.reputation = new Reputation(this.#settings.reputation);
     this.#authorRate = new RateLimit({
       perSecond: this.#gossip.authorRecordsPerSecond,
       burstCount: this.#gossip.authorBurstCount,
@@ -524,6 +530,8 @@ export class Protocol {
         ];
       case 'look-asked':
         return this.#noted(this.detector.check(input.from, now), now);
+      case 'fault-seen':
+        return this.#judged(this.reputation.fault(input.peer, input.fault, now.monoMs));
       case 'rekey':
         return this.#rekey(input, now);
       case 'end-key':
@@ -989,9 +997,20 @@ export class Protocol {
     ];
   }
 
+  /** What follows from a change in how much a peer is trusted. */
+  #judged(change: StandingChange | undefined): readonly Effect[] {
+    if (change === undefined) return [];
+    const { peer, from, to } = change;
+    return [
+      log('standing_changed', { peer, id: this.nodeIdOf(peer), from, to }),
+      { type: 'standing', peer, standing: to },
+      ...(to === 'quarantined' ? [{ type: 'hang-up', peer } as const] : []),
+    ];
+  }
+
   #linkUp(peer: PeerId, address: string, now: Now): readonly Effect[] {
-    if (this.table.ledger.isQuarantined(peer) || this.retirement.isRevoked(peer))
-      return [{ type: 'hang-up', peer }];
+    const isShutOut = this.reputation.standing(peer) === 'quarantined' || this.retirement.isRevoked(peer);
+    if (this.table.ledger.isQuarantined(peer) || isShutOut) return [{ type: 'hang-up', peer }];
     this.#synced.delete(peer);
     this.links.up(peer, address, now.monoMs);
     const claims = this.retirement.latest();
@@ -1056,6 +1075,7 @@ export class Protocol {
     if (ended !== undefined) effects.push(...this.#syncEnded(peer, ended, now));
     if (lie !== undefined) {
       this.detector.lied(peer, now);
+      effects.push(...this.#judged(this.reputation.fault(peer, 'sync-lie', now.monoMs)));
       effects.push(log('sync_lied', { peer, id: this.nodeIdOf(peer), lie }));
     }
     return effects;
@@ -1153,6 +1173,8 @@ export class Protocol {
       effects.push(...this.#isGone(peer, now));
       if (member.id === this.#options.id) effects.push(...this.#reclaimName(now));
     }
+    for (const accuser of step.falseAccusers)
+      effects.push(...this.#judged(this.reputation.fault(accuser, 'false-accusation', now.monoMs)));
     for (const claim of step.removals) effects.push(...this.retirement.hear(claim, now));
     return effects;
   }
@@ -1182,6 +1204,7 @@ export class Protocol {
       ...this.#watchPartition(now),
       ...this.bridge.tick(now),
     ];
+    for (const change of this.reputation.tick(now.monoMs)) effects.push(...this.#judged(change));
     effects.push(...this.#answerOwnVoice(now));
     if (this.#isReassertOwed) effects.push(...this.#reannounce(now));
     for (const { peer, ended } of this.sync.tick(now.monoMs))

@@ -14,7 +14,8 @@ const messageIdBytes = 20;
 /** Several messages travel in one RPC when a peer asks for what it missed; the largest is 60 KiB. */
 const rpcMaxBytes = 1_024 * 1_024;
 
-export function gossipProfile(topic: string): Partial<GossipsubOpts> {
+/** @param scoreOf - What we ourselves hold against a peer; below zero it is not in the mesh. */
+export function gossipProfile(topic: string, scoreOf: (peer: string) => number): Partial<GossipsubOpts> {
   return {
     globalSignaturePolicy: 'StrictNoSign',
     // The whole payload, not only what is signed in it: otherwise a copy with a forged signature would
@@ -55,6 +56,8 @@ export function gossipProfile(topic: string): Partial<GossipsubOpts> {
     },
 
     scoreParams: {
+      appSpecificScore: scoreOf,
+      appSpecificWeight: 1,
       IPColocationFactorWeight: 0, // Many agents behind one address are normal: containers, NAT, one laptop.
       behaviourPenaltyThreshold: 6, // As Ethereum: a few broken promises happen to everybody under load.
       topics: {

@@ -9,6 +9,7 @@
 import { networkInterfaces } from 'node:os';
 import type { Connection, PeerId as Libp2pPeerId } from '@libp2p/interface';
 import type { PeerId } from '../core/record/record.ts';
+import type { Standing } from '../core/reputation/reputation.ts';
 import type {
   DialTarget,
   DiscoverySource,
@@ -87,6 +88,7 @@ export class Libp2pNetwork implements Network {
   readonly #options: Libp2pNetworkOptions;
   readonly #parts: Libp2pNetworkComponents;
   readonly #names: ProtocolNames;
+  readonly #standings = new Map<PeerId, Standing>();
   #running: Running | undefined;
   #started = false;
   #stopped = false;
@@ -143,6 +145,11 @@ export class Libp2pNetwork implements Network {
       );
   }
 
+  setStanding(peer: PeerId, standing: Standing): void {
+    if (standing === 'good') this.#standings.delete(peer);
+    else this.#standings.set(peer, standing);
+  }
+
   async examineMdns(): Promise<readonly MdnsFinding[] | undefined> {
     return this.#running?.discovery.examineMdns();
   }
@@ -186,7 +193,11 @@ export class Libp2pNetwork implements Network {
         topic: this.#names.topic,
         connectionsMaxCount: this.#options.connectionsMaxCount ?? netDefaults.connectionsMaxCount,
         dialTimeoutMs,
-        mayDial: peer => parts().dialer.isDialing(peer.toString()) || parts().discovery.isLookingUp,
+        mayDial: peer =>
+          !isShutOut(this.#standings.get(peer.toString())) &&
+          (parts().dialer.isDialing(peer.toString()) || parts().discovery.isLookingUp),
+        mayEnter: peer => !isShutOut(this.#standings.get(peer.toString())),
+        scoreOf: peer => standingScore(this.#standings.get(peer)),
         overEncrypter: faults === undefined ? undefined : make => faults.overEncrypter(make),
       },
       () => parts().links,
@@ -374,4 +385,13 @@ export class Libp2pNetwork implements Network {
       for (const connection of host.node.getConnections()) connection.abort(new Error('stopped'));
     }
   }
+}
+
+function isShutOut(standing: Standing | undefined): boolean {
+  return standing === 'quarantined';
+}
+
+/** What gossipsub is told: below zero nobody is in the mesh; what we publish ourselves still goes there. */
+function standingScore(standing: Standing | undefined): number {
+  return standing === 'no-mesh' || standing === 'quarantined' ? -50 : 0;
 }

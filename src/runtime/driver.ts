@@ -141,7 +141,11 @@ export class Driver {
           return protocol.author.peer;
         },
       },
-      { feed, onRejected: reason => observer.rejected(reason, 'probe') },
+      {
+        feed,
+        onFault: (peer, fault) => feed({ type: 'fault-seen', peer, fault }),
+        onRejected: reason => observer.rejected(reason, 'probe'),
+      },
       { protocol, clock, codec: probeCodec },
     );
     this.#intake = new Intake(
@@ -149,6 +153,7 @@ export class Driver {
       {
         feed,
         onClaims: (from, claims) => this.#probeIntake.claims(from, claims),
+        onFault: (peer, fault) => feed({ type: 'fault-seen', peer, fault }),
         onRejected: (reason, via) => observer.rejected(reason, via),
       },
       components,
@@ -315,6 +320,8 @@ export class Driver {
       }
       case 'hang-up':
         return network.hangUp(effect.peer);
+      case 'standing':
+        return network.setStanding(effect.peer, effect.standing);
       case 'ping':
         return network.ping(effect.peer);
       case 'look-up':

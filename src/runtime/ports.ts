@@ -12,6 +12,7 @@ import type { FloorEntry } from '../core/record/floor.ts';
 import type { SubjectHash } from '../core/record/health.ts';
 import type { NodeId } from '../core/record/node.ts';
 import type { Digest, Dot, PeerId, Predecessor, RecordDraft, VerifiedRecord } from '../core/record/record.ts';
+import type { Standing } from '../core/reputation/reputation.ts';
 import type { ClaimDraft, VerifiedClaim } from '../core/swim/claim.ts';
 import type { ProbeBody, ProbeMessage } from '../core/swim/message.ts';
 import type { StoredReachability } from '../core/swim/reachability.ts';
@@ -107,6 +108,8 @@ export interface Network {
   /** Ends with exactly one `onDialEnded`. */
   dial(target: DialTarget): void;
   hangUp(peer: PeerId): void;
+  /** How much of this peer is taken from now on; whoever is quarantined is neither dialled nor let in. */
+  setStanding(peer: PeerId, standing: Standing): void;
   /** Ends with exactly one `onPing`. */
   ping(peer: PeerId): void;
   /** Asks the DHT where a peer is; answers come as `onDiscovered`. */

@@ -5,6 +5,7 @@
 import type { Input } from '../core/effects.ts';
 import type { Protocol } from '../core/protocol.ts';
 import type { PeerId } from '../core/record/record.ts';
+import type { Fault } from '../core/reputation/reputation.ts';
 import type { VerifiedClaim } from '../core/swim/claim.ts';
 import type { ProbeRefusal } from '../core/swim/detector.ts';
 import type { ReceivedProbe, RelayedAck } from '../core/swim/message.ts';
@@ -21,6 +22,8 @@ export type ProbeRejection =
 
 export interface ProbeIntakeHandlers {
   readonly feed: (input: Input) => void;
+  /** Of whoever signed the datagram, or is at the other end of the link. */
+  readonly onFault: (peer: PeerId, fault: Fault) => void;
   readonly onRejected: (rejection: ProbeRejection) => void;
 }
 
@@ -71,23 +74,30 @@ export class ProbeIntake {
     return claims.flatMap(claim => {
       if (table.ledger.isQuarantined(claim.issuer) || !detector.wants(claim, sender, now)) return [];
       const verified = this.#codec.verifyClaim(claim);
-      if (verified === undefined) this.#handlers.onRejected('bad-signature');
+      if (verified === undefined) {
+        this.#handlers.onRejected('bad-signature');
+        this.#handlers.onFault(sender, 'bad-signature');
+      }
       return verified ?? [];
     });
   }
 
-  #bodyOf({ body }: UnverifiedProbe): ReceivedProbe['body'] | undefined {
+  #bodyOf({ body, from }: UnverifiedProbe): ReceivedProbe['body'] | undefined {
     if (body.type !== 'relay') return body;
-    const relayed = this.#relayed(body.ack);
+    const relayed = this.#relayed(body.ack, from);
     return relayed && { type: 'relay', relayed };
   }
 
   /** The target's own ack, for a question that a helper asked on our behalf. */
-  #relayed(bytes: Uint8Array): RelayedAck | undefined {
+  #relayed(bytes: Uint8Array, helper: PeerId): RelayedAck | undefined {
     const ack = this.#codec.decodeProbe(bytes);
     if (ack === undefined || ack === 'foreign' || ack.body.type !== 'ack') return undefined;
     const { origin } = ack.body;
-    if (origin?.peer !== this.#options.self || !this.#codec.verifyProbe(ack)) return undefined;
+    if (origin?.peer !== this.#options.self) return undefined;
+    if (!this.#codec.verifyProbe(ack)) {
+      this.#handlers.onFault(helper, 'forged-ack');
+      return undefined;
+    }
     const { from, epoch, incarnation } = ack;
     return { from, epoch, incarnation, origin };
   }

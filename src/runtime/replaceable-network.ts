@@ -1,5 +1,6 @@
 /** A network whose place another one can take while the agent goes on: for an agent that changes its key. */
 import type { PeerId } from '../core/record/record.ts';
+import type { Standing } from '../core/reputation/reputation.ts';
 import { FirsthandError } from '../errors.ts';
 import type {
   Clock,
@@ -19,6 +20,8 @@ export class ReplaceableNetwork implements Network {
   readonly #clock: Clock;
   #current: Network;
   #handlers: NetworkHandlers | undefined;
+  /** Bounded by the core, which remembers as many. */
+  readonly #standings = new Map<PeerId, Standing>();
   #isStopped = false;
 
   constructor(first: Network, components: { readonly clock: Clock }) {
@@ -45,6 +48,7 @@ export class ReplaceableNetwork implements Network {
     for (const peer of linked) handlers.onLinkDown(peer);
     for (let attempt = 1; !this.#isStopped; attempt += 1) {
       this.#current = make();
+      for (const [peer, standing] of this.#standings) this.#current.setStanding(peer, standing);
       try {
         await this.#current.start(handlers);
         return;
@@ -69,6 +73,13 @@ export class ReplaceableNetwork implements Network {
 
   hangUp(peer: PeerId): void {
     this.#current.hangUp(peer);
+  }
+
+  setStanding(peer: PeerId, standing: Standing): void {
+    // The next network has to know as well.
+    if (standing === 'good') this.#standings.delete(peer);
+    else this.#standings.set(peer, standing);
+    this.#current.setStanding(peer, standing);
   }
 
   ping(peer: PeerId): void {

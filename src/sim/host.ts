@@ -1,5 +1,6 @@
 /** The network as the process at one place has it: links, gossip and dials. */
 import { compareText, type PeerId } from '../core/record/record.ts';
+import type { Standing } from '../core/reputation/reputation.ts';
 import type { DialTarget, LinkView, LocalContact, Network, NetworkHandlers } from '../runtime/ports.ts';
 import { multiaddrOf, type Place, placeOf, type SimNetworkHub } from './network.ts';
 
@@ -21,6 +22,7 @@ export class SimHost implements Network {
   readonly #hub: SimNetworkHub;
   readonly #links = new Map<PeerId, Link>();
   readonly #seen = new Set<string>();
+  readonly #shutOut = new Set<PeerId>();
   /** Brings what the process itself has to answer; it may not run at the moment. */
   onArrival: (callback: () => void) => void = callback => callback();
   #handlers: NetworkHandlers | undefined;
@@ -107,6 +109,11 @@ export class SimHost implements Network {
 
   #connect(key: string, callee: SimHost): void {
     if (this.#handlers === undefined) return;
+    if (this.#shutOut.has(callee.peer) || callee.#shutOut.has(this.peer)) {
+      const refused = { ok: false, reason: 'unreachable', text: 'refused by its gate' } as const;
+      this.#handlers.onDialEnded(key, refused);
+      return;
+    }
     callee.#link(this, false);
     this.#link(callee, true);
     this.#handlers.onDialEnded(key, { ok: true, peer: callee.peer });
@@ -120,6 +127,11 @@ export class SimHost implements Network {
       const other = this.#hub.at(link.place);
       if (other?.peer === peer) other.#unlink(this.peer);
     });
+  }
+
+  setStanding(peer: PeerId, standing: Standing): void {
+    if (standing === 'quarantined') this.#shutOut.add(peer);
+    else this.#shutOut.delete(peer);
   }
 
   ping(peer: PeerId): void {

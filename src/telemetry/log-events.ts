@@ -42,6 +42,7 @@ export const logEvents = {
   taken_out_but_alive: 'warn',
   clock_set_back: 'warn',
   sync_lied: 'warn',
+  standing_changed: 'warn',
   partition_suspected: 'warn',
   partition_healed: 'info',
   isolated: 'warn',

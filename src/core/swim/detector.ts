@@ -78,6 +78,8 @@ export interface SwimStep {
   readonly effects: readonly Effect[];
   /** Claims that an operator took somebody out, or that a key has ended, for the owner to judge. */
   readonly removals: readonly VerifiedClaim[];
+  /** Who accused somebody that has answered us just now. */
+  readonly falseAccusers: readonly PeerId[];
 }
 
 /** Why a datagram was not taken. */
@@ -143,6 +145,7 @@ export class Detector {
   #changed: MemberChange[] = [];
   #effects: Effect[] = [];
   #removals: VerifiedClaim[] = [];
+  #falseAccusers: PeerId[] = [];
 
   constructor(options: DetectorOptions, components: DetectorComponents) {
     this.#options = options;
@@ -631,6 +634,7 @@ export class Detector {
     for (const accuser of member.accusers.keys()) {
       member.contradicted.set(accuser, now.monoMs + contradictedMs);
       this.#members.get(accuser)?.reach.accusedFalsely(member.peer, now.monoMs);
+      if (accuser !== this.#options.self) this.#falseAccusers.push(accuser);
     }
     member.accusers.clear();
   }
@@ -914,10 +918,16 @@ export class Detector {
   }
 
   #flush(): SwimStep {
-    const step = { changed: this.#changed, effects: this.#effects, removals: this.#removals };
+    const step = {
+      changed: this.#changed,
+      effects: this.#effects,
+      removals: this.#removals,
+      falseAccusers: this.#falseAccusers,
+    };
     this.#changed = [];
     this.#effects = [];
     this.#removals = [];
+    this.#falseAccusers = [];
     return step;
   }
 }
