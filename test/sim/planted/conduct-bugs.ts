@@ -12,7 +12,7 @@ export const conductBugs: readonly PlantedBug[] = [
       "    if (!this.#codec.verifyProbe(probe)) {\n      this.#handlers.onFault(probe.from, 'bad-signature');\n      return this.#handlers.onRejected('bad-signature');\n    }",
     breaks: 'G1',
     needs: attacked,
-    seeds: [1],
+    seeds: [2],
   },
   {
     name: 'a record that nobody signed is held against the author that it names',
@@ -22,6 +22,6 @@ export const conductBugs: readonly PlantedBug[] = [
       "    return this.#codec.verify(record) ?? this.#dismiss('bad-signature', via, record.author, 'reject');",
     breaks: 'G1',
     needs: attacked,
-    seeds: [1],
+    seeds: [2],
   },
 ];
