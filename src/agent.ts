@@ -32,6 +32,7 @@ import { linkOf } from './runtime/outbox-link.ts';
 import type { HealthChecker, HttpPeers, Network, ProbeCodec } from './runtime/ports.ts';
 import { ReplaceableNetwork } from './runtime/replaceable-network.ts';
 import { systemClock, systemRandom } from './runtime/system.ts';
+import { Warden } from './runtime/warden.ts';
 import type { Log } from './telemetry/log.ts';
 import {
   registerBridgeMetrics,
@@ -246,6 +247,7 @@ async function assemble(
       doctor,
       faults,
       keyRotation,
+      warden: new Warden({ cluster }, { protocol, driver, codec, clock: systemClock }),
     },
   );
 

@@ -54,6 +54,7 @@ const catalogue = {
     retry: false,
     text: 'the key of this agent is proved to have signed contradictory records; start it with a new data directory',
   },
+  INVALID_BAN: { done: 'no', retry: false, text: 'the ban is not acceptable' },
   INVALID_FAULTS: { done: 'no', retry: false, text: 'the faults are not acceptable' },
   FAULTS_OFF: {
     done: 'no',

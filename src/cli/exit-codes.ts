@@ -43,6 +43,7 @@ const byErrorCode: Readonly<Record<ErrorCode, ExitCode>> = {
   STALE_UPDATE: failure,
   RATE_LIMITED: failure,
   QUARANTINED: failure,
+  INVALID_BAN: usage,
   INVALID_FAULTS: usage,
   FAULTS_OFF: refused,
   REGISTRY_FULL: failure,

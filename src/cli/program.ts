@@ -40,6 +40,13 @@ const commands: Readonly<
     summary: 'take an agent that is gone out of the cluster',
     load: () => import('./commands/remove.ts'),
   },
+  ban: { summary: 'shut an agent out', load: () => import('./commands/ban.ts') },
+  pardon: { summary: 'lift a ban', load: () => import('./commands/pardon.ts') },
+  bans: { summary: 'whom operators have shut out', load: () => import('./commands/bans.ts') },
+  evidence: {
+    summary: 'proofs that a key spoke with two tongues: list, show, verify',
+    load: () => import('./commands/evidence.ts'),
+  },
   keys: {
     summary: 'the key of the agent: show it, change it, end it',
     load: () => import('./commands/keys.ts'),

@@ -46,6 +46,13 @@ export function crossCheck(input: CrossCheckInput): readonly string[] {
     return `${nameOf('strikeBackoffMinMs')}: ${strikeBackoffMinMs} ms must be at most ${longest}`;
   });
 
+  const { reputationThrottleAt, reputationNoMeshAt, reputationQuarantineAt } = values;
+  const thresholds = ['reputationThrottleAt', 'reputationNoMeshAt', 'reputationQuarantineAt'] as const;
+  const isRising = reputationThrottleAt < reputationNoMeshAt && reputationNoMeshAt < reputationQuarantineAt;
+  rule(thresholds, isRising, () => {
+    return `${nameOf('reputationNoMeshAt')}: ${reputationNoMeshAt} must lie between ${nameOf('reputationThrottleAt')} (${reputationThrottleAt}) and ${nameOf('reputationQuarantineAt')} (${reputationQuarantineAt})`;
+  });
+
   rule(['auth', 'secret'], values.auth !== 'shared_secret' || secret !== undefined, () => {
     return `${nameOf('auth')}: shared_secret needs a secret; give --secret-file, FIRSTHAND_SECRET_FILE or FIRSTHAND_SECRET`;
   });

@@ -5,7 +5,7 @@ import { profiles, type SwimSettings } from '../core/swim/settings.ts';
 import type { SettingKey, Settings } from './settings.ts';
 
 export function protocolSettings(settings: Settings): Partial<ProtocolSettings> {
-  const { peering, membership, records, gossip, store, health, bridge } = settings;
+  const { peering, membership, records, gossip, store, health, bridge, reputation } = settings;
   return {
     peering: {
       fullMeshMaxCount: peering.fullMeshMaxCount,
@@ -41,6 +41,14 @@ export function protocolSettings(settings: Settings): Partial<ProtocolSettings> 
       refreshMs: bridge.httpPeerRefreshMs,
       peersMaxCount: bridge.httpPeersMaxCount,
     },
+    reputation: {
+      halfLifeMs: reputation.reputationHalfLifeMs,
+      throttleAt: reputation.reputationThrottleAt,
+      noMeshAt: reputation.reputationNoMeshAt,
+      quarantineAt: reputation.reputationQuarantineAt,
+      quarantineMs: reputation.reputationQuarantineMs,
+    },
+    bans: { issuers: reputation.banIssuers },
     joinTimeoutMs: gossip.joinTimeoutMs,
     retentionMs: {
       proxy: membership.proxyRetentionMs ?? membership.deadRetentionMs,

@@ -27,6 +27,7 @@ import {
   nodeTypes,
 } from '../core/record/node.ts';
 import { defaultTableSettings } from '../core/record/table.ts';
+import { defaultReputationSettings } from '../core/reputation/reputation.ts';
 import { lan, profileNames } from '../core/swim/settings.ts';
 import { defaultSyncSettings } from '../core/sync/exchange.ts';
 import { defaultIntakeSettings } from '../runtime/intake.ts';
@@ -40,6 +41,7 @@ const minute = 60 * second;
 const hour = 60 * minute;
 const day = 24 * hour;
 
+const isPeerId = (value: string) => /^12D3KooW[1-9A-HJ-NP-Za-km-z]{44}$/.test(value);
 const path = text({ allowed: 'a path', placeholder: 'path' }, value => value !== '' && !value.includes('\0'));
 
 export const schema = {
@@ -321,6 +323,49 @@ export const schema = {
     }),
   },
 
+  /** Peers that misbehave, and operators who shut them out. */
+  reputation: {
+    reputationHalfLifeMs: setting({
+      kind: integer({ min: minute, max: 7 * day, unit: 'ms' }),
+      default: defaultReputationSettings.halfLifeMs,
+      help: 'Points for what a peer has done wrong lose half of their weight in this time.',
+      basis: 'derived',
+    }),
+    reputationThrottleAt: setting({
+      kind: integer({ min: 1, max: 1_000_000 }),
+      default: defaultReputationSettings.throttleAt,
+      help: 'From so many points on a tenth of the usual messages is taken from a peer.',
+      basis: 'derived',
+    }),
+    reputationNoMeshAt: setting({
+      kind: integer({ min: 1, max: 1_000_000 }),
+      default: defaultReputationSettings.noMeshAt,
+      help: 'From so many points on gossip does not go through a peer.',
+      basis: 'derived',
+    }),
+    reputationQuarantineAt: setting({
+      kind: integer({ min: 1, max: 1_000_000 }),
+      default: defaultReputationSettings.quarantineAt,
+      help: 'From so many points on no connection with a peer is kept, for a while.',
+      basis: 'derived',
+    }),
+    reputationQuarantineMs: setting({
+      kind: integer({ min: second, max: 7 * day, unit: 'ms' }),
+      default: defaultReputationSettings.quarantineMs,
+      help: 'How long that is at least.',
+      basis: 'guess',
+    }),
+    banIssuers: setting({
+      kind: list(text({ allowed: 'a peer id (12D3…)', placeholder: 'peer id' }, isPeerId), {
+        min: 0,
+        max: 64,
+      }),
+      default: [],
+      help: 'Keys of agents through which operators speak for the whole cluster: a ban or pardon said there takes effect here too. By default each agent goes by its own operators only.',
+      basis: 'guess',
+    }),
+  },
+
   /** The agent's own key. */
   keys: {
     keyOverlapMs: setting({
@@ -554,6 +599,7 @@ export type Values = RoomValues<'identity'> &
   RoomValues<'peering'> &
   RoomValues<'membership'> &
   RoomValues<'keys'> &
+  RoomValues<'reputation'> &
   RoomValues<'records'> &
   RoomValues<'gossip'> &
   RoomValues<'store'> &
@@ -571,6 +617,7 @@ export interface Settings {
   readonly peering: RoomValues<'peering'>;
   readonly membership: RoomValues<'membership'>;
   readonly keys: RoomValues<'keys'>;
+  readonly reputation: RoomValues<'reputation'>;
   readonly records: RoomValues<'records'>;
   readonly gossip: RoomValues<'gossip'>;
   readonly store: RoomValues<'store'>;

@@ -27,6 +27,7 @@ import type {
   Predecessor,
   VerifiedRecord,
 } from './record/record.ts';
+import type { VerifiedBan } from './reputation/ban.ts';
 import type { Fault, Standing } from './reputation/reputation.ts';
 import type { VerifiedClaim } from './swim/claim.ts';
 import type { Nonce, ProbeMessage, ReceivedProbe } from './swim/message.ts';
@@ -74,6 +75,10 @@ export type Input =
   | { readonly type: 'depart'; readonly ticket: Ticket; readonly forGood: boolean }
   /** An operator takes an agent out that is gone. */
   | { readonly type: 'remove'; readonly ticket: Ticket; readonly id: NodeId }
+  /** An operator shuts a key out, or pardons it, through this agent. */
+  | { readonly type: 'ban'; readonly ticket: Ticket; readonly ban: VerifiedBan }
+  /** What an operator has said through another agent. */
+  | { readonly type: 'ban-received'; readonly ban: VerifiedBan }
   /** A peer was caught at something, by us. */
   | { readonly type: 'fault-seen'; readonly peer: PeerId; readonly fault: Fault }
   /** Another key speaks for this agent from now on, with which `seal` signs already; answered once that is durable. */
@@ -189,6 +194,8 @@ export type StoreOperation =
     }
   | { readonly type: 'put-reachability'; readonly peer: PeerId; readonly reachability: StoredReachability }
   | { readonly type: 'delete-reachability'; readonly peer: PeerId }
+  | { readonly type: 'put-ban'; readonly ban: VerifiedBan }
+  | { readonly type: 'delete-ban'; readonly ban: Pick<VerifiedBan, 'issuer' | 'subject'> }
   | { readonly type: 'put-removal'; readonly claim: VerifiedClaim }
   | { readonly type: 'delete-removal'; readonly peer: PeerId }
   | { readonly type: 'put-delivery'; readonly delivery: StoredDelivery }
@@ -223,6 +230,7 @@ export type Effect =
     }
   | { readonly type: 'publish'; readonly records: readonly VerifiedRecord[] }
   | { readonly type: 'publish-proof'; readonly proof: EquivocationProof }
+  | { readonly type: 'publish-bans'; readonly bans: readonly VerifiedBan[] }
   | {
       readonly type: 'send';
       readonly to: PeerId;
@@ -291,6 +299,8 @@ export type CoreLogEvent =
   | 'dial_failed'
   | 'agent_removed'
   | 'standing_changed'
+  | 'peer_banned'
+  | 'peer_pardoned'
   | 'key_revoked'
   | 'key_rotated'
   | 'taken_out_but_alive'

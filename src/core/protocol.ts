@@ -52,7 +52,10 @@ import {
 } from './record/record.ts';
 import { covers } from './record/resolution.ts';
 import { defaultTableSettings, Table, type TableSettings } from './record/table.ts';
-import { Reputation, type ReputationSettings, type StandingChange } from './reputation/reputation.ts';
+import type { VerifiedBan } from './reputation/ban.ts';
+import type { BanSettings } from './reputation/bans.ts';
+import { Exclusion } from './reputation/exclusion.ts';
+import type { Reputation, ReputationSettings } from './reputation/reputation.ts';
 import type { ClaimDraft, VerifiedClaim } from './swim/claim.ts';
 import { Detector, type SwimStep, tickMaxMs } from './swim/detector.ts';
 import type { MemberFields } from './swim/member.ts';
@@ -98,6 +101,7 @@ export interface ProtocolSettings {
   readonly bridge: Partial<BridgeSettings>;
   readonly confirm: Partial<ConfirmSettings>;
   readonly reputation: Partial<ReputationSettings>;
+  readonly bans: Partial<BanSettings>;
   /** How long a starting agent looks for a peer to learn from before it calls itself ready, ms. */
   readonly joinTimeoutMs: number;
   /** How long an agent that is dead or has left is remembered, ms, by its type. Bootstrap agents are never forgotten. */
@@ -116,6 +120,7 @@ export const defaultProtocolSettings: ProtocolSettings = {
   bridge: {},
   confirm: {},
   reputation: {},
+  bans: {},
   joinTimeoutMs: 3_000, // Guess: a few dials that time out; alone is a normal state.
   retentionMs: { proxy: 24 * 3_600_000, backend: 24 * 3_600_000, governator: 24 * 3_600_000 }, // Serf tries for 24 h.
 };
@@ -142,6 +147,7 @@ export interface Restored {
   readonly proofs: readonly { readonly first: VerifiedRecord; readonly second: VerifiedRecord }[];
   readonly reachability: ReadonlyMap<PeerId, StoredReachability>;
   readonly removals: readonly VerifiedClaim[];
+  readonly bans?: readonly VerifiedBan[];
   readonly outbox?: StoredOutbox;
   readonly confirmations?: readonly StoredConfirmation[];
   readonly aliveAtMs: number | undefined;
@@ -183,8 +189,8 @@ export class Protocol {
   readonly outbox: Outbox;
   readonly bridge: Bridge;
   readonly confirmations: Confirmations;
-  /** What peers have done wrong before our eyes. */
-  readonly reputation: Reputation;
+  /** Who is shut out. */
+  readonly exclusion: Exclusion;
   readonly author: Author;
   readonly ownVoice = new OwnVoice();
   readonly #options: ProtocolOptions;
@@ -277,6 +283,13 @@ export class Protocol {
       table: this.table,
       say: (record, now) => this.hosting.say(record, now, []),
     });
+    this.exclusion = new Exclusion(this.#settings, {
+      self: () => author.peer,
+      latest: peer => this.succession.latest(peer),
+      nameOf: peer => this.nodeIdOf(peer),
+      onBanned: (peer, now) => this.#shutOut(peer, now),
+      onPardoned: (peer, now) => this.#letBack(peer, now),
+    });
     if (options.predecessor !== undefined) this.succession.add(options.predecessor.peer, author.peer);
     this.outbox = new Outbox(this.#settings.outbox, {
       random: components.random,
@@ -351,7 +364,6 @@ export class Protocol {
       isLinked: peer => this.links.has(peer),
       rollBack: (subject, previous, now) => this.#rollBack(subject, previous, now),
     });
-    this.reputation = new Reputation(this.#settings.reputation);
     this.#authorRate = new RateLimit({
       perSecond: this.#gossip.authorRecordsPerSecond,
       burstCount: this.#gossip.authorBurstCount,
@@ -361,6 +373,11 @@ export class Protocol {
 
   get phase(): 'starting' | 'ready' | 'stopping' {
     return this.#phase;
+  }
+
+  /** What peers have done wrong before our eyes. */
+  get reputation(): Reputation {
+    return this.exclusion.reputation;
   }
 
   get storeIsWell(): boolean {
@@ -381,6 +398,7 @@ export class Protocol {
   livenessOf(peer: PeerId): LivenessState {
     const author = this.succession.latest(peer);
     if (author === this.author.peer) return this.#phase === 'stopping' ? 'left' : 'alive';
+    if (this.exclusion.isBanned(peer) || this.exclusion.isBanned(author)) return 'dead';
     const state = this.detector.member(author)?.state ?? this.#formerState(author);
     return state ?? (this.#strangers.isGone(author) ? 'dead' : 'suspect');
   }
@@ -430,6 +448,7 @@ export class Protocol {
       this.peering.addPeer(peer, multiaddrs, 'store', now.monoMs);
     for (const [author, dot] of restored.clocks) ledger.restoreClock(author, dot);
     this.retirement.restore(restored.removals);
+    this.exclusion.restore(restored.bans ?? [], now);
     this.detector.restore(restored.reachability);
     this.#resumeAfter(restored);
     const outbox = this.outbox.restore(restored.outbox ?? emptyStoredOutbox, now);
@@ -531,7 +550,11 @@ export class Protocol {
       case 'look-asked':
         return this.#noted(this.detector.check(input.from, now), now);
       case 'fault-seen':
-        return this.#judged(this.reputation.fault(input.peer, input.fault, now.monoMs));
+        return this.exclusion.fault(input.peer, input.fault, now);
+      case 'ban':
+        return this.exclusion.decide(input.ticket, input.ban, now);
+      case 'ban-received':
+        return this.exclusion.hear(input.ban, now);
       case 'rekey':
         return this.#rekey(input, now);
       case 'end-key':
@@ -574,6 +597,7 @@ export class Protocol {
         operations: [{ type: 'put-meta', name: 'epoch', value: this.author.dot.epoch }, ...this.#vitals(now)],
         then: [],
       },
+      ...this.exclusion.start(),
       ...this.#takeOver(now, record => this.hosting.adopt(record, now)),
       ...(hasSomebodyToAsk ? [wake(this.#settings.joinTimeoutMs, { type: 'join-overdue' })] : this.#ready()),
       wake(this.detector.nextTickMs(), { type: 'tick' }),
@@ -879,7 +903,7 @@ export class Protocol {
   /** An agent's own record says who it is, where, and whether it is leaving. */
   #meet(record: VerifiedRecord, now: Now): readonly Effect[] {
     const { author, body, epoch } = record;
-    if (this.succession.isFollowed(author)) return [];
+    if (this.succession.isFollowed(author) || this.exclusion.isBanned(author)) return [];
     const before = this.detector.member(author);
     if (body.type === 'departure') {
       const fields = { ...unknownFields, ...before, peer: author, id: record.subject };
@@ -997,19 +1021,31 @@ export class Protocol {
     ];
   }
 
-  /** What follows from a change in how much a peer is trusted. */
-  #judged(change: StandingChange | undefined): readonly Effect[] {
-    if (change === undefined) return [];
-    const { peer, from, to } = change;
+  /** Operators have banned a key: as good as gone. */
+  #shutOut(peer: PeerId, now: Now): readonly Effect[] {
+    this.detector.forget(peer);
+    this.peering.forget(peer);
+    const operations = [{ type: 'delete-contact', peer }] as const;
     return [
-      log('standing_changed', { peer, id: this.nodeIdOf(peer), from, to }),
-      { type: 'standing', peer, standing: to },
-      ...(to === 'quarantined' ? [{ type: 'hang-up', peer } as const] : []),
+      { type: 'persist', operations, then: [] },
+      ...this.table.livenessChanged(peer, 'dead', []),
+      ...this.#isGone(peer, now),
+    ];
+  }
+
+  /** A ban is over: whoever it was is met again, by what it last said of itself. */
+  #letBack(peer: PeerId, now: Now): readonly Effect[] {
+    const { ledger } = this.table;
+    const own = [...ledger.subjectsOf(peer)].flatMap(subject => ledger.recordBy(peer, subject) ?? []);
+    return [
+      ...own.filter(isOfAgent).flatMap(record => this.#meet(record, now)),
+      ...this.table.livenessChanged(peer, this.livenessOf(peer), []),
+      ...this.#dialDue(now),
     ];
   }
 
   #linkUp(peer: PeerId, address: string, now: Now): readonly Effect[] {
-    const isShutOut = this.reputation.standing(peer) === 'quarantined' || this.retirement.isRevoked(peer);
+    const isShutOut = this.exclusion.isShutOut(peer) || this.retirement.isRevoked(peer);
     if (this.table.ledger.isQuarantined(peer) || isShutOut) return [{ type: 'hang-up', peer }];
     this.#synced.delete(peer);
     this.links.up(peer, address, now.monoMs);
@@ -1055,9 +1091,11 @@ export class Protocol {
     if (!this.links.has(peer)) return [];
     this.#synced.add(peer);
     const proofs = [...this.table.ledger.proofs.values()];
+    const bans = this.exclusion.bans.latestStatements();
     return [
       ...this.#openSync(peer, now),
       ...proofs.map(proof => ({ type: 'publish-proof', proof }) as const),
+      ...(bans.length > 0 ? [{ type: 'publish-bans', bans } as const] : []),
     ];
   }
 
@@ -1075,7 +1113,7 @@ export class Protocol {
     if (ended !== undefined) effects.push(...this.#syncEnded(peer, ended, now));
     if (lie !== undefined) {
       this.detector.lied(peer, now);
-      effects.push(...this.#judged(this.reputation.fault(peer, 'sync-lie', now.monoMs)));
+      effects.push(...this.exclusion.fault(peer, 'sync-lie', now));
       effects.push(log('sync_lied', { peer, id: this.nodeIdOf(peer), lie }));
     }
     return effects;
@@ -1174,7 +1212,7 @@ export class Protocol {
       if (member.id === this.#options.id) effects.push(...this.#reclaimName(now));
     }
     for (const accuser of step.falseAccusers)
-      effects.push(...this.#judged(this.reputation.fault(accuser, 'false-accusation', now.monoMs)));
+      effects.push(...this.exclusion.fault(accuser, 'false-accusation', now));
     for (const claim of step.removals) effects.push(...this.retirement.hear(claim, now));
     return effects;
   }
@@ -1204,7 +1242,7 @@ export class Protocol {
       ...this.#watchPartition(now),
       ...this.bridge.tick(now),
     ];
-    for (const change of this.reputation.tick(now.monoMs)) effects.push(...this.#judged(change));
+    effects.push(...this.exclusion.tick(now));
     effects.push(...this.#answerOwnVoice(now));
     if (this.#isReassertOwed) effects.push(...this.#reannounce(now));
     for (const { peer, ended } of this.sync.tick(now.monoMs))

@@ -5,6 +5,7 @@ import { FirsthandError } from '../errors.ts';
 import type { AgentPort } from '../runtime/agent-port.ts';
 import type { Log } from '../telemetry/log.ts';
 import { registerAgentMetrics } from '../telemetry/metrics/agent.ts';
+import { registerExclusionMetrics } from '../telemetry/metrics/exclusion.ts';
 import { HttpMetrics } from '../telemetry/metrics/http.ts';
 import { registerOutboxMetrics } from '../telemetry/metrics/outbox.ts';
 import { registerProcessMetrics } from '../telemetry/metrics/process.ts';
@@ -16,6 +17,7 @@ import { clientErrorAnswer, rawAnswer } from './client-error.ts';
 import { errorAnswer } from './error-answer.ts';
 import { EventHub } from './event-hub.ts';
 import { eventRoutes } from './event-routes.ts';
+import { exclusionRoutes } from './exclusion-routes.ts';
 import { faultRoutes } from './fault-routes.ts';
 import { Gate } from './gate.ts';
 import { keyRoutes } from './key-routes.ts';
@@ -74,6 +76,7 @@ export class HttpServer {
     registerProcessMetrics(metrics, this.#vitals);
     registerAgentMetrics(metrics, agent);
     registerOutboxMetrics(metrics, agent);
+    registerExclusionMetrics(metrics, agent);
     this.#events = new EventHub(options, { agent, metrics: this.#metrics });
     this.#peers = new PeerList(agent.listing);
     this.#routes = [
@@ -82,6 +85,7 @@ export class HttpServer {
       ...vitalRoutes(options, { agent, registry: metrics, http: this.#metrics, vitals: this.#vitals }),
       ...eventRoutes(this.#events),
       ...viewRoutes(agent),
+      ...exclusionRoutes({ authMode: options.auth.mode }, { agent }),
       ...keyRoutes({ authMode: options.auth.mode }, { agent }),
       ...faultRoutes({ authMode: options.auth.mode }, { agent, log }),
       this.#documentRoute(),

@@ -1,13 +1,21 @@
 /** The wire format joined with this agent's key and cluster. */
 import type { RecordDraft, VerifiedRecord } from '../core/record/record.ts';
+import type { BanDraft, VerifiedBan } from '../core/reputation/ban.ts';
 import type { VerifiedClaim } from '../core/swim/claim.ts';
 import type { SyncMessage } from '../core/sync/message.ts';
-import type { GossipMessage, RecordCodec, UnverifiedClaim, UnverifiedRecord } from '../runtime/ports.ts';
+import type {
+  GossipMessage,
+  RecordCodec,
+  UnverifiedBan,
+  UnverifiedClaim,
+  UnverifiedRecord,
+} from '../runtime/ports.ts';
+import { decodeBan, encodeBan, openBan, sealBan } from '../wire/ban.ts';
 import { openEnvelope } from '../wire/envelope.ts';
 import { decodeFrame, decodeGossip, encodeFrame, encodeGossip } from '../wire/message.ts';
 import { decodeEnvelope, encodeRecord, sealedRecord } from '../wire/record.ts';
 import type { SignatureVerifier, SigningKey } from './agent-key.ts';
-import { recordDomain } from './domains.ts';
+import { banDomain, recordDomain } from './domains.ts';
 import { SignatureChecker } from './signature-checker.ts';
 import { hasGenuinePredecessor } from './succession.ts';
 
@@ -60,8 +68,30 @@ export class SignedRecordCodec implements RecordCodec {
   encodeGossip(
     records: readonly VerifiedRecord[],
     proofs: readonly (readonly [VerifiedRecord, VerifiedRecord])[],
+    bans: readonly VerifiedBan[] = [],
   ): Uint8Array {
-    return encodeGossip(records, proofs);
+    return encodeGossip(records, proofs, bans);
+  }
+
+  /** @throws RangeError when the draft is out of bounds or names another issuer: a bug in the caller. */
+  sealBan(draft: BanDraft): VerifiedBan {
+    if (draft.issuer !== this.#key.peerId) throw new RangeError(`cannot sign for ${draft.issuer}`);
+    const ban = encodeBan(draft);
+    const signature = this.#key.sign(Buffer.concat([banDomain(this.#cluster), ban]));
+    return { ...draft, wire: sealBan({ ban, signature }) } as BanDraft as VerifiedBan;
+  }
+
+  verifyBan(ban: UnverifiedBan): VerifiedBan | undefined {
+    const parts = openBan(ban.wire);
+    if (parts === undefined) return undefined;
+    const signed = Buffer.concat([banDomain(this.#cluster), parts.ban]);
+    const isGenuine = this.#checker.verify(ban.issuer, signed, parts.signature);
+    return isGenuine ? (ban as BanDraft as VerifiedBan) : undefined;
+  }
+
+  trustBan(wire: Uint8Array): VerifiedBan | undefined {
+    const ban = decodeBan(wire);
+    return ban && (ban as BanDraft as VerifiedBan);
   }
 
   decodeGossip(bytes: Uint8Array): GossipMessage | undefined {

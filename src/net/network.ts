@@ -388,10 +388,10 @@ export class Libp2pNetwork implements Network {
 }
 
 function isShutOut(standing: Standing | undefined): boolean {
-  return standing === 'quarantined';
+  return standing === 'quarantined' || standing === 'banned';
 }
 
 /** What gossipsub is told: below zero nobody is in the mesh; what we publish ourselves still goes there. */
 function standingScore(standing: Standing | undefined): number {
-  return standing === 'no-mesh' || standing === 'quarantined' ? -50 : 0;
+  return standing === 'no-mesh' || isShutOut(standing) ? -50 : 0;
 }

@@ -10,6 +10,7 @@ import type { DeliveryRequest } from '../core/outbox/delivery.ts';
 import type { Protocol } from '../core/protocol.ts';
 import type { NodeFields, NodeId } from '../core/record/node.ts';
 import type { AgentContact, PeerId, Predecessor } from '../core/record/record.ts';
+import type { VerifiedBan } from '../core/reputation/ban.ts';
 import type { VerifiedClaim } from '../core/swim/claim.ts';
 import { errorKind, FirsthandError, unreachable } from '../errors.ts';
 import type { RegistrationRequest } from './agent-port.ts';
@@ -182,6 +183,7 @@ export class Driver {
       proofs,
       reachability: stored.reachability,
       confirmations: stored.confirmations ?? [],
+      bans: (stored.bans ?? []).map(wire => codec.trustBan(wire)).filter(isKnown),
       removals: stored.removals.map(wire => probeCodec.trustClaim(wire)).filter(isKnown),
       outbox: stored.outbox,
       aliveAtMs: stored.meta['alive-at-ms'],
@@ -232,6 +234,11 @@ export class Driver {
   /** Ends the key of this agent, which should be stopped then. @throws FirsthandError NOT_READY, STORE_FULL, STORE_FAILED */
   async revokeKey(): Promise<void> {
     await this.#ask(ticket => ({ type: 'revoke-key', ticket }));
+  }
+
+  /** An operator shuts a key out, or pardons it, through this agent. @throws FirsthandError STORE_FULL, STORE_FAILED */
+  async decide(ban: VerifiedBan): Promise<void> {
+    await this.#ask(ticket => ({ type: 'ban', ticket, ban }));
   }
 
   /** What is to be written by now is written. */
@@ -307,6 +314,8 @@ export class Driver {
         return this.#publisher.add(effect.records);
       case 'publish-proof':
         return this.#publisher.addProof(effect.proof);
+      case 'publish-bans':
+        return this.#publisher.addBans(effect.bans);
       case 'send':
         return network.send(effect.to, codec.encodeFrame(effect.message));
       case 'datagram': {

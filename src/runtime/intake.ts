@@ -11,8 +11,16 @@ import type { Input, Refusal } from '../core/effects.ts';
 import { RateLimit } from '../core/gossip/rate-limit.ts';
 import type { Protocol } from '../core/protocol.ts';
 import { compareDots, type PeerId, type VerifiedRecord } from '../core/record/record.ts';
+import type { VerifiedBan } from '../core/reputation/ban.ts';
 import type { Fault } from '../core/reputation/reputation.ts';
-import type { Clock, RecordCodec, UnverifiedClaim, UnverifiedRecord, Verdict } from './ports.ts';
+import type {
+  Clock,
+  RecordCodec,
+  UnverifiedBan,
+  UnverifiedClaim,
+  UnverifiedRecord,
+  Verdict,
+} from './ports.ts';
 import { recordsPerMessageMaxCount } from './publisher.ts';
 
 /** Why bytes from a peer were thrown away before the core saw them. */
@@ -132,6 +140,13 @@ export class Intake {
       if (proof === undefined) return this.#dismiss('bad-proof', 'gossip', from, 'reject');
       proofs.push(proof);
     }
+    const bans: VerifiedBan[] = [];
+    for (const ban of message.bans) {
+      if (!this.#wantsBan(ban)) continue;
+      const checked = this.#codec.verifyBan(ban);
+      if (checked === undefined) return this.#dismiss('bad-signature', 'gossip', from, 'reject');
+      bans.push(checked);
+    }
     const { ledger } = this.#protocol.table;
     const before = ledger.receivedCount;
     const proofsBefore = ledger.proofs.size;
@@ -139,7 +154,11 @@ export class Intake {
       this.#handlers.feed({ type: 'records-received', from, via: 'gossip', records: verified, last: false });
     }
     for (const [first, second] of proofs) this.#handlers.feed({ type: 'proof-received', first, second });
-    if (ledger.receivedCount === before && ledger.proofs.size === proofsBefore) return 'ignore';
+    for (const ban of bans) this.#handlers.feed({ type: 'ban-received', ban });
+    if (bans.length < message.bans.length) isVouchedFor = false; // What was not looked at is not passed on.
+    const isNews = bans.length > 0 || ledger.receivedCount > before || ledger.proofs.size > proofsBefore;
+    // What the banned say is kept, or tables would differ, but nobody hears it from us.
+    if (!isNews || verified.some(({ author }) => this.#protocol.exclusion.isBanned(author))) return 'ignore';
     const vouched = this.#vouchFor(unchecked, from);
     return vouched === 'accept' && !isVouchedFor ? 'ignore' : vouched;
   }
@@ -159,6 +178,11 @@ export class Intake {
         return this.#dismiss('bad-signature', 'gossip', from, 'reject');
     }
     return 'accept';
+  }
+
+  #wantsBan(ban: UnverifiedBan): boolean {
+    const { exclusion, detector } = this.#protocol;
+    return exclusion.bans.wants(ban, detector.member(ban.issuer) !== undefined, this.#clock.now());
   }
 
   /** A tenth of it for whoever was caught at something. */

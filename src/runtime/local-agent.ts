@@ -19,15 +19,19 @@ import { FirsthandError } from '../errors.ts';
 import type {
   AgentIdentity,
   AgentPort,
+  BanRequest,
   ClockView,
   ComponentHealth,
   DoctorCheck,
   EventLog,
+  EvidenceView,
   FaultPort,
   KeysView,
   Listing,
   MeshPeer,
   MeshView,
+  NamedBan,
+  NamedReputation,
   Phase,
   RegistrationOutcome,
   RegistrationRequest,
@@ -40,6 +44,7 @@ import type { KeyRotation } from './key-rotation.ts';
 import { named, partitionSentence } from './partition-sentence.ts';
 import type { Clock, Network } from './ports.ts';
 import { syncAgreement, syncView, treeParts, treeRows } from './sync-view.ts';
+import type { Warden } from './warden.ts';
 
 export interface LocalAgentComponents {
   readonly protocol: Protocol;
@@ -53,6 +58,7 @@ export interface LocalAgentComponents {
   readonly profile: string;
   readonly doctor: Doctor;
   readonly keyRotation: KeyRotation;
+  readonly warden: Warden;
   /** Present where the agent was started for a drill. */
   readonly faults?: FaultPort | undefined;
 }
@@ -153,6 +159,26 @@ export class LocalAgent implements AgentPort {
   async leave(): Promise<void> {
     await this.#components.driver.depart(true);
     this.#left.resolve();
+  }
+
+  reputation(): readonly NamedReputation[] {
+    return this.#components.warden.reputation();
+  }
+
+  evidence(): readonly EvidenceView[] {
+    return this.#components.warden.evidence();
+  }
+
+  bans(): readonly NamedBan[] {
+    return this.#components.warden.bans();
+  }
+
+  async ban(request: BanRequest): Promise<PeerId> {
+    return this.#components.warden.ban(request);
+  }
+
+  async pardon(request: Omit<BanRequest, 'forMs'>): Promise<PeerId> {
+    return this.#components.warden.pardon(request);
   }
 
   keys(): KeysView {

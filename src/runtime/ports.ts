@@ -12,6 +12,7 @@ import type { FloorEntry } from '../core/record/floor.ts';
 import type { SubjectHash } from '../core/record/health.ts';
 import type { NodeId } from '../core/record/node.ts';
 import type { Digest, Dot, PeerId, Predecessor, RecordDraft, VerifiedRecord } from '../core/record/record.ts';
+import type { BanDraft, VerifiedBan } from '../core/reputation/ban.ts';
 import type { Standing } from '../core/reputation/reputation.ts';
 import type { ClaimDraft, VerifiedClaim } from '../core/swim/claim.ts';
 import type { ProbeBody, ProbeMessage } from '../core/swim/message.ts';
@@ -154,6 +155,8 @@ export interface StoredState {
   readonly reachability: ReadonlyMap<PeerId, StoredReachability>;
   /** Signed claims. */
   readonly removals: readonly Uint8Array[];
+  /** Signed statements; absent: none. */
+  readonly bans?: readonly Uint8Array[];
   readonly outbox: StoredOutbox;
   /** What callers still wait to hear of. */
   readonly confirmations?: readonly StoredConfirmation[];
@@ -258,6 +261,11 @@ export interface GossipMessage {
   readonly records: readonly UnverifiedRecord[];
   /** Pairs that prove equivocation; both halves still have to be verified. */
   readonly proofs: readonly (readonly [UnverifiedRecord, UnverifiedRecord])[];
+  readonly bans: readonly UnverifiedBan[];
+}
+
+export interface UnverifiedBan extends BanDraft {
+  readonly wire: Uint8Array;
 }
 
 /** Bytes to claims and back. Decoders answer `undefined` for anything malformed and never throw. */
@@ -271,10 +279,15 @@ export interface RecordCodec {
   encodeGossip(
     records: readonly VerifiedRecord[],
     proofs: readonly (readonly [VerifiedRecord, VerifiedRecord])[],
+    bans?: readonly VerifiedBan[],
   ): Uint8Array;
   decodeGossip(bytes: Uint8Array): GossipMessage | undefined;
   encodeFrame(message: SyncMessage<VerifiedRecord, VerifiedClaim>): Uint8Array;
   decodeFrame(bytes: Uint8Array): SyncMessage<UnverifiedRecord, UnverifiedClaim> | undefined;
+  sealBan(draft: BanDraft): VerifiedBan;
+  verifyBan(ban: UnverifiedBan): VerifiedBan | undefined;
+  /** For bans from our own store. */
+  trustBan(wire: Uint8Array): VerifiedBan | undefined;
 }
 
 export interface UnverifiedClaim extends ClaimDraft {

@@ -18,6 +18,7 @@ export type ProbeRejection =
   | 'bad-signature'
   | 'bad-relay'
   | 'quarantined'
+  | 'banned'
   | ProbeRefusal;
 
 export interface ProbeIntakeHandlers {
@@ -51,8 +52,9 @@ export class ProbeIntake {
     const probe = this.#codec.decodeProbe(bytes);
     if (probe === undefined) return this.#handlers.onRejected('malformed');
     if (probe === 'foreign') return this.#handlers.onRejected('wrong-cluster');
-    const { detector, table } = this.#protocol;
+    const { detector, table, exclusion } = this.#protocol;
     if (table.ledger.isQuarantined(probe.from)) return this.#handlers.onRejected('quarantined');
+    if (exclusion.isBanned(probe.from)) return this.#handlers.onRejected('banned');
     const refusal = detector.screen(probe, address, this.#clock.now());
     if (refusal !== undefined) return this.#handlers.onRejected(refusal);
     if (!this.#codec.verifyProbe(probe)) return this.#handlers.onRejected('bad-signature');
@@ -69,10 +71,11 @@ export class ProbeIntake {
   }
 
   #verified(claims: readonly UnverifiedClaim[], sender: PeerId): readonly VerifiedClaim[] {
-    const { detector, table } = this.#protocol;
+    const { detector, table, exclusion } = this.#protocol;
     const now = this.#clock.now();
     return claims.flatMap(claim => {
-      if (table.ledger.isQuarantined(claim.issuer) || !detector.wants(claim, sender, now)) return [];
+      if (table.ledger.isQuarantined(claim.issuer) || exclusion.isBanned(claim.issuer)) return [];
+      if (!detector.wants(claim, sender, now)) return [];
       const verified = this.#codec.verifyClaim(claim);
       if (verified === undefined) {
         this.#handlers.onRejected('bad-signature');

@@ -130,7 +130,7 @@ export class SimHost implements Network {
   }
 
   setStanding(peer: PeerId, standing: Standing): void {
-    if (standing === 'quarantined') this.#shutOut.add(peer);
+    if (standing === 'quarantined' || standing === 'banned') this.#shutOut.add(peer);
     else this.#shutOut.delete(peer);
   }
 

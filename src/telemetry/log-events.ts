@@ -43,6 +43,8 @@ export const logEvents = {
   clock_set_back: 'warn',
   sync_lied: 'warn',
   standing_changed: 'warn',
+  peer_banned: 'warn',
+  peer_pardoned: 'info',
   partition_suspected: 'warn',
   partition_healed: 'info',
   isolated: 'warn',

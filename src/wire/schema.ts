@@ -25,6 +25,8 @@ export const datagramType = type('Datagram');
 export const probeType = type('Probe');
 export const signedClaimType = type('SignedClaim');
 export const claimType = type('Claim');
+export const signedBanType = type('SignedBan');
+export const banType = type('Ban');
 
 /** Tag of a field, for messages that are assembled from parts already encoded. */
 export function fieldTag(message: protobuf.Type, field: string): number {

@@ -28,7 +28,7 @@ export const faults = [
 export type Fault = (typeof faults)[number];
 
 /** `throttled`: less is taken from it. `no-mesh`: gossip does not go through it. `quarantined`: no connection. */
-export type Standing = 'good' | 'throttled' | 'no-mesh' | 'quarantined';
+export type Standing = 'good' | 'throttled' | 'no-mesh' | 'quarantined' | 'banned';
 
 export interface ReputationSettings {
   /** Points lose half of their weight in this time, ms. */

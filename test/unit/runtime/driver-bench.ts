@@ -12,6 +12,7 @@ import { LocalAgent } from '../../../src/runtime/local-agent.ts';
 import { linkOf } from '../../../src/runtime/outbox-link.ts';
 import type { Verdict } from '../../../src/runtime/ports.ts';
 import { seededRandom } from '../../../src/runtime/seeded-random.ts';
+import { Warden } from '../../../src/runtime/warden.ts';
 import { SimKeyKeeper } from '../../../src/sim/key-keeper.ts';
 import { nodeFields, Speaker, testCluster } from '../../record-builder.ts';
 import { FakeChecker, FakeClock, FakeNetwork, FakeProbes, FakeStore } from './fake-ports.ts';
@@ -122,6 +123,10 @@ export class DriverBench {
         loopDelayMs: () => this.loopDelayMs,
         profile: 'lan',
         doctor: this.doctor,
+        warden: new Warden(
+          { cluster: testCluster },
+          { protocol: this.protocol, driver: this.driver, codec, clock },
+        ),
         keyRotation: new KeyRotation(
           { id: 'me', overlapMs: 60_000 },
           {
