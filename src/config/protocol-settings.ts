@@ -49,6 +49,11 @@ export function protocolSettings(settings: Settings): Partial<ProtocolSettings> 
       quarantineMs: reputation.reputationQuarantineMs,
     },
     bans: { issuers: reputation.banIssuers },
+    newcomers: {
+      membersMaxCount: reputation.membersMaxCount,
+      membersPerHostMaxCount: reputation.membersPerHostMaxCount,
+      newMembersPerSecond: reputation.newMembersPerSecond,
+    },
     joinTimeoutMs: gossip.joinTimeoutMs,
     retentionMs: {
       proxy: membership.proxyRetentionMs ?? membership.deadRetentionMs,

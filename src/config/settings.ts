@@ -9,6 +9,7 @@
 import { defaultCheckSettings } from '../core/backends/checks.ts';
 import { defaultBridgeSettings } from '../core/bridge/settings.ts';
 import { defaultHostingSettings } from '../core/hosting/hosting.ts';
+import { defaultNewcomerSettings } from '../core/membership/newcomers.ts';
 import { defaultOutboxSettings } from '../core/outbox/settings.ts';
 import { defaultPeeringSettings } from '../core/peering/peering.ts';
 import { defaultGossipSettings, defaultProtocolSettings } from '../core/protocol.ts';
@@ -353,6 +354,24 @@ export const schema = {
       kind: integer({ min: second, max: 7 * day, unit: 'ms' }),
       default: defaultReputationSettings.quarantineMs,
       help: 'How long that is at least.',
+      basis: 'guess',
+    }),
+    membersMaxCount: setting({
+      kind: integer({ min: 2, max: 100_000 }),
+      default: defaultNewcomerSettings.membersMaxCount,
+      help: 'Agents that this one meets and probes; the records of further ones are kept, and they count as gone.',
+      basis: 'derived',
+    }),
+    membersPerHostMaxCount: setting({
+      kind: integer({ min: 1, max: 100_000 }),
+      default: defaultNewcomerSettings.membersPerHostMaxCount,
+      help: 'The same for agents that name one host in their probe address.',
+      basis: 'guess',
+    }),
+    newMembersPerSecond: setting({
+      kind: integer({ min: 1, max: 100_000 }),
+      default: defaultNewcomerSettings.newMembersPerSecond,
+      help: 'Keys met for the first time, a second, once as many as may be members have come at once.',
       basis: 'guess',
     }),
     banIssuers: setting({

@@ -25,6 +25,7 @@ import type {
 import { RateLimit } from './gossip/rate-limit.ts';
 import { Hosting, type HostingSettings } from './hosting/hosting.ts';
 import { Links } from './membership/links.ts';
+import { type NewcomerSettings, Newcomers } from './membership/newcomers.ts';
 import { PartitionWatch } from './membership/partition.ts';
 import { Retirement } from './membership/retirement.ts';
 import { Strangers } from './membership/strangers.ts';
@@ -102,6 +103,7 @@ export interface ProtocolSettings {
   readonly confirm: Partial<ConfirmSettings>;
   readonly reputation: Partial<ReputationSettings>;
   readonly bans: Partial<BanSettings>;
+  readonly newcomers: Partial<NewcomerSettings>;
   /** How long a starting agent looks for a peer to learn from before it calls itself ready, ms. */
   readonly joinTimeoutMs: number;
   /** How long an agent that is dead or has left is remembered, ms, by its type. Bootstrap agents are never forgotten. */
@@ -121,6 +123,7 @@ export const defaultProtocolSettings: ProtocolSettings = {
   confirm: {},
   reputation: {},
   bans: {},
+  newcomers: {},
   joinTimeoutMs: 3_000, // Guess: a few dials that time out; alone is a normal state.
   retentionMs: { proxy: 24 * 3_600_000, backend: 24 * 3_600_000, governator: 24 * 3_600_000 }, // Serf tries for 24 h.
 };
@@ -168,6 +171,8 @@ const syncAfterLinkMs = 500;
 const freshMaxCount = 100;
 const reassertEveryMs = 5_000;
 const lookMaxMs = 10_000;
+/** Of those for whom there was no room, looked at again in one turn. */
+const refusedAtOnceMaxCount = 256;
 /** Two that jump so far by chance meet once in a thousand answers. */
 const twinEpochsCount = 1_000;
 /** Saying everything again costs all of them; a liar must not make us do it all the time. */
@@ -189,6 +194,7 @@ export class Protocol {
   readonly outbox: Outbox;
   readonly bridge: Bridge;
   readonly confirmations: Confirmations;
+  readonly newcomers: Newcomers;
   /** Who is shut out. */
   readonly exclusion: Exclusion;
   readonly author: Author;
@@ -283,9 +289,11 @@ export class Protocol {
       table: this.table,
       say: (record, now) => this.hosting.say(record, now, []),
     });
+    this.newcomers = new Newcomers(this.#settings.newcomers);
     this.exclusion = new Exclusion(this.#settings, {
       self: () => author.peer,
       latest: peer => this.succession.latest(peer),
+      formersOf: peer => this.succession.formersOf(peer),
       nameOf: peer => this.nodeIdOf(peer),
       onBanned: (peer, now) => this.#shutOut(peer, now),
       onPardoned: (peer, now) => this.#letBack(peer, now),
@@ -903,7 +911,10 @@ export class Protocol {
   /** An agent's own record says who it is, where, and whether it is leaving. */
   #meet(record: VerifiedRecord, now: Now): readonly Effect[] {
     const { author, body, epoch } = record;
-    if (this.succession.isFollowed(author) || this.exclusion.isBanned(author)) return [];
+    if (this.succession.isFollowed(author)) return [];
+    // Whoever is banned cannot escape by another key that follows its own.
+    const shutOut = body.type === 'entry' && body.predecessor ? this.exclusion.settle(author, now) : [];
+    if (this.exclusion.isBanned(author)) return shutOut;
     const before = this.detector.member(author);
     if (body.type === 'departure') {
       const fields = { ...unknownFields, ...before, peer: author, id: record.subject };
@@ -911,6 +922,7 @@ export class Protocol {
     }
     if (body.type !== 'entry') return [];
     const { multiaddrs = [], probe = '', isBootstrap = false } = body.agent ?? {};
+    if (before === undefined && !this.#hasRoomFor(record, probe, now)) return [];
     this.peering.addPeer(author, multiaddrs, 'record', now.monoMs, isBootstrap);
     const isFresh = now.wallMs - record.time.wallMs < this.#settings.joinTimeoutMs;
     const { nodeType, address, metricsPort } = body.node;
@@ -920,6 +932,28 @@ export class Protocol {
     return body.predecessor === undefined
       ? known
       : [...known, ...this.#leaveFormer(record, body.predecessor.peer, now)];
+  }
+
+  /** Of a key that is not met we know as much as of one that nobody introduces: after a while it counts as gone. */
+  #hasRoomFor({ author, body }: VerifiedRecord, probe: string, now: Now): boolean {
+    // It takes the place of another one.
+    if (body.type === 'entry' && body.predecessor !== undefined && this.#formerState(author) !== undefined)
+      return true;
+    const { detector } = this;
+    if (this.newcomers.admits(probe, detector.members(), detector.membersCount, now.monoMs)) return true;
+    this.#strangers.note(author, now.monoMs);
+    return false;
+  }
+
+  /** There may be room by now for those for whom there was none. */
+  #meetRefused(now: Now): readonly Effect[] {
+    if (!this.newcomers.takeRefused()) return [];
+    const { ledger } = this.table;
+    const refused = [...ledger.records()].filter(
+      record => isOfAgent(record) && this.detector.member(record.author) === undefined,
+    );
+    const others = refused.filter(({ author }) => author !== this.author.peer);
+    return others.slice(0, refusedAtOnceMaxCount).flatMap(record => this.#meet(record, now));
   }
 
   /** A key gives its place to another one: it is probed and dialled no more, and what it said lives on. */
@@ -1287,7 +1321,11 @@ export class Protocol {
       ...this.#vitals(now),
       ...this.#reachabilityRows(now),
     ];
-    return [{ type: 'persist', operations, then: [] }, ...this.retirement.reap(now)];
+    return [
+      { type: 'persist', operations, then: [] },
+      ...this.retirement.reap(now),
+      ...this.#meetRefused(now),
+    ];
   }
 
   /** We were gone too long, or an operator thought so: what we said is void, so we say it again. */

@@ -258,6 +258,8 @@ export interface AgentPort {
    * Rejects with UNKNOWN_NODE when there is no such agent, STILL_ALIVE when it answers.
    */
   remove(id: NodeId): Promise<void>;
+  /** How often a key was not met because there were too many: of all, or at one address. */
+  readonly newcomersRefused: number;
   /** Peers that were caught at something by this agent, the worst first. */
   reputation(): readonly NamedReputation[];
   evidence(): readonly EvidenceView[];

@@ -161,6 +161,10 @@ export class LocalAgent implements AgentPort {
     this.#left.resolve();
   }
 
+  get newcomersRefused(): number {
+    return this.#components.protocol.newcomers.refusedCount;
+  }
+
   reputation(): readonly NamedReputation[] {
     return this.#components.warden.reputation();
   }

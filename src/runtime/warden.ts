@@ -71,7 +71,7 @@ export class Warden {
   async #decide(who: string, reason: string, forMs: number, isLifted: boolean): Promise<PeerId> {
     const { protocol, driver, codec, clock } = this.#parts;
     if (!isBanReason(reason)) {
-      const text = `reason must be at most ${banReasonMaxLength} printable characters on one line`;
+      const text = `reason must be at most ${banReasonMaxLength} printable ASCII characters on one line`;
       throw new FirsthandError('INVALID_BAN', { text, field: 'reason' });
     }
     const subject = this.#keyOf(who);

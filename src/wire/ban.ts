@@ -7,8 +7,8 @@ import { signatureBytes } from './claim.ts';
 import { peerIdOf, publicKeyBytes, publicKeyOf } from './peer-id.ts';
 import { banType, signedBanType } from './schema.ts';
 
-/** Two keys, two numbers, a reason of 200 characters of up to four bytes, a signature. */
-const banMaxBytes = 1_000;
+/** Two keys, two numbers, a reason, a signature: a ban takes at most 370 bytes. */
+const banMaxBytes = 400;
 const fieldsMaxCount = 16;
 
 export interface BanParts {

@@ -11,6 +11,7 @@ import { MemoryStore } from '../../src/store/memory-store.ts';
 import { silentLog } from '../../src/telemetry/log.ts';
 import {
   author,
+  ban,
   loadRecords,
   otherAuthor,
   otherRemoval,
@@ -78,6 +79,7 @@ for (const [name, { create, restart, remove }] of Object.entries(cases)) {
         proofs: [],
         reachability: new Map(),
         removals: [],
+        bans: [],
         outbox: emptyStoredOutbox,
         confirmations: [],
         meta: {},
@@ -98,6 +100,7 @@ for (const [name, { create, restart, remove }] of Object.entries(cases)) {
         { type: 'put-proof', author: otherAuthor, first, second },
         { type: 'put-reachability', peer: author, reachability: { history: 'UUxI', credibility: 0.75 } },
         { type: 'put-removal', claim: removal },
+        { type: 'put-ban', ban },
         { type: 'put-meta', name: 'epoch', value: 1_764_000_000_000 },
         { type: 'put-meta', name: 'alive-at-ms', value: 0 },
       ]);
@@ -115,6 +118,7 @@ for (const [name, { create, restart, remove }] of Object.entries(cases)) {
       );
       assert.deepEqual(state.reachability, new Map([[author, { history: 'UUxI', credibility: 0.75 }]]));
       assert.deepEqual(bytes(state.removals), bytes([removal.wire]));
+      assert.deepEqual(bytes(state.bans ?? []), bytes([ban.wire]));
       assert.deepEqual(state.meta, { epoch: 1_764_000_000_000, 'alive-at-ms': 0 });
       assert.equal(state.damagedRows, 0);
     });
@@ -133,6 +137,7 @@ for (const [name, { create, restart, remove }] of Object.entries(cases)) {
         { type: 'put-reachability', peer: author, reachability: { history: 'U', credibility: 1 } },
         { type: 'put-reachability', peer: otherAuthor, reachability: { history: 'x', credibility: 1 } },
         { type: 'put-removal', claim: removal },
+        { type: 'put-ban', ban },
         { type: 'put-removal', claim: otherRemoval },
       ]);
 
@@ -143,6 +148,7 @@ for (const [name, { create, restart, remove }] of Object.entries(cases)) {
         { type: 'delete-contact', peer: author },
         { type: 'delete-reachability', peer: author },
         { type: 'delete-removal', peer: removal.subject },
+        { type: 'delete-ban', ban: { issuer: ban.issuer, subject: ban.subject } },
       ]);
       store = await restart(store);
 
@@ -159,6 +165,7 @@ for (const [name, { create, restart, remove }] of Object.entries(cases)) {
         state.removals.map(wire => Buffer.from(wire)),
         [Buffer.from(otherRemoval.wire)],
       );
+      assert.deepEqual(state.bans, []);
     });
 
     it('takes the deletion of what is not there', async () => {

@@ -26,7 +26,7 @@ export interface VerifiedBan extends BanDraft {
 export const bansPerMessageMaxCount = 16;
 export const banReasonMaxLength = 200;
 
-/** Printable, on one line: it is shown to people. */
+/** Printable ASCII, on one line: it is shown to people, in whatever terminal. */
 export function isBanReason(text: string): boolean {
-  return text.length <= banReasonMaxLength && /^[\p{L}\p{M}\p{N}\p{P}\p{S} ]*$/u.test(text);
+  return text.length <= banReasonMaxLength && /^[\x20-\x7e]*$/.test(text);
 }

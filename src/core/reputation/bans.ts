@@ -45,6 +45,8 @@ export interface BansComponents {
   readonly self: () => PeerId;
   /** The key that speaks now where this one did. */
   readonly latest: (peer: PeerId) => PeerId;
+  /** The keys before this one. */
+  readonly formersOf: (peer: PeerId) => readonly PeerId[];
 }
 
 export class Bans {
@@ -91,9 +93,12 @@ export class Bans {
 
   /** Nobody is, by this, who has spoken with our own key. */
   isBanned(peer: PeerId, wallMs: number): boolean {
-    const ban = this.#deciding.get(peer);
-    if (ban === undefined || ban.isLifted || peer === this.#parts.self()) return false;
-    return ban.untilMs === 0 || wallMs < ban.untilMs;
+    const { self, formersOf } = this.#parts;
+    if (peer === self()) return false;
+    return [peer, ...formersOf(peer)].some(key => {
+      const ban = this.#deciding.get(key);
+      return ban !== undefined && !ban.isLifted && (ban.untilMs === 0 || wallMs < ban.untilMs);
+    });
   }
 
   latestAbout(subject: PeerId): VerifiedBan | undefined {

@@ -16,6 +16,7 @@ import { type Fault, Reputation, type ReputationSettings, type StandingChange } 
 export interface ExclusionComponents {
   readonly self: () => PeerId;
   readonly latest: (peer: PeerId) => PeerId;
+  readonly formersOf: (peer: PeerId) => readonly PeerId[];
   readonly nameOf: (peer: PeerId) => string | undefined;
   /** It is not to be probed, dialled or listed any more. */
   readonly onBanned: (peer: PeerId, now: Now) => readonly Effect[];
@@ -85,7 +86,7 @@ export class Exclusion {
   tick(now: Now): readonly Effect[] {
     const judged = this.reputation.tick(now.monoMs).flatMap(change => this.#judged(change));
     const expired = [...this.#banned].filter(peer => !this.bans.isBanned(peer, now.wallMs));
-    return [...judged, ...expired.flatMap(peer => this.#settle(peer, now))];
+    return [...judged, ...expired.flatMap(peer => this.settle(peer, now))];
   }
 
   #take(ban: VerifiedBan, now: Now): readonly Effect[] {
@@ -94,15 +95,16 @@ export class Exclusion {
       { type: 'put-ban', ban },
       ...dropped.map(({ issuer, subject }) => ({ type: 'delete-ban', ban: { issuer, subject } }) as const),
     ];
-    const subjects = new Set([ban.subject, ...dropped.map(({ subject }) => subject)]);
+    const about = [ban, ...dropped].map(({ subject }) => subject);
+    const subjects = new Set([...about, ...about.map(this.#parts.latest)]);
     return [
       { type: 'persist', operations, then: [{ type: 'publish-bans', bans: [ban] }] },
-      ...[...subjects].flatMap(subject => this.#settle(subject, now)),
+      ...[...subjects].flatMap(subject => this.settle(subject, now)),
     ];
   }
 
   /** After what is said of a key has changed, or time has passed. */
-  #settle(peer: PeerId, now: Now): readonly Effect[] {
+  settle(peer: PeerId, now: Now): readonly Effect[] {
     const isBanned = this.bans.isBanned(peer, now.wallMs);
     if (isBanned === this.#banned.has(peer)) return [];
     const id = this.#parts.nameOf(peer);

@@ -30,6 +30,12 @@ export function registerExclusionMetrics(registry: MetricRegistry, agent: AgentP
       }
     },
   );
+  registry.totals(
+    'firsthand_newcomers_refused_total',
+    'Records of keys that were not met because there were too many: in all, at one address, or a second',
+    [],
+    report => report(agent.newcomersRefused),
+  );
   registry.gauge('firsthand_bans', 'Keys that operators have shut out', ['state'], gauge => {
     const bans = agent.bans();
     for (const state of ['in-force', 'advised'] as const)

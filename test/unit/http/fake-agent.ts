@@ -131,6 +131,7 @@ export class FakeAgent implements AgentPort {
   /** How often `doctor` ran. */
   examinationsCount = 0;
   readonly removed: NodeId[] = [];
+  newcomersRefused = 0;
   conduct: readonly NamedReputation[] = [];
   proofs: readonly EvidenceView[] = [];
   bansInForce: NamedBan[] = [];
