@@ -1,7 +1,9 @@
 /** Keys that operators shut out, and crowds of keys that somebody made up. */
 import { assert, describe, it } from 'vitest';
+import type { VerifiedRecord } from '../../../src/core/record/record.ts';
 import type { BanDraft, VerifiedBan } from '../../../src/core/reputation/ban.ts';
-import { agentEntry, entryAt, Speaker, startWallMs } from '../../record-builder.ts';
+import { handOver } from '../../../src/identity/succession.ts';
+import { agentEntry, entryAt, Speaker, seen, startWallMs, testCluster, time } from '../../record-builder.ts';
 import { ofType, ProtocolBench, replies, written } from './protocol-bench.ts';
 
 const [bad, other] = [new Speaker(2), new Speaker(3)];
@@ -103,6 +105,33 @@ describe('core/protocol, a banned key', () => {
       assert.equal(agent.protocol.table.listing.get('svc')?.status, 'alive', String(isOver));
       assert.equal(agent.protocol.detector.member(bad.peer)?.state, 'alive');
     }
+  });
+
+  it('does not escape by another key that follows it, and comes back with that when it is pardoned', () => {
+    const agent = joined();
+    const next = new Speaker(5);
+    agent.answering.add(next);
+    agent.step({ type: 'ban', ticket: 1, ban: ban(agent.me) });
+    const words = { cluster: testCluster, subject: 'bad', successor: next.peer };
+    const predecessor = handOver(words, bad.key);
+    const body = { ...agentEntry('10.0.0.1:7000', [next.multiaddr]), predecessor } as const;
+
+    const before = agent.protocol.table.ledger.recordBy(bad.peer, 'bad') as VerifiedRecord;
+    const claim = { body, context: seen(before), claimedAt: before.claimedAt, time: time(100) };
+    const effects = agent.hear(other, next.introduce('bad', claim));
+    const isListed = agent.protocol.table.listing.get('bad') !== undefined;
+    agent.step({
+      type: 'ban',
+      ticket: 2,
+      ban: ban(agent.me, { isLifted: true, issuedAtMs: startWallMs + 1 }),
+    });
+
+    assert.isFalse(isListed);
+    assert.deepEqual(
+      ofType(effects, 'standing').map(({ peer, standing }) => [peer, standing]),
+      [[next.peer, 'banned']],
+    );
+    assert.equal(agent.protocol.table.listing.get('bad')?.peerId, next.peer);
   });
 
   it('is banned by the word of another agent only where that one is named as an issuer', () => {
