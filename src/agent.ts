@@ -4,8 +4,13 @@
  * What is slow to load (libp2p, fastify) is loaded while the disk is read.
  */
 import { hostname, networkInterfaces } from 'node:os';
+import { openAuditLog } from './audit/open.ts';
 import { HttpPeerClient } from './bridge/http-peers.ts';
+import { clientSecretIn } from './config/client-secret.ts';
 import { protocolSettings } from './config/protocol-settings.ts';
+import { type Secret, secretsFrom } from './config/secret.ts';
+import { lookEveryMs, mayChange } from './config/secret-source.ts';
+import { SecretWatch } from './config/secret-watch.ts';
 import type { Settings } from './config/settings.ts';
 import { httpScheme } from './core/bridge/delivery.ts';
 import { Protocol } from './core/protocol.ts';
@@ -13,13 +18,20 @@ import { capabilitiesOf, type NodeFields } from './core/record/node.ts';
 import type { AgentContact, PeerId } from './core/record/record.ts';
 import { FirsthandError } from './errors.ts';
 import { HttpChecker } from './health/http-checker.ts';
+import type { AgentKey } from './identity/agent-key.ts';
+import { AuthorityDesk } from './identity/authority-desk.ts';
+import { ClusterSecret } from './identity/cluster-secret.ts';
 import { nextEpoch } from './identity/epoch.ts';
 import { AgentKeyKeeper } from './identity/key-keeper.ts';
 import { KeyRotationFiles, type OpenedKeys } from './identity/key-rotation-files.ts';
+import type { Membership } from './identity/membership.ts';
+import { admissionBy, openMembership } from './identity/membership-opening.ts';
 import { SignedProbeCodec } from './identity/probe-codec.ts';
 import { SignedRecordCodec } from './identity/record-codec.ts';
+import { SealedProbes } from './identity/sealed-probes.ts';
 import { treeHash } from './identity/tree-hash.ts';
 import type { AgentPort } from './runtime/agent-port.ts';
+import type { RotationMember } from './runtime/cluster-secret.ts';
 import { Deliverers } from './runtime/deliverers.ts';
 import { Doctor } from './runtime/doctor.ts';
 import { Driver } from './runtime/driver.ts';
@@ -29,10 +41,12 @@ import { KeyRotation } from './runtime/key-rotation.ts';
 import { LocalAgent } from './runtime/local-agent.ts';
 import { LoopDelay } from './runtime/loop-delay.ts';
 import { linkOf } from './runtime/outbox-link.ts';
-import type { HealthChecker, HttpPeers, Network, ProbeCodec } from './runtime/ports.ts';
+import type { HealthChecker, HttpPeers, ProbeCodec } from './runtime/ports.ts';
 import { ReplaceableNetwork } from './runtime/replaceable-network.ts';
 import { systemClock, systemRandom } from './runtime/system.ts';
 import { Warden } from './runtime/warden.ts';
+import type { LevelStore } from './store/level-store.ts';
+import type { StoreSecret } from './store/store-keys.ts';
 import type { Log } from './telemetry/log.ts';
 import {
   registerBridgeMetrics,
@@ -66,6 +80,9 @@ export interface RunningAgent extends AgentPort {
   /** Settles when the agent has ended: it was stopped, or it left for good and should be stopped. */
   readonly closed: Promise<'left' | 'stopped'>;
 }
+
+/** For each agent that an invite names, ms. Guess: a handshake with an agent that many ask at once. */
+const redemptionTimeoutMs = 10_000;
 
 export interface AgentOptions {
   readonly settings: Settings;
@@ -103,14 +120,16 @@ async function assemble(
     import('./net/probe-socket.ts'),
     import('./http/server.ts'),
     import('./http/options.ts'),
+    import('./http/access-options.ts'),
   ]);
   // Awaited below; until then a failure of the disk comes first.
   libraries.catch(() => {});
 
   const { LevelStore } = await import('./store/level-store.ts');
   const directory = settings.identity.dataDir;
+  const { durability, ballastBytes, keys: storeKeys } = settings.store;
   const store = await LevelStore.open(
-    { directory, durability: settings.store.durability, ballastBytes: settings.store.ballastBytes },
+    { directory, durability, ballastBytes, secrets: storeKeys.map(storeSecretOf) },
     { log },
   );
   stops.push(() => store.close());
@@ -121,13 +140,18 @@ async function assemble(
   if (stored.damagedRows > 0) log('store_rows_damaged', { rows: stored.damagedRows });
 
   const metrics = new MetricRegistry();
+  const audit = openAuditLog({ ...settings.identity, ...settings.audit }, { log, metrics });
+  stops.push(() => audit.stop());
   const netMetrics = registerNetMetrics(metrics);
   const { cluster } = settings.identity;
   const id = settings.identity.id ?? defaultId(key.peerId);
+  const membership = await membershipOf({ settings, log }, id, key);
   const epoch = nextEpoch(stored.meta.epoch, Date.now());
   const codec = new SignedRecordCodec({ cluster }, { key });
   const probeCodec = new SignedProbeCodec({ cluster }, { key });
   const keeper = new AgentKeyKeeper({ cluster, id, keys }, { files, codec, probeCodec });
+  const secret = await clusterSecret(settings, log);
+  stops.push(() => secret?.stop());
   const events = new RecentEvents({ epoch });
   const protocol = new Protocol(
     {
@@ -143,18 +167,27 @@ async function assemble(
       linkOf,
       random: systemRandom,
       hash: treeHash,
+      certificates: membership?.checker,
     },
   );
   const loopDelay = new LoopDelay();
   stops.push(() => loopDelay.stop());
 
-  const [{ Libp2pNetwork }, { ProbeSocket }, { HttpServer }, { httpDefaults }] = await libraries;
+  const [{ Libp2pNetwork }, { ProbeSocket }, { HttpServer }, { httpDefaults }, access] = await libraries;
   const faults = settings.net.faultInjection ? await faultLayer(probeCodec, log) : undefined;
-  const networkOn = (listen: readonly string[]): Network =>
-    new Libp2pNetwork(
-      { cluster, privateKeyRaw: keeper.key.rawPrivateKey(), listen },
+  let libp2p: InstanceType<typeof Libp2pNetwork> | undefined;
+  const networkOn = (listen: readonly string[]) => {
+    libp2p = new Libp2pNetwork(
+      {
+        cluster,
+        privateKeyRaw: keeper.key.rawPrivateKey(),
+        listen,
+        connectionsMaxCount: settings.limits.connectionsMaxCount,
+        limits: settings.limits,
+      },
       {
         log,
+        answerKeys: secret?.answer,
         metrics: netMetrics,
         mdns: settings.net.mdns
           ? async (...args) => (await import('./discovery/mdns.ts')).startMdns(...args)
@@ -163,10 +196,31 @@ async function assemble(
           ? async (...args) => (await import('./discovery/dht.ts')).startDht(...args)
           : undefined,
         faults,
+        authority: membership ? admissionBy(membership, protocol.roster, Date.now) : secret?.authority,
+        onAdmitted: (peer, { certificate }) => {
+          if (certificate !== undefined) driver.feed({ type: 'certificate-shown', peer, certificate });
+        },
       },
     );
+    return libp2p;
+  };
+  const present = () => {
+    if (libp2p === undefined) throw new TypeError('there is no network yet');
+    return libp2p;
+  };
   const network = new ReplaceableNetwork(networkOn(settings.net.listen), { clock: systemClock });
   const probes = new ProbeSocket({ metrics: netMetrics });
+  const sealed =
+    secret &&
+    new SealedProbes(probes, {
+      seal: secret.seal,
+      onRefused: () => netMetrics.probesDropped.add({ reason: 'not_sealed' }),
+    });
+  const watcher = observer({
+    log,
+    metrics: registerProtocolMetrics(metrics),
+    health: registerHealthMetrics(metrics),
+  });
   const checker = healthChecker(settings, metrics);
   stops.push(() => checker.stop());
   const httpPeers = httpPeerClient(settings, metrics);
@@ -175,25 +229,31 @@ async function assemble(
   stops.push(() => deliverers.stop());
   deliverers.add(httpScheme, new HttpDeliverer({ peers: httpPeers }));
   registerBridgeMetrics(metrics, () => protocol.bridge.counts);
+  const seeds = [...new Set([...settings.net.seeds, ...(membership?.seeds ?? [])])];
   const driver = new Driver(
-    { cluster, seeds: settings.net.seeds, intake: intakeSettings(settings) },
+    { cluster, seeds, intake: intakeSettings(settings) },
     {
       protocol,
       codec,
       probeCodec,
       network,
-      probes,
+      probes: sealed ?? probes,
       store,
       checker,
       deliverer: deliverers,
       httpPeers,
+      membership,
       clock: systemClock,
       events,
-      observer: observer({
-        log,
-        metrics: registerProtocolMetrics(metrics),
-        health: registerHealthMetrics(metrics),
-      }),
+      observer: {
+        ...watcher,
+        input: input => {
+          watcher.input(input);
+          if (input.type !== 'datagram-received') return;
+          const { from, address } = input.probe;
+          if (protocol.detector.member(from) !== undefined) probes.heard(address);
+        },
+      },
     },
   );
   stops.push(() => driver.stop());
@@ -201,7 +261,7 @@ async function assemble(
   let probeAddress: string | undefined;
   let listening: readonly string[] = settings.net.listen;
   const keyRotation = new KeyRotation(
-    { id, overlapMs: settings.keys.keyOverlapMs },
+    { id, overlapMs: settings.keys.keyOverlapMs, isCertified: membership !== undefined },
     {
       keeper,
       driver,
@@ -214,6 +274,7 @@ async function assemble(
     },
   );
   stops.push(() => keyRotation.stop());
+  let contactMultiaddrs: readonly string[] = [];
   const doctor = new Doctor(
     {
       fullMeshMaxCount: settings.peering.fullMeshMaxCount,
@@ -248,19 +309,46 @@ async function assemble(
       faults,
       keyRotation,
       warden: new Warden({ cluster }, { protocol, driver, codec, clock: systemClock }),
+      authority:
+        membership &&
+        new AuthorityDesk(
+          { cluster },
+          {
+            membership,
+            protocol,
+            publish: record => driver.publishRevocations(record),
+            multiaddrs: () => contactMultiaddrs,
+          },
+        ),
+      secret,
     },
   );
 
-  const http = new HttpServer(httpOptions(settings, httpDefaults), { agent, log, metrics });
+  const http = new HttpServer(httpOptions(settings, access, httpDefaults, secret), {
+    agent,
+    log,
+    metrics,
+    audit,
+  });
   stops.push(() => http.stop());
   const { url } = await http.start();
   stops.push(() => network.stop());
-  const local = await network.start(driver.handlers);
+  secret?.attach({
+    members: () => otherAgents(agent, protocol),
+    contactOf: peer => protocol.peering.contact(peer)?.multiaddrs ?? [],
+    ask: (peer, multiaddrs, request) => present().askKeys(peer, multiaddrs, request),
+    admissionOf: peer => present().admissionOf(peer),
+    linked: () => network.links().map(({ peer }) => peer),
+    hangUp: peer => network.hangUp(peer),
+  });
+  const local = await network.start(secret?.watching(driver.handlers) ?? driver.handlers);
   listening = boundListen(settings.net.listen, local.multiaddrs);
+  contactMultiaddrs = local.multiaddrs;
   stops.push(() => probes.stop());
+  const probeHandlers = faults?.overProbes(driver.probeHandlers) ?? driver.probeHandlers;
   const bound = await probes.start(
     probeOptions(settings, local.multiaddrs),
-    faults?.overProbes(driver.probeHandlers) ?? driver.probeHandlers,
+    sealed?.handlers(probeHandlers) ?? probeHandlers,
   );
   probeAddress = reachable(bound);
 
@@ -269,7 +357,10 @@ async function assemble(
     multiaddrs: local.multiaddrs,
     probe: probeAddress,
     ...(bootstrap ? { isBootstrap: true } : {}),
+    ...(membership === undefined ? {} : { certificate: membership.certificate }),
   };
+  const revocations = await membership?.revocations();
+  if (revocations !== undefined) driver.publishRevocations(revocations);
   driver.start({ node: ownNode(settings, Number(new URL(url).port)), agent: contact });
   await driver.ready;
 
@@ -281,6 +372,14 @@ async function assemble(
     http: url,
   };
   log('agent_ready', { ...ready });
+  // Nobody has to wait for that, and what fails is tried again at the next start.
+  store.sealAll().catch((error: unknown) => log('store_seal_failed', { error }));
+  for (const watch of secretWatches(settings, { store, secret, log })) stops.push(() => watch.stop());
+  const { auth, httpAuth } = settings.shim;
+  if (httpAuth !== 'open') {
+    const why = `auth is ${auth}, http_auth ${httpAuth}, version ${version}`;
+    audit.record({ kind: 'setting', who: 'agent', what: `start ${id}`, outcome: 'allowed', why });
+  }
   return runningAgent(agent, driver, ready, log, stopAll);
 }
 
@@ -336,6 +435,36 @@ function boundListen(listen: readonly string[], multiaddrs: readonly string[]): 
   return ports.size === 1 ? listen.map(each => each.replace(/\/tcp\/0$/, `/tcp/${port}`)) : listen;
 }
 
+/** Where an authority says who is a member: this agent's certificate, or how it gets one. */
+async function membershipOf(
+  { settings, log }: AgentOptions,
+  id: string,
+  key: AgentKey,
+): Promise<Membership | undefined> {
+  const { membership: membershipFile, ...given } = settings.authority;
+  const { dataDir: directory, cluster } = settings.identity;
+  const nodeType = settings.node.type;
+  const { auth } = settings.shim;
+  const proof = auth === 'mtls' || auth === 'shared_secret' ? auth : undefined;
+  const opened = await openMembership(
+    { ...given, membershipFile, directory, cluster, peer: key.peerId, id, nodeType, proof },
+    {
+      redeem: async (seeds, authority) => {
+        const { redeemAt } = await import('./net/redemption.ts');
+        await redeemAt(
+          { privateKeyRaw: key.rawPrivateKey(), seeds, timeoutMs: redemptionTimeoutMs },
+          authority,
+        );
+        log('invite_redeemed', { cluster });
+      },
+      wallMs: Date.now,
+      onFailed: error => log('membership_failed', { error }),
+    },
+  );
+  if (opened !== undefined) log('member_of_authority', { authorities: opened.checker.authorities });
+  return opened;
+}
+
 /** Loaded for a drill only: an agent that was not started for one cannot be told to lose anything. */
 async function faultLayer(codec: ProbeCodec, log: Log) {
   const { FaultLayer } = await import('./net/faults/fault-layer.ts');
@@ -345,6 +474,77 @@ async function faultLayer(codec: ProbeCodec, log: Log) {
     return typeof probe === 'object' ? probe.from : undefined;
   };
   return new FaultLayer({ random: systemRandom, senderOf });
+}
+
+/** What the agents of a cluster with a secret do with it; `undefined` where they go by none. */
+async function clusterSecret({ shim, identity, limits }: Settings, log: Log) {
+  if (shim.auth !== 'shared_secret' || shim.secret === undefined) return undefined;
+  const { cluster, dataDir: directory } = identity;
+  const { source } = shim.secret;
+  return ClusterSecret.open(
+    { cluster, directory, secret: shim.secret.reveal(), source, acceptOldMs: limits.oldSecretAcceptMs },
+    { wallMs: () => Date.now(), random: Math.random, log },
+  );
+}
+
+function storeSecretOf(key: Secret): StoreSecret {
+  return { text: key.reveal(), source: key.source };
+}
+
+/** Looks whether other secrets are where those came from that the agent was started with. */
+function secretWatches(
+  { shim, store: { storeKey, keys } }: Settings,
+  parts: { readonly store: LevelStore; readonly secret: ClusterSecret | undefined; readonly log: Log },
+): readonly SecretWatch[] {
+  const { store, secret, log } = parts;
+  const { env } = process;
+  const watch = (source: string, known: readonly Secret[], use: (first: Secret) => Promise<boolean>) =>
+    new SecretWatch({ intervalMs: lookEveryMs(source) }, known, {
+      read: () => secretsFrom(source, env),
+      onProblem: problem => log('secret_source_failed', { source, problem }),
+      onChange: async ([first]) => {
+        if (first === undefined) return true;
+        log('secret_source_changed', { source });
+        return use(first).catch((error: unknown) => {
+          log('secret_source_failed', { source, problem: String(error) });
+          return false;
+        });
+      },
+    });
+  const watches: SecretWatch[] = [];
+  const { secretFile } = shim;
+  if (
+    secret !== undefined &&
+    shim.secret !== undefined &&
+    secretFile !== undefined &&
+    mayChange(secretFile)
+  ) {
+    const rotate = async (next: Secret) =>
+      (await secret.rotate({ secret: next.reveal(), dropOld: false })).status === 'done';
+    watches.push(watch(secretFile, [shim.secret], rotate));
+  }
+  if (storeKey !== undefined && mayChange(storeKey)) {
+    const renew = async (next: Secret) => {
+      await store.renewKey(storeSecretOf(next));
+      return true;
+    };
+    watches.push(watch(storeKey, keys, renew));
+  }
+  return watches;
+}
+
+/** The agents that are there, this one left out. */
+function otherAgents(agent: LocalAgent, protocol: Protocol): readonly RotationMember[] {
+  return agent
+    .status()
+    .agents.filter(
+      ({ peerId, state }) => peerId !== agent.identity.peerId && (state === 'alive' || state === 'suspect'),
+    )
+    .map(({ id, peerId }) => ({
+      id,
+      peer: peerId,
+      multiaddrs: protocol.peering.contact(peerId)?.multiaddrs ?? [],
+    }));
 }
 
 function defaultId(peer: PeerId): string {
@@ -381,11 +581,14 @@ function firstAddress(): string {
 
 function probeOptions(settings: Settings, multiaddrs: readonly string[]) {
   const asked = settings.net.probeListen;
-  if (asked !== undefined) return { ...asked, explicit: true };
+  const { sourceDatagramsPerSecond: sourcePerSecond, strangerDatagramsPerSecond: strangersPerSecond } =
+    settings.limits;
+  const gate = { sourcePerSecond, strangersPerSecond };
+  if (asked !== undefined) return { ...asked, explicit: true, gate };
   // /ip4/<host>/tcp/<port>: the configured host, and the port that was really bound.
   const host = settings.net.listen[0]?.split('/')[2] ?? '0.0.0.0';
   const port = Number(multiaddrs[0]?.split('/')[4] ?? 0);
-  return { host, port, explicit: false };
+  return { host, port, explicit: false, gate };
 }
 
 /** A wildcard is where we listen, not where others find us. */
@@ -409,28 +612,50 @@ function httpPeerClient({ bridge }: Settings, metrics: MetricRegistry): HttpPeer
       timeoutMs: bridge.httpPeerTimeoutMs,
       connectionsMaxCount: bridge.httpPeerConnectionsMaxCount,
       keepAliveMs: Math.min(bridge.httpPeerRefreshMs + 5_000, 120_000), // Longer would be worth no connection.
+      ...oauthOf(bridge),
     },
-    { metrics: registerHttpPeerMetrics(metrics) },
+    {
+      metrics: registerHttpPeerMetrics(metrics),
+      clientSecret: () => clientSecretIn(bridge.oauthClientSecretFile ?? ''),
+    },
   );
   registerHttpPoolMetrics(metrics, () => client.stats());
   return client;
+}
+
+function oauthOf(bridge: Settings['bridge']) {
+  const { oauthTokenUrl, oauthClientId, oauthScope, oauthAudience, registerWith } = bridge;
+  if (oauthTokenUrl === undefined || oauthClientId === undefined) return {};
+  const oauth = {
+    tokenUrl: oauthTokenUrl,
+    clientId: oauthClientId,
+    peers: registerWith,
+    ...(oauthScope === undefined ? {} : { scope: oauthScope }),
+    ...(oauthAudience === undefined ? {} : { audience: oauthAudience }),
+  };
+  return { oauth };
 }
 
 function intakeSettings({ gossip }: Settings) {
   return { peerMessagesPerSecond: gossip.peerMessagesPerSecond, peerBurstCount: gossip.peerBurstCount };
 }
 
-function httpOptions<Defaults extends object>({ shim, health }: Settings, defaults: Defaults) {
-  const auth =
-    shim.auth === 'shared_secret' && shim.secret !== undefined
-      ? ({ mode: 'shared_secret', secret: shim.secret.reveal() } as const)
-      : ({ mode: 'open' } as const);
+function httpOptions<Defaults extends object>(
+  { shim, audit, access, health }: Settings,
+  { httpAuthOf, httpTlsOf }: typeof import('./http/access-options.ts'),
+  defaults: Defaults,
+  secret: ClusterSecret | undefined,
+) {
   const host = shim.http.host.includes(':') ? `[${shim.http.host}]` : shim.http.host;
   return {
     ...defaults,
     listen: `${host}:${shim.http.port}`,
-    auth,
+    auth: httpAuthOf({ ...shim, ...access, secretsNow: secret && (() => secret.accepted()) }),
+    tls: httpTlsOf({ ...shim, ...access }),
+    auditLevel: audit.auditLevel === 'off' ? ('operator' as const) : audit.auditLevel,
     protectVitals: !shim.publicVitals,
+    connectionsPerAddressMaxCount: shim.httpConnectionsPerAddressMaxCount,
+    answerTimeoutMs: shim.httpAnswerTimeoutMs,
     callerRequestsPerSecond: shim.callerRequestsPerSecond,
     totalRequestsPerSecond: shim.totalRequestsPerSecond,
     authFailuresPerSecond: shim.authFailuresPerSecond,

@@ -41,6 +41,11 @@ const catalogue = {
     retry: false,
     text: 'the agent is alive; it can leave by itself',
   },
+  KEY_CERTIFIED: {
+    done: 'no',
+    retry: false,
+    text: 'a certificate of an authority names the key of this agent, so another key would be no member; invite the agent anew with another data directory',
+  },
   KEY_CHANGING: { done: 'no', retry: true, text: 'the key of this agent is being changed' },
   NO_MAJORITY: {
     done: 'no',
@@ -55,11 +60,31 @@ const catalogue = {
     text: 'the key of this agent is proved to have signed contradictory records; start it with a new data directory',
   },
   INVALID_BAN: { done: 'no', retry: false, text: 'the ban is not acceptable' },
+  NO_AUTHORITY: {
+    done: 'no',
+    retry: false,
+    text: 'this agent is a member by no authority; see firsthand ca init',
+  },
+  INVALID_REVOCATIONS: {
+    done: 'no',
+    retry: false,
+    text: 'this is no list that an authority trusted here has signed for this cluster',
+  },
   INVALID_FAULTS: { done: 'no', retry: false, text: 'the faults are not acceptable' },
   FAULTS_OFF: {
     done: 'no',
     retry: false,
     text: 'this agent takes no faults; only one that was started with --fault-injection does',
+  },
+  SECRET_OFF: {
+    done: 'no',
+    retry: false,
+    text: 'this agent goes by no secret; only one that was started with --auth shared_secret does',
+  },
+  ROTATION_CONFLICT: {
+    done: 'no',
+    retry: false,
+    text: 'another change of the secret is under way',
   },
   REGISTRY_FULL: { done: 'no', retry: true, text: 'this agent hosts as many entries as it may' },
   OUTBOX_FULL: { done: 'no', retry: true, text: 'as many deliveries wait to be taken as may' },
@@ -75,10 +100,24 @@ const catalogue = {
   KEY_UNUSABLE: { done: 'no', retry: false, text: 'the identity key cannot be used' },
   STORE_LOCKED: { done: 'no', retry: false, text: 'another process holds the data directory' },
   STORE_CORRUPT: { done: 'no', retry: false, text: 'the database is damaged' },
+  STORE_KEY_WRONG: { done: 'no', retry: false, text: 'the database is sealed with another key' },
   STORE_TOO_NEW: { done: 'no', retry: false, text: 'the database was written by a later version' },
   STORE_FULL: { done: 'unknown', retry: true, text: 'the disk of the data directory is full' },
   IMPORT_REFUSED: { done: 'no', retry: false, text: 'the file is no export that can be taken in' },
   STORE_FAILED: { done: 'unknown', retry: true, text: 'the database refused a write' },
+
+  AUTHORITY_UNUSABLE: { done: 'no', retry: false, text: 'the directory of the authority cannot be used' },
+  MEMBERSHIP_UNUSABLE: {
+    done: 'no',
+    retry: false,
+    text: 'this agent has no certificate that makes it a member',
+  },
+  INVITE_REFUSED: { done: 'no', retry: false, text: 'the invite is not acceptable' },
+  JOIN_FAILED: {
+    done: 'unknown',
+    retry: true,
+    text: 'none of the agents that the invite names could be asked for a certificate',
+  },
 
   DRILL_BROKEN_OFF: {
     done: 'unknown',

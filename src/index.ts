@@ -25,11 +25,12 @@ export type { ReadyLine, RunningAgent };
 
 /**
  * Any setting of docs/CONFIG.md, in camelCase; lists and numbers as such, `http` and `probeListen` as
- * `host:port`. Neither the environment nor a file is read. Logs errors only, unless `logLevel` says more.
+ * `host:port`, `grants` as `role=name`. Neither the environment nor a file is read. Logs errors only, unless `logLevel` says more.
  */
-export type AgentOptions = Partial<Omit<Values, 'http' | 'probeListen'>> & {
+export type AgentOptions = Partial<Omit<Values, 'http' | 'probeListen' | 'grants'>> & {
   readonly http?: string;
   readonly probeListen?: string;
+  readonly grants?: readonly string[];
   /** Cluster secret, where `auth` is `shared_secret`. */
   readonly secret?: string;
 };

@@ -5,7 +5,7 @@
  *
  * Without a name: all but those of the failure detector, which wait for timeouts most of the time; `liveness`
  * is all of these (half an hour). `crash` (100 kills) and `churn` (1,000 joins) take minutes, `simulate`
- * (1,000 simulated agents) longer, and all run only by name. `--agents`, `--repetitions` and `--seconds` make them shorter or longer, for
+ * (1,000 simulated agents) longer, and all run only by name; so does `flood`. `--agents`, `--repetitions` and `--seconds` make them shorter or longer, for
  * instance `npm run bench -- kill --agents 5 --repetitions 3`.
  */
 import { type Figure, printTable } from './figures.ts';
@@ -19,6 +19,7 @@ const benches: Readonly<Record<string, Bench>> = {
   resolution: async () => (await import('./in-process.ts')).resolution(),
   memory: async () => (await import('./in-process.ts')).memory(),
   http: async () => (await import('./http.ts')).registrationOverHttp(),
+  access: async () => (await import('./access.ts')).access(),
   outbox: async () => (await import('./outbox.ts')).outbox(),
   ready: async () => (await import('./processes.ts')).readyTime(),
   'one-process': async () => (await import('./in-process.ts')).propagation(),
@@ -26,6 +27,7 @@ const benches: Readonly<Record<string, Bench>> = {
   newcomer: async () => (await import('./processes.ts')).newcomer(),
   sync: async () => (await import('./sync.ts')).sync(),
   updates: async options => (await import('./updates.ts')).updates(options),
+  admission: async options => (await import('./admission.ts')).admission(options),
   'mass-join': async () => (await import('./processes.ts')).massJoin(),
 };
 
@@ -44,8 +46,10 @@ const livenessBenches: Readonly<Record<string, Bench>> = {
 
 /** Long, and asked for by name only. */
 const endurance: Readonly<Record<string, Bench>> = {
+  revocation: async options => (await import('./revocation.ts')).revocation(options),
   churn: async options => (await import('./in-process.ts')).churn(options),
   simulate: async options => (await import('./simulate.ts')).simulate(options),
+  flood: async options => (await import('./flood.ts')).flood(options),
   crash: async options => (await import('./crash.ts')).crash(options),
 };
 

@@ -7,6 +7,7 @@ import { FirsthandError } from '../errors.ts';
 import { Verifier } from '../identity/verifier.ts';
 import { LevelStore } from '../store/level-store.ts';
 import { readOffline } from '../store/offline.ts';
+import type { StoreSecret } from '../store/store-keys.ts';
 import { silentLog } from '../telemetry/log.ts';
 import { decodeEnvelope } from '../wire/record.ts';
 import { exportFormat, headerOf, LineProblem, lineMaxBytes, linesOf, operationOf, rowName } from './line.ts';
@@ -28,10 +29,15 @@ export interface Exported {
  * @throws FirsthandError DATA_DIR_UNUSABLE, STORE_LOCKED, STORE_CORRUPT, STORE_TOO_NEW
  */
 export async function exportStore(
-  options: { readonly directory: string; readonly cluster: string | undefined; readonly wallMs: number },
+  options: {
+    readonly directory: string;
+    readonly cluster: string | undefined;
+    readonly wallMs: number;
+    readonly secrets?: readonly StoreSecret[];
+  },
   write: (line: string) => Promise<unknown> | unknown,
 ): Promise<Exported> {
-  const { state, damaged } = await readOffline(options.directory);
+  const { state, damaged } = await readOffline(options.directory, options.secrets);
   const cluster = options.cluster ?? clusterOf(state.records);
   const counts: Record<string, number> = {};
   let lines = 1;
@@ -76,14 +82,16 @@ export async function importStore(options: {
   /** What the export has to be of; absent: whatever it says. */
   readonly cluster: string | undefined;
   readonly wallMs: number;
+  readonly secrets?: readonly StoreSecret[];
 }): Promise<{ readonly cluster: string; readonly counts: Counts }> {
-  const { directory, file } = options;
+  const { directory, file, secrets = [] } = options;
   await requireEmpty(directory);
   const draft = `${directory}.import-${process.pid}`;
   try {
     await mkdir(dirname(directory), { recursive: true, mode: 0o700 });
-    const store = await LevelStore.open({ directory: draft }, { log: silentLog });
+    const store = await LevelStore.open({ directory: draft, secrets }, { log: silentLog });
     try {
+      await store.sealAll();
       const outcome = await fill(store, file, options);
       await store.close();
       await rename(draft, directory);

@@ -7,6 +7,7 @@ import { Verifier } from '../identity/verifier.ts';
 import { linkOf } from '../runtime/outbox-link.ts';
 import type { StoredState } from '../runtime/ports.ts';
 import { readOffline } from '../store/offline.ts';
+import type { StoreSecret } from '../store/store-keys.ts';
 import { clusterOf } from './archive.ts';
 
 export interface StoreReport {
@@ -17,12 +18,13 @@ export interface StoreReport {
   readonly problems: readonly string[];
 }
 
-/** @throws FirsthandError DATA_DIR_UNUSABLE, STORE_LOCKED, STORE_CORRUPT, STORE_TOO_NEW */
+/** @throws FirsthandError DATA_DIR_UNUSABLE, STORE_LOCKED, STORE_CORRUPT, STORE_TOO_NEW, STORE_KEY_WRONG */
 export async function checkStore(options: {
   readonly directory: string;
   readonly cluster: string | undefined;
+  readonly secrets?: readonly StoreSecret[];
 }): Promise<StoreReport> {
-  const { state, keys, damaged } = await readOffline(options.directory);
+  const { state, keys, damaged } = await readOffline(options.directory, options.secrets);
   const cluster = options.cluster ?? clusterOf(state.records);
   const verifier = new Verifier({ cluster });
   const records: VerifiedRecord[] = [];

@@ -12,7 +12,8 @@ import type { StoredConfirmation } from '../core/confirm/confirmation.ts';
 import { wantedMembers } from '../core/confirm/confirmation.ts';
 import type { MetaName, StoreOperation } from '../core/effects.ts';
 import { isClusterName, isNodeId, nodeProblem } from '../core/record/node.ts';
-import type { VerifiedRecord } from '../core/record/record.ts';
+import type { Body, VerifiedRecord } from '../core/record/record.ts';
+import { unreachable } from '../errors.ts';
 import type { Verifier } from '../identity/verifier.ts';
 import type { StoredState } from '../runtime/ports.ts';
 import { publicKeyOf } from '../wire/peer-id.ts';
@@ -48,9 +49,23 @@ export function* linesOf(state: StoredState, verifier: Verifier): Iterable<Field
 
 function recordLine(record: VerifiedRecord): Fields {
   const { subject, author, authority, epoch, sequence, time, digest, body, wire } = record;
-  const says = body.type === 'entry' ? body.node : body.type === 'departure' ? body.reason : body.entries;
-  const readable = { subject, author, authority, epoch, sequence, time, digest, says };
+  const readable = { subject, author, authority, epoch, sequence, time, digest, says: whatSays(body) };
   return { kind: 'record', ...readable, envelope: base64(wire) };
+}
+
+function whatSays(body: Body): unknown {
+  switch (body.type) {
+    case 'entry':
+      return body.node;
+    case 'departure':
+      return body.reason;
+    case 'health':
+      return body.entries;
+    case 'revocations':
+      return { serials: body.serials, keys: body.keys };
+    default:
+      return unreachable(body);
+  }
 }
 
 /** What is wrong with a line, as the end of a sentence about it. */
@@ -240,9 +255,9 @@ function isShortText(value: unknown): value is string {
   return typeof value === 'string' && value.length <= 512;
 }
 
-/** A node, or what an agent reserves for the health of its services. */
+/** A node, or what is reserved for the health of services, or for revocations. */
 function isSubject(text: string): boolean {
-  return isNodeId(text) || /^~health\/[0-9a-f]{2}\/[A-Za-z0-9]{1,64}$/.test(text);
+  return isNodeId(text) || /^~health\/[0-9a-f]{2}\/[A-Za-z0-9]{1,64}$|^~authority\/revocations$/.test(text);
 }
 
 function base64(bytes: Uint8Array): string {

@@ -19,6 +19,7 @@ import type { HttpPeers } from '../runtime/ports.ts';
 import type { HttpPeerMetrics, HttpPoolStats } from '../telemetry/metrics/bridge.ts';
 import { ConnectionPools } from './connection-pools.ts';
 import { parseRegistrationAnswer } from './registration-answer.ts';
+import { type TokenRequest, TokenSource, type TokenSourceOptions } from './token-source.ts';
 
 export interface HttpPeerClientOptions {
   /** For one registration in all, ms. */
@@ -29,6 +30,8 @@ export interface HttpPeerClientOptions {
   readonly connectionsPerHost: number;
   /** How long an idle connection is kept, ms. */
   readonly keepAliveMs: number;
+  /** A token is shown to these peers, and to no others: whoever is merely listed by one could be anybody. */
+  readonly oauth?: TokenSourceOptions & { readonly peers: readonly string[] };
 }
 
 export const defaultHttpPeerClientOptions: HttpPeerClientOptions = {
@@ -54,6 +57,7 @@ export interface HttpPeerClientComponents {
   readonly names: NameLookup;
   /** Wall clock, ms. */
   readonly nowMs: () => number;
+  readonly clientSecret: () => string;
 }
 
 interface Target {
@@ -65,6 +69,7 @@ export class HttpPeerClient implements HttpPeers {
   readonly #options: HttpPeerClientOptions;
   readonly #components: HttpPeerClientComponents;
   readonly #stopped = new AbortController();
+  readonly #tokens: TokenSource | undefined;
   #pools: Promise<ConnectionPools<Agent>> | undefined;
   #opened: ConnectionPools<Agent> | undefined;
   #inFlightCount = 0;
@@ -74,7 +79,8 @@ export class HttpPeerClient implements HttpPeers {
     components: Pick<HttpPeerClientComponents, 'metrics'> & Partial<HttpPeerClientComponents>,
   ) {
     this.#options = { ...defaultHttpPeerClientOptions, ...options };
-    this.#components = { names: new NameLookup(), nowMs: Date.now, ...components };
+    this.#components = { names: new NameLookup(), nowMs: Date.now, clientSecret: noSecret, ...components };
+    this.#tokens = this.#tokenSource();
   }
 
   register(
@@ -123,17 +129,57 @@ export class HttpPeerClient implements HttpPeers {
   ): Promise<{ readonly outcome: Untimed }> {
     const target = targetOf(url);
     if ('reason' in target) return { outcome: { ok: false, ...target } };
-    const pools = await this.#open();
-    let judged = await this.#ask(pools, target, body, until);
+    let judged = await this.#askAs(url, target, body, until);
     const instead = asRegistration(body);
     // It does not know what it is to update: it was restarted, or had never heard of it.
     if (!judged.ok && judged.status === 404 && instead !== undefined) {
-      judged = await this.#ask(pools, target, instead, until);
+      judged = await this.#askAs(url, target, instead, until);
     }
     return { outcome: this.#outcomeOf(judged) };
   }
 
-  async #ask(pools: ConnectionPools<Agent>, target: Target, body: string, until: number): Promise<Judged> {
+  /** With a token where one is to be shown; one that is refused is replaced once. */
+  async #askAs(url: string, target: Target, body: string, until: number): Promise<Judged> {
+    const { oauth } = this.#options;
+    if (this.#tokens === undefined || oauth?.peers.includes(url) !== true) {
+      return this.#ask(target, { headers, body }, until);
+    }
+    let refused: string | undefined;
+    for (;;) {
+      // Before a connection is taken: the token's server may need the last one that is free.
+      const got = await this.#tokens.token(until, refused);
+      if (!got.ok) return { ok: false, failure: { reason: 'unreachable', detail: got.detail } };
+      const authorization = `Bearer ${got.token}`;
+      const judged = await this.#ask(target, { headers: { ...headers, authorization }, body }, until);
+      if (judged.ok || judged.status !== 401 || refused !== undefined) return judged;
+      refused = got.token;
+    }
+  }
+
+  #tokenSource(): TokenSource | undefined {
+    const { oauth } = this.#options;
+    if (oauth === undefined) return undefined;
+    const { clientSecret, metrics } = this.#components;
+    const post = async (request: TokenRequest, until: number): Promise<Judged> => {
+      const judged = await this.#postForToken(request, until);
+      metrics.tokens.add({ outcome: judged.ok ? 'ok' : judged.failure.reason.replaceAll('-', '_') });
+      return judged;
+    };
+    return new TokenSource(oauth, { clientSecret, post, nowMs: () => performance.now() });
+  }
+
+  async #postForToken({ url, headers: own, body }: TokenRequest, until: number): Promise<Judged> {
+    const target = targetOf(url, '');
+    if ('reason' in target) return { ok: false, failure: target };
+    return this.#ask(target, { headers: { ...headers, ...own }, body }, until);
+  }
+
+  async #ask(
+    target: Target,
+    { headers, body }: { readonly headers: Readonly<Record<string, string>>; readonly body: string },
+    until: number,
+  ): Promise<Judged> {
+    const pools = await this.#open();
     const pool = await pools.acquire(target.origin, until - performance.now());
     if (pool === undefined) return noConnection;
     try {
@@ -198,8 +244,16 @@ const noConnection: Judged = {
   failure: { reason: 'timeout', detail: 'no connection was free in time' },
 };
 
-function targetOf(base: string): Target | Extract<Judged, { readonly ok: false }>['failure'] {
-  const url = URL.parse(`${base}/registration`);
+/** Where there is no token there is no secret. */
+function noSecret(): string {
+  throw new Error('there is no secret of the client');
+}
+
+function targetOf(
+  base: string,
+  path = '/registration',
+): Target | Extract<Judged, { readonly ok: false }>['failure'] {
+  const url = URL.parse(`${base}${path}`);
   if (url === null) return { reason: 'unreachable', detail: 'its address is none' };
   // As the URL has it: 0xa9fea9fe is a name to whoever reads the text, and a forbidden number here.
   const host = url.hostname.replace(/^\[(.*)\]$/, '$1');

@@ -62,6 +62,7 @@ export interface ErrorBody {
   readonly code: string;
   readonly field?: string;
   readonly request_id?: string;
+  readonly auth_mode?: string;
 }
 
 export type StatusBody = SnakeCased<StatusView>;

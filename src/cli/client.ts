@@ -1,15 +1,17 @@
 /**
  * Talks HTTP to an agent.
  *
- * Through Node's own `fetch`, which is undici inside the runtime: importing the package would cost
- * every command another 50 ms at its start.
+ * Through Node's own `fetch`, which is undici inside the runtime: importing the package costs a command another
+ * 50 ms at its start. It is imported where there are certificates, which the runtime's does not take.
  */
 import { type ErrorCode, errorCodes, FirsthandError } from '../errors.ts';
 import type { ErrorBody } from './bodies.ts';
 import { type GlobalOptions, usageError } from './context.ts';
+import { type Credentials, credentialsOf, type TlsCredentials } from './credentials.ts';
 import { safe } from './display.ts';
 import { parseEventStream, type StreamEvent } from './event-stream.ts';
 import type { Io } from './io.ts';
+import { networkReason } from './network-reason.ts';
 
 export const defaultAgentUrl = 'http://127.0.0.1:7980';
 const requestTimeoutMs = 10_000;
@@ -19,7 +21,7 @@ const answerMaxBytes = 64 * 1_048_576;
 export interface ClientOptions {
   /** Base URL. */
   readonly url: string;
-  readonly secret?: string;
+  readonly credentials?: Credentials;
 }
 
 export interface ClientRequest {
@@ -39,10 +41,13 @@ export interface ReachedPart {
 export class AgentClient {
   readonly url: string;
   readonly #headers: Readonly<Record<string, string>>;
+  readonly #tls: TlsCredentials | undefined;
+  #fetch: Promise<Fetch> | undefined;
 
-  constructor(options: ClientOptions) {
-    this.url = options.url.replace(/\/+$/, '');
-    this.#headers = options.secret === undefined ? {} : { authorization: `Bearer ${options.secret}` };
+  constructor({ url, credentials = {} }: ClientOptions) {
+    this.url = url.replace(/\/+$/, '');
+    this.#headers = credentials.bearer === undefined ? {} : { authorization: `Bearer ${credentials.bearer}` };
+    this.#tls = credentials.tls;
   }
 
   /**
@@ -95,13 +100,15 @@ export class AgentClient {
     }
   }
 
-  #send(
+  async #send(
     request: ClientRequest,
     headers: Readonly<Record<string, string>>,
     signal: AbortSignal,
   ): Promise<Response> {
     const { method = 'GET', path, body } = request;
-    return fetch(this.url + path, {
+    this.#fetch ??= fetchWith(this.#tls);
+    const send = await this.#fetch;
+    return send(this.url + path, {
       method,
       signal,
       // A redirect could carry the secret to somebody else.
@@ -135,9 +142,25 @@ export async function clientFor(io: Io, globals: GlobalOptions): Promise<AgentCl
   const given = globals.agent ?? (io.env.FIRSTHAND_AGENT || undefined);
   const name = globals.agent === undefined ? 'FIRSTHAND_AGENT' : '--agent';
   const url = agentUrl(name, given ?? defaultAgentUrl);
-  const secret = await clientSecret(io, globals);
-  return new AgentClient(secret === undefined ? { url } : { url, secret });
+  return new AgentClient({ url, credentials: await credentialsOf(io, globals) });
 }
+
+type Fetch = (url: string, init: RequestInit) => Promise<Response>;
+
+async function fetchWith(tls: TlsCredentials | undefined): Promise<Fetch> {
+  if (tls === undefined) return fetch;
+  const { default: undici } = await import('undici');
+  const dispatcher = new undici.Agent({ connect: { ...tls, minVersion: 'TLSv1.3' } });
+  const send = undici.fetch as unknown as (url: string, init: object) => Promise<Response>;
+  return (url, init) => send(url, { ...init, dispatcher });
+}
+
+/** The agent's own word for what it wants. */
+const credentialHints: Readonly<Record<string, string>> = {
+  shared_secret: 'the right secret; give it with --secret-file, FIRSTHAND_SECRET_FILE or FIRSTHAND_SECRET',
+  jwt: 'a token; give it with --token-file, FIRSTHAND_TOKEN_FILE or FIRSTHAND_TOKEN',
+  mtls: 'a client certificate; give it with --cert-file and --key-file',
+};
 
 function agentUrl(name: string, text: string): string {
   const url = URL.canParse(text) ? new URL(text) : undefined;
@@ -150,23 +173,6 @@ function agentUrl(name: string, text: string): string {
     );
   }
   return url.href;
-}
-
-async function clientSecret(io: Io, globals: GlobalOptions): Promise<string | undefined> {
-  const fileVariable = io.env.FIRSTHAND_SECRET_FILE || undefined;
-  const path = globals.secretFile ?? fileVariable;
-  const text = io.env.FIRSTHAND_SECRET || undefined;
-  if (path === undefined && text === undefined) return undefined;
-  const { secretFromFile, secretFromText } = await import('../config/secret.ts');
-  const result = path === undefined ? secretFromText(text ?? '') : secretFromFile(path);
-  if (result.ok) return result.secret.reveal();
-  const source =
-    path === undefined
-      ? 'FIRSTHAND_SECRET'
-      : globals.secretFile === undefined
-        ? 'FIRSTHAND_SECRET_FILE'
-        : '--secret-file';
-  throw usageError(`${source}: ${result.problem}`);
 }
 
 async function boundedText(response: Response): Promise<string> {
@@ -204,13 +210,16 @@ function answerError(url: string, status: number, text: string): FirsthandError 
   const known = errorCodes.find(code => code === body?.code);
   const code = known ?? codeOfStatus(status);
   return new FirsthandError(code, {
-    text: code === 'AUTHENTICATION_REQUIRED' ? credentialsHint(sentence) : sentence,
+    text: code === 'AUTHENTICATION_REQUIRED' ? withHint(sentence, body?.auth_mode) : sentence,
     status,
   });
 }
 
-function credentialsHint(sentence: string): string {
-  return `${sentence}: the agent wants the right secret; give it with --secret-file, FIRSTHAND_SECRET_FILE or FIRSTHAND_SECRET`;
+function withHint(sentence: string, authMode = 'shared_secret'): string {
+  const hint = Object.hasOwn(credentialHints, authMode)
+    ? credentialHints[authMode]
+    : credentialHints.shared_secret;
+  return `${sentence}: the agent wants ${hint}`;
 }
 
 function errorBody(text: string): ErrorBody | undefined {
@@ -244,21 +253,5 @@ function codeOfStatus(status: number): ErrorCode {
       return 'NOT_READY';
     default:
       return 'INTERNAL';
-  }
-}
-
-function networkReason(cause: unknown): string {
-  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
-  switch (code) {
-    case 'ECONNREFUSED':
-      return 'connection refused';
-    case 'ENOTFOUND':
-    case 'EAI_AGAIN':
-      return 'no such host';
-    case 'ECONNRESET':
-    case 'UND_ERR_SOCKET':
-      return 'it closed the connection';
-    default:
-      return safe(code || (cause instanceof Error ? cause.message : String(cause)));
   }
 }

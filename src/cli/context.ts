@@ -7,6 +7,10 @@ import type { Io } from './io.ts';
 export interface GlobalOptions {
   readonly agent?: string;
   readonly secretFile?: string;
+  readonly tokenFile?: string;
+  readonly caFile?: string;
+  readonly certFile?: string;
+  readonly keyFile?: string;
   readonly json?: boolean;
 }
 

@@ -48,7 +48,7 @@ const commands: Readonly<
     load: () => import('./commands/evidence.ts'),
   },
   keys: {
-    summary: 'the key of the agent: show it, change it, end it',
+    summary: "the key of the agent: show, change or end it; and change the cluster's secret",
     load: () => import('./commands/keys.ts'),
   },
   status: { summary: 'one screen: is this cluster well?', load: () => import('./commands/status.ts') },
@@ -72,6 +72,15 @@ const commands: Readonly<
     summary: 'how a cluster would fare: news, crashes, partitions, on a virtual clock',
     load: () => import('./commands/simulate.ts'),
   },
+  ca: {
+    summary: 'the authority of a cluster: make one, issue, show, revoke',
+    load: () => import('./commands/ca.ts'),
+  },
+  invite: {
+    summary: 'one line with which one agent becomes a member',
+    load: () => import('./commands/invite.ts'),
+  },
+  audit: { summary: 'verify or show the audit log', load: () => import('./commands/audit.ts') },
   config: { summary: 'check or print a configuration', load: () => import('./commands/config.ts') },
 };
 
@@ -121,6 +130,10 @@ async function build(
     .helpOption('-h, --help', 'show this help')
     .option('--agent <url>', 'the agent to ask (FIRSTHAND_AGENT; default http://127.0.0.1:7980)')
     .option('--secret-file <path>', 'file with the cluster secret (FIRSTHAND_SECRET_FILE, FIRSTHAND_SECRET)')
+    .option('--token-file <path>', 'file with a token (FIRSTHAND_TOKEN_FILE, FIRSTHAND_TOKEN)')
+    .option('--ca-file <path>', "authority of the agent's certificate, PEM (FIRSTHAND_CA_FILE)")
+    .option('--cert-file <path>', 'certificate to show to the agent, PEM (FIRSTHAND_CERT_FILE)')
+    .option('--key-file <path>', 'private key to it, PEM (FIRSTHAND_KEY_FILE)')
     .option('--json', 'print JSON for programs instead of text for people')
     .addHelpText('after', exitCodesHelp)
     .configureHelp({ showGlobalOptions: true })
@@ -139,11 +152,20 @@ async function build(
   }
 }
 
+const optionsWithValue = new Set([
+  '--agent',
+  '--secret-file',
+  '--token-file',
+  '--ca-file',
+  '--cert-file',
+  '--key-file',
+]);
+
 /** The first word that is not an option of the program or the value of one; after `help`, the next. */
 function commandName(args: readonly string[]): string | undefined {
   for (let index = 0; index < args.length; index += 1) {
     const word = args[index] ?? '';
-    if (word === '--agent' || word === '--secret-file') index += 1;
+    if (optionsWithValue.has(word)) index += 1;
     else if (!word.startsWith('-') && word !== 'help') return word;
   }
   return undefined;

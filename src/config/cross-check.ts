@@ -1,6 +1,7 @@
 /** Rules between settings: values that are fine alone but not together. */
 import { metricsPortMin } from '../core/record/node.ts';
 import { profiles } from '../core/swim/settings.ts';
+import { accessProblems } from './access-check.ts';
 import type { Secret } from './secret.ts';
 import type { SettingKey, Values } from './settings.ts';
 import type { Origin } from './sources.ts';
@@ -53,14 +54,18 @@ export function crossCheck(input: CrossCheckInput): readonly string[] {
     return `${nameOf('reputationNoMeshAt')}: ${reputationNoMeshAt} must lie between ${nameOf('reputationThrottleAt')} (${reputationThrottleAt}) and ${nameOf('reputationQuarantineAt')} (${reputationQuarantineAt})`;
   });
 
-  rule(['auth', 'secret'], values.auth !== 'shared_secret' || secret !== undefined, () => {
-    return `${nameOf('auth')}: shared_secret needs a secret; give --secret-file, FIRSTHAND_SECRET_FILE or FIRSTHAND_SECRET`;
+  const wantsSecret = values.auth === 'shared_secret' || values.httpAuth === 'shared_secret';
+  rule(['auth', 'httpAuth', 'secret'], !wantsSecret || secret !== undefined, () => {
+    return `${nameOf(values.auth === 'shared_secret' ? 'auth' : 'httpAuth')}: shared_secret needs a secret; give --secret-file, FIRSTHAND_SECRET_FILE or FIRSTHAND_SECRET`;
   });
   // A variable may be there for the client commands; a flag or a file says that the agent should ask for it.
   const forTheAgent = secret !== undefined && secretOrigin.from !== 'variable';
-  rule(['auth', 'secret'], values.auth !== 'open' || !forTheAgent, () => {
+  const isOpen = values.auth === 'open' && values.httpAuth === 'open';
+  rule(['auth', 'httpAuth', 'secret'], !isOpen || !forTheAgent, () => {
     return `${secretOrigin.name}: has no effect while auth is open; set auth to shared_secret`;
   });
+
+  lines.push(...accessProblems(input));
 
   const { port } = values.http;
   rule(

@@ -26,6 +26,11 @@ export function derive(given: Partial<Values>, host: DerivationHost): Derived {
     ...base,
     loadBalancer: given.loadBalancer ?? base.type === 'proxy',
     capabilities: given.capabilities ?? capabilitiesOf(base.type),
+    httpAuth: given.httpAuth ?? base.auth,
+    jwtAudience: given.jwtAudience ?? base.cluster,
+    grants:
+      given.grants ?? ((given.httpAuth ?? base.auth) === 'mtls' ? [{ role: 'register', name: '*' }] : []),
+    auditLevel: given.auditLevel ?? ((given.httpAuth ?? base.auth) === 'open' ? 'operator' : 'changes'),
     logFormat: given.logFormat ?? (host.isTerminal ? 'pretty' : 'json'),
     dataDir: given.dataDir ?? join(stateHome ?? '', 'firsthand', base.cluster, base.id ?? 'agent'),
   };

@@ -7,6 +7,7 @@ const roomTitles: Readonly<Record<Room, string>> = {
   identity: 'Identity',
   node: 'What the agent advertises',
   net: 'Network',
+  limits: 'What is taken of what others send',
   peering: 'Connections',
   membership: 'Liveness',
   records: 'Records',
@@ -15,7 +16,10 @@ const roomTitles: Readonly<Record<Room, string>> = {
   gossip: 'Gossip and sync',
   store: 'Store',
   shim: 'HTTP',
+  access: 'Certificates, tokens and roles',
+  audit: 'Audit log',
   health: 'Health checks',
+  authority: 'Membership',
   bridge: 'Peers that speak only HTTP',
   log: 'Logging',
 };
@@ -56,19 +60,17 @@ const secrets = `## The secret
 
 It is never a flag's value, so it never shows in \`ps\`, and it has no place in the configuration file.
 \`--secret-file\`, \`FIRSTHAND_SECRET_FILE\` and \`secret_file\` name a file that holds it; \`FIRSTHAND_SECRET\` holds it itself.
+Instead of a file it may be \`systemd:NAME\`, a credential of the unit, \`vault:MOUNT/PATH#FIELD\`, a field in HashiCorp Vault
+(KV version 2; \`VAULT_ADDR\`, \`VAULT_TOKEN\` or \`VAULT_TOKEN_FILE\`, \`VAULT_NAMESPACE\`), or \`env:NAME\`. An agent looks again every
+10 s (Vault: every minute) and takes a new one through the whole cluster; \`store_key\` likewise for the database.
 The order is: flag, \`FIRSTHAND_SECRET_FILE\`, \`FIRSTHAND_SECRET\`, file. It is shown as \`[redacted]\` everywhere.
-`;
-
-const laterSection = `## Refused in this version
-
-\`auth\` set to \`jwt\` or \`mtls\`: an agent that is given one of them does not start.
 `;
 
 export function configDocument(): string {
   const rooms = Object.entries(schema).map(
     ([room, settings]) => `## ${roomTitles[room as Room]}\n\n${roomTable(Object.entries(settings))}`,
   );
-  return [introduction, ...rooms, secrets, clientSection, deprecatedSection(), laterSection].join('\n');
+  return [introduction, ...rooms, secrets, clientSection, deprecatedSection()].join('\n');
 }
 
 function roomTable(settings: readonly (readonly [string, Setting<unknown>])[]): string {
@@ -104,6 +106,9 @@ const clientSection = `## Client commands
 | --- | --- | --- | --- |
 | \`FIRSTHAND_AGENT\` | \`--agent\` | \`http://127.0.0.1:7980\` | The agent to ask. |
 | \`FIRSTHAND_SECRET_FILE\`, \`FIRSTHAND_SECRET\` | \`--secret-file\` | none | The secret, where the agent wants one. |
+| \`FIRSTHAND_TOKEN_FILE\`, \`FIRSTHAND_TOKEN\` | \`--token-file\` | none | A token, where the agent wants one; before the secret. |
+| \`FIRSTHAND_CA_FILE\` | \`--ca-file\` | the system's | The authority of the agent's certificate, PEM. |
+| \`FIRSTHAND_CERT_FILE\`, \`FIRSTHAND_KEY_FILE\` | \`--cert-file\`, \`--key-file\` | none | A certificate and its key, where the agent wants one. |
 | \`FIRSTHAND_DEBUG\` | | | \`1\` shows where in the program an error came from. |
 | \`NO_COLOR\` | | | When set to anything, output has no colour. |
 `;

@@ -1,6 +1,6 @@
 /** Reads a configuration file, YAML or JSON, into keys with their lines. */
 import { readFileSync, statSync } from 'node:fs';
-import { reasonOf } from './secret.ts';
+import { reasonOf } from './secret-source.ts';
 
 export interface FileEntry {
   readonly key: string;

@@ -93,8 +93,7 @@ export const toggle: Kind<boolean> = {
   show: String,
 };
 
-/** `later` are words that the contract knows and this version does not have yet: they deserve their own answer. */
-export function choice<const T extends string>(words: readonly T[], later: readonly string[] = []): Kind<T> {
+export function choice<const T extends string>(words: readonly T[]): Kind<T> {
   const allowed = words.join(', ').replace(/, ([^,]*)$/, ' or $1');
   return {
     allowed,
@@ -102,14 +101,8 @@ export function choice<const T extends string>(words: readonly T[], later: reado
     placeholder: words.join('|'),
     parse(raw) {
       const word = typeof raw === 'string' ? raw.trim().toLowerCase() : '';
-      const value = words.find(candidate => candidate === word);
+      const value = words.find(candidate => candidate.toLowerCase() === word);
       if (value !== undefined) return { ok: true, value };
-      if (later.includes(word)) {
-        return {
-          ok: false,
-          problem: `${quote(word)} is not available in this version; it can be ${allowed}`,
-        };
-      }
       const refused = refuse(raw, allowed);
       return { ok: false, problem: refused.problem + hint(word, words) };
     },

@@ -10,7 +10,7 @@ import { FirsthandError } from '../errors.ts';
 import { crossCheck } from './cross-check.ts';
 import { type DerivationHost, derive } from './derivation.ts';
 import { readConfigFile } from './file.ts';
-import { Secret, secretFromFile, secretFromText } from './secret.ts';
+import { Secret, secretFrom, secretFromText, secretsFrom } from './secret.ts';
 import { fileKeyOf } from './setting.ts';
 import { definitions, type SettingKey, type Settings, schema, type Values } from './settings.ts';
 import {
@@ -35,6 +35,8 @@ export interface LoadRequest {
   /** Path of the file; without it `FIRSTHAND_CONFIG` counts. */
   readonly file?: string | undefined;
   readonly env: Environment;
+  /** Values that count where nobody gives another one: what an invite says. */
+  readonly fallback?: Given;
   readonly host?: DerivationHost;
 }
 
@@ -56,10 +58,11 @@ export async function loadSettings(request: LoadRequest): Promise<Loaded> {
     fromEnvironment(env),
     deprecated,
     file === undefined ? { candidates: [], problems: [] } : fromFile(file, await readConfigFile(file)),
+    fromOptions(request.fallback ?? {}),
   ];
   const problems = layers.flatMap(layer => layer.problems);
   const candidates = layers.flatMap(layer => layer.candidates);
-  const resolved = resolveValues(candidates);
+  const resolved = await resolveValues(candidates, env);
   problems.push(...resolved.problems);
 
   const host = request.host ?? thisHost(env);
@@ -82,12 +85,13 @@ export async function loadSettings(request: LoadRequest): Promise<Loaded> {
   if (problems.length > 0) {
     throw new FirsthandError('CONFIG_INVALID', { text: problems.join('\n'), problems });
   }
-  return { settings: byRoom(values, resolved.secret), origins, deprecated: deprecated.uses };
+  return { settings: byRoom(values, resolved), origins, deprecated: deprecated.uses };
 }
 
 interface Resolved {
   readonly values: Partial<Values>;
   readonly secret: Secret | undefined;
+  readonly storeKeys: readonly Secret[];
   readonly origins: ReadonlyMap<SettingKey | 'secret', Origin>;
   readonly problems: readonly string[];
   /** Keys for which something unacceptable was given; no other complaint about them makes sense. */
@@ -95,7 +99,7 @@ interface Resolved {
 }
 
 /** `candidates` come in order of rank. */
-function resolveValues(candidates: readonly Candidate[]): Resolved {
+async function resolveValues(candidates: readonly Candidate[], env: Environment): Promise<Resolved> {
   const values: Record<string, unknown> = {};
   const origins = new Map<SettingKey | 'secret', Origin>();
   const problems: string[] = [];
@@ -119,7 +123,9 @@ function resolveValues(candidates: readonly Candidate[]): Resolved {
   let secret: Secret | undefined;
   if (from !== undefined && !broken.has('secretFile')) {
     const result =
-      from.key === 'secretFile' ? secretFromFile(String(values.secretFile)) : secretFromRaw(from.raw);
+      from.key === 'secretFile'
+        ? await secretFrom(String(values.secretFile), env)
+        : secretFromRaw(from.raw, from.origin.name);
     if (result.ok) {
       secret = result.secret;
       origins.set('secret', from.origin);
@@ -133,11 +139,27 @@ function resolveValues(candidates: readonly Candidate[]): Resolved {
     }
   }
   if (broken.has('secretFile')) broken.add('secret');
-  return { values: values as Partial<Values>, secret, origins, problems, broken };
+  const storeKeys = await storeKeysOf(values.storeKey, env);
+  if (!storeKeys.ok) {
+    problems.push(`${origins.get('storeKey')?.name}: ${storeKeys.problem}`);
+    broken.add('storeKey');
+  }
+  return {
+    values: values as Partial<Values>,
+    secret,
+    storeKeys: storeKeys.ok ? storeKeys.secrets : [],
+    origins,
+    problems,
+    broken,
+  };
 }
 
-function secretFromRaw(raw: unknown) {
-  return raw instanceof Secret ? { ok: true as const, secret: raw } : secretFromText(String(raw));
+async function storeKeysOf(source: unknown, env: Environment) {
+  return typeof source === 'string' ? secretsFrom(source, env) : ({ ok: true, secrets: [] } as const);
+}
+
+function secretFromRaw(raw: unknown, source: string) {
+  return raw instanceof Secret ? { ok: true as const, secret: raw } : secretFromText(String(raw), source);
 }
 
 function originsOf(given: ReadonlyMap<SettingKey | 'secret', Origin>): Loaded['origins'] {
@@ -147,13 +169,17 @@ function originsOf(given: ReadonlyMap<SettingKey | 'secret', Origin>): Loaded['o
   ) as unknown as Loaded['origins'];
 }
 
-function byRoom(values: Values, secret: Secret | undefined): Settings {
+function byRoom(values: Values, { secret, storeKeys }: Pick<Resolved, 'secret' | 'storeKeys'>): Settings {
   const rooms = Object.entries(schema).map(([room, settings]) => [
     room,
     Object.fromEntries(Object.keys(settings).map(key => [key, values[key as SettingKey]])),
   ]);
   const settings = Object.fromEntries(rooms) as Settings;
-  return { ...settings, shim: { ...settings.shim, secret } };
+  return {
+    ...settings,
+    store: { ...settings.store, keys: storeKeys },
+    shim: { ...settings.shim, secret },
+  };
 }
 
 function thisHost(env: Environment): DerivationHost {

@@ -1,18 +1,19 @@
 /** What of an agent's settings the protocol itself goes by; a simulation takes the same. */
 import { defaultOutboxSettings } from '../core/outbox/settings.ts';
 import type { ProtocolSettings } from '../core/protocol.ts';
+import { datagramMaxBytes, datagramSealBytes } from '../core/swim/message.ts';
 import { profiles, type SwimSettings } from '../core/swim/settings.ts';
 import type { SettingKey, Settings } from './settings.ts';
 
 export function protocolSettings(settings: Settings): Partial<ProtocolSettings> {
-  const { peering, membership, records, gossip, store, health, bridge, reputation } = settings;
+  const { peering, membership, records, gossip, store, health, bridge, shim, reputation } = settings;
   return {
     peering: {
       fullMeshMaxCount: peering.fullMeshMaxCount,
       partialMeshCount: peering.partialMeshCount,
       backoffMaxMs: peering.redialMaxMs,
     },
-    swim: swimSettings(membership),
+    swim: { ...swimSettings(membership), datagramMaxBytes: datagramBytes(shim) },
     hosting: { leaseMs: records.leaseMs, hostedMaxCount: records.hostedMaxCount },
     table: {
       subjectsPerAuthorMaxCount: records.subjectsPerAuthorMaxCount,
@@ -61,6 +62,11 @@ export function protocolSettings(settings: Settings): Partial<ProtocolSettings> 
       governator: membership.governatorRetentionMs ?? membership.deadRetentionMs,
     },
   };
+}
+
+/** The seal of clusters with a secret needs its place in what travels. */
+function datagramBytes({ auth }: Settings['shim']): number {
+  return auth === 'shared_secret' ? datagramMaxBytes - datagramSealBytes : datagramMaxBytes;
 }
 
 /** The profile, with the single numbers that were given. */

@@ -1,16 +1,22 @@
-/** The cluster secret: read from a file or a variable, and never shown. */
-import { readFileSync } from 'node:fs';
+/** The cluster secret: read where an operator keeps it, and never shown. */
 import { inspect } from 'node:util';
+import { readSource } from './secret-source.ts';
+import type { Environment } from './sources.ts';
 
 export const secretMinBytes = 16;
 export const secretMaxBytes = 1_024;
+/** More old ones than that nobody needs. */
+const secretsMaxCount = 8;
 
 /** Shows as `[redacted]` however it is printed, logged or serialised; only `reveal` gives it away. */
 export class Secret {
+  /** Where it was found, for messages: a path, or the name of a variable. */
+  readonly source: string;
   readonly #value: string;
 
-  constructor(value: string) {
+  constructor(value: string, source = 'the configuration') {
     this.#value = value;
+    this.source = source;
   }
 
   reveal(): string {
@@ -35,7 +41,7 @@ export type SecretResult =
   /** Without subject and full stop, and without the secret. */
   | { readonly ok: false; readonly problem: string };
 
-export function secretFromText(text: string): SecretResult {
+export function secretFromText(text: string, source?: string): SecretResult {
   const value = text.replace(/\r?\n$/, '');
   const bytes = Buffer.byteLength(value);
   if (bytes < secretMinBytes || bytes > secretMaxBytes) {
@@ -51,31 +57,30 @@ export function secretFromText(text: string): SecretResult {
       problem: 'the secret must be one line of printable ASCII, with no space at its ends',
     };
   }
-  return { ok: true, secret: new Secret(value) };
+  return { ok: true, secret: new Secret(value, source) };
 }
 
-export function secretFromFile(path: string): SecretResult {
-  let text: string;
-  try {
-    text = readFileSync(path, 'utf8');
-  } catch (error) {
-    return { ok: false, problem: `cannot read ${JSON.stringify(path)}: ${reasonOf(error)}` };
-  }
-  return secretFromText(text);
+/** @param source - As in secret-source.ts. */
+export async function secretFrom(source: string, env: Environment): Promise<SecretResult> {
+  const read = await readSource(source, env);
+  return read.ok ? secretFromText(read.text, source) : read;
 }
 
-/** The system's reason in a word or two, without the path that is named already. */
-export function reasonOf(error: unknown): string {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : undefined;
-  switch (code) {
-    case 'ENOENT':
-      return 'there is no such file';
-    case 'EACCES':
-    case 'EPERM':
-      return 'permission denied';
-    case 'EISDIR':
-      return 'it is a directory';
-    default:
-      return error instanceof Error ? error.message : String(error);
+export type SecretsResult =
+  | { readonly ok: true; readonly secrets: readonly Secret[] }
+  | { readonly ok: false; readonly problem: string };
+
+/** One a line, the present one first: what was sealed with the others can still be opened. */
+export async function secretsFrom(source: string, env: Environment): Promise<SecretsResult> {
+  const read = await readSource(source, env);
+  if (!read.ok) return read;
+  const lines = read.text.split(/\r?\n/).filter(line => line !== '');
+  if (lines.length === 0) return { ok: false, problem: 'there is no secret in it' };
+  const secrets: Secret[] = [];
+  for (const line of lines.slice(0, secretsMaxCount)) {
+    const result = secretFromText(line, source);
+    if (!result.ok) return result;
+    secrets.push(result.secret);
   }
+  return { ok: true, secrets };
 }

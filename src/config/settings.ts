@@ -32,7 +32,8 @@ import { defaultReputationSettings } from '../core/reputation/reputation.ts';
 import { lan, profileNames } from '../core/swim/settings.ts';
 import { defaultSyncSettings } from '../core/sync/exchange.ts';
 import { defaultIntakeSettings } from '../runtime/intake.ts';
-import { choice, hostPort, integer, list, peerUrl, text, toggle } from './kinds.ts';
+import { grant, isKeyLocation, isShortText, shortText } from './access-kinds.ts';
+import { choice, hostPort, integer, type Kind, list, peerUrl, text, toggle } from './kinds.ts';
 import { isListenAddress, isSeedAddress } from './multiaddr.ts';
 import type { Secret } from './secret.ts';
 import { open, type Setting, setting } from './setting.ts';
@@ -43,6 +44,27 @@ const hour = 60 * minute;
 const day = 24 * hour;
 
 const isPeerId = (value: string) => /^12D3KooW[1-9A-HJ-NP-Za-km-z]{44}$/.test(value);
+const inviteAllowed = "one line from 'firsthand invite' (firsthand1…)";
+/** It lets somebody in, so it is never shown, also not where it is wrong. */
+const invite: Kind<string> = {
+  allowed: inviteAllowed,
+  form: 'value',
+  placeholder: 'invite',
+  parse: raw =>
+    typeof raw === 'string' && raw.trim().startsWith('firsthand') && raw.length <= 4_096
+      ? { ok: true, value: raw.trim() }
+      : { ok: false, problem: `is not ${inviteAllowed}` },
+  show: () => '[redacted]',
+};
+
+/** Of callers, and of agents among each other. */
+const authModes = ['open', 'shared_secret', 'jwt', 'mtls'] as const;
+
+const secretSource = text(
+  { allowed: 'a path, env:NAME, systemd:NAME or vault:MOUNT/PATH#FIELD', placeholder: 'path' },
+  value => value !== '' && !value.includes('\0'),
+);
+
 const path = text({ allowed: 'a path', placeholder: 'path' }, value => value !== '' && !value.includes('\0'));
 
 export const schema = {
@@ -187,6 +209,120 @@ export const schema = {
       flag: true,
       default: false,
       help: 'For drills only: `POST /admin/faults` may cut off, delay and lose what this agent receives from others.',
+      basis: 'derived',
+    }),
+  },
+
+  /** Who says who is a member. */
+  authority: {
+    join: open({
+      kind: invite,
+      flag: true,
+      defaultText: 'none',
+      help: 'Invite from `firsthand invite`: the agent redeems it for a certificate, unless it has one that counts. Each is good for one agent.',
+      basis: 'derived',
+    }),
+    membership: open({
+      kind: path,
+      flag: true,
+      defaultText: 'none',
+      help: 'File from `firsthand ca issue`, with the certificate of this agent. It is copied into the data directory.',
+      basis: 'derived',
+    }),
+    authorities: setting({
+      kind: list(
+        text({ allowed: 'the peer id of an authority (12D3Koo…)', placeholder: 'peer id' }, value =>
+          /^12D3Koo[1-9A-HJ-NP-Za-km-z]{45}$/.test(value),
+        ),
+        { min: 0, max: 4 },
+      ),
+      flag: 'authority',
+      default: [],
+      help: 'Authorities that are trusted besides the one that certified this agent, while one takes the place of the other.',
+      basis: 'derived',
+    }),
+    caDir: open({
+      kind: path,
+      flag: true,
+      defaultText: 'none',
+      help: 'Directory of the authority (`firsthand ca init`): this agent then redeems invites and renews certificates.',
+      basis: 'derived',
+    }),
+    caPassphraseFile: open({
+      kind: path,
+      flag: true,
+      defaultText: 'none',
+      help: 'File with the passphrase of the key in `ca_dir`; a newline at its end is not part of it.',
+      basis: 'derived',
+    }),
+  },
+
+  /** What is taken of what others send, before anybody knows whether it is any good. */
+  limits: {
+    connectionsMaxCount: setting({
+      kind: integer({ min: 16, max: 100_000 }),
+      default: 300,
+      help: 'Connections between agents at once, foreign ones and doubles included; above, new ones are refused.',
+      basis: 'guess',
+    }),
+    hostConnectionsPerSecond: setting({
+      kind: integer({ min: 1, max: 100_000 }),
+      default: 100,
+      help: 'New connections a second from one host.',
+      basis: 'measured',
+    }),
+    pendingConnectionsMaxCount: setting({
+      kind: integer({ min: 1, max: 10_000 }),
+      default: 100,
+      help: 'Connections that are not encrypted and admitted yet.',
+      basis: 'guess',
+    }),
+    hostPendingMaxCount: setting({
+      kind: integer({ min: 1, max: 10_000 }),
+      default: 50,
+      help: 'Of these from one host.',
+      basis: 'derived',
+    }),
+    admissionTimeoutMs: setting({
+      kind: integer({ min: 100, max: minute, unit: 'ms' }),
+      default: 5 * second,
+      help: 'How long a peer may take to prove that it belongs here, where it has to.',
+      basis: 'guess',
+    }),
+    sourceDatagramsPerSecond: setting({
+      kind: integer({ min: 1, max: 1_000_000 }),
+      default: 1_000,
+      help: "Datagrams a second from one member's address, and from one host of which nothing is known, with a burst of twice that; what is beyond is not even decoded.",
+      basis: 'guess',
+    }),
+    strangerDatagramsPerSecond: setting({
+      kind: integer({ min: 1, max: 1_000_000 }),
+      default: 2_000,
+      help: 'The same for all addresses together from which no member has spoken yet.',
+      basis: 'guess',
+    }),
+    syncStreamsMaxCount: setting({
+      kind: integer({ min: 1, max: 32 }),
+      default: 2,
+      help: 'Streams of one protocol of ours on one connection, in each direction.',
+      basis: 'paper',
+    }),
+    gossipStreamsMaxCount: setting({
+      kind: integer({ min: 1, max: 32 }),
+      default: 4,
+      help: 'The same for gossip.',
+      basis: 'guess',
+    }),
+    gossipSubscriptionsMaxCount: setting({
+      kind: integer({ min: 1, max: 1_000 }),
+      default: 16,
+      help: 'Subscriptions that are read from one gossip message; only the one to the topic of the cluster is kept.',
+      basis: 'guess',
+    }),
+    oldSecretAcceptMs: setting({
+      kind: integer({ min: 0, max: 30 * day, unit: 'ms' }),
+      default: day,
+      help: "How long the cluster's secret is accepted after `firsthand keys rotate-secret` has put another one in its place. An agent that was away for longer needs the new one from its operator.",
       basis: 'derived',
     }),
   },
@@ -443,6 +579,13 @@ export const schema = {
       help: 'What an acknowledged write survives: `process` the death of the process, `power` also that of the machine (one disk flush a write).',
       basis: 'measured',
     }),
+    storeKey: open({
+      kind: secretSource,
+      flag: true,
+      defaultText: 'none: it is not sealed',
+      help: 'Where the key is that the values of the database are sealed with: a file, `env:NAME`, `systemd:NAME` or `vault:MOUNT/PATH#FIELD`. One key a line, 16 to 1024 bytes; those after the first are older ones that still open it.',
+      basis: 'derived',
+    }),
     ballastBytes: setting({
       kind: integer({ min: 0, max: 1_073_741_824, unit: 'bytes' }),
       default: 1_048_576,
@@ -479,23 +622,30 @@ export const schema = {
       basis: 'contract',
     }),
     auth: setting({
-      kind: choice(['open', 'shared_secret'], ['jwt', 'mtls']),
+      kind: choice(authModes),
       flag: true,
       default: 'open',
-      help: 'What callers have to prove. `open`: nothing. `shared_secret`: `Authorization: Bearer <secret>`.',
+      help: 'What others have to prove. `open`: nothing. `shared_secret`: callers send `Authorization: Bearer <secret>`; agents prove to each other that they know it, and seal their datagrams with it. `jwt`: callers show a signed token. `mtls`: a client certificate.',
       basis: 'contract',
     }),
+    httpAuth: setting({
+      kind: choice(authModes),
+      flag: true,
+      defaultText: '`auth`',
+      help: 'The same for callers of the HTTP shim alone, where it is to be another than among agents.',
+      basis: 'derived',
+    }),
     secretFile: open({
-      kind: path,
+      kind: secretSource,
       flag: true,
       defaultText: 'none',
-      help: 'File with the cluster secret: printable ASCII, 16 to 1024 bytes; a newline at its end is not part of it. `FIRSTHAND_SECRET` holds the secret itself.',
+      help: 'File with the cluster secret, or `systemd:NAME` or `vault:MOUNT/PATH#FIELD` where it is: printable ASCII, 16 to 1024 bytes; a newline at its end is not part of it. Looked at again while the agent runs. `FIRSTHAND_SECRET` holds the secret itself.',
       basis: 'contract',
     }),
     publicVitals: setting({
       kind: toggle,
       default: true,
-      help: 'Whether `/health*`, `/metrics` and `/telemetry` need no credentials in `shared_secret` mode.',
+      help: 'Whether `/health`, `/health/ready`, `/metrics` and `/telemetry` need no credentials where the rest does. `/health/live` never needs any.',
       basis: 'contract',
     }),
     callerRequestsPerSecond: setting({
@@ -514,6 +664,152 @@ export const schema = {
       kind: integer({ min: 1, max: 100_000 }),
       default: 10,
       help: 'Wrong credentials a second that one address may try, with a burst of ten times that.',
+      basis: 'guess',
+    }),
+    httpConnectionsPerAddressMaxCount: setting({
+      kind: integer({ min: 0, max: 100_000 }),
+      default: 2_000,
+      help: 'Connections that one address may have open; more are closed at once. 0 is no limit.',
+      basis: 'guess',
+    }),
+    httpAnswerTimeoutMs: setting({
+      kind: integer({ min: second, max: hour, unit: 'ms' }),
+      default: 30 * second,
+      help: 'A caller that has not taken its answer in full by then is cut off. Event streams have limits of their own.',
+      basis: 'guess',
+    }),
+  },
+
+  /** Certificates and tokens of HTTP callers, and what they may do. */
+  access: {
+    httpCertFile: open({
+      kind: path,
+      flag: true,
+      defaultText: 'none: HTTP in the clear',
+      help: 'Certificate of the HTTP shim, PEM, with those between it and its authority. With it the shim speaks TLS 1.3 only. Read again when it changes.',
+      basis: 'contract',
+    }),
+    httpKeyFile: open({
+      kind: path,
+      flag: true,
+      defaultText: 'none',
+      help: 'Private key to it, PEM, not encrypted.',
+      basis: 'contract',
+    }),
+    httpClientCaFile: open({
+      kind: path,
+      flag: true,
+      defaultText: 'none',
+      help: 'PEM: the authorities whose client certificates are accepted in `mtls` mode. Read again when it changes.',
+      basis: 'contract',
+    }),
+    httpClientPins: setting({
+      kind: list(
+        text(
+          { allowed: 'sha256/ and the SHA-256 of a public key (SPKI) in base64', placeholder: 'pin' },
+          value => /^sha256\/[A-Za-z0-9+/]{43}=$/.test(value),
+        ),
+        { min: 0, max: 256 },
+      ),
+      default: [],
+      help: 'Keys that client certificates must have, beside the right authority. Empty: any.',
+      basis: 'contract',
+    }),
+    grants: setting({
+      kind: list(grant, { min: 0, max: 256 }),
+      flag: 'grant',
+      defaultText: '`register=*` in `mtls` mode, else none',
+      help: 'Roles for names of client certificates and subjects of tokens: `admin=ada`, `operate=ops-*`. Roles: `read`, `register` (and read), `operate` (and read), `admin` (everything).',
+      basis: 'guess',
+    }),
+    namePrefix: open({
+      kind: text({ allowed: '1 to 200 printable characters without spaces', placeholder: 'text' }, value =>
+        /^[\x21-\x7e]{1,200}$/.test(value),
+      ),
+      defaultText: 'none: the name itself, or the last part of a SPIFFE id',
+      help: "How names of client certificates and subjects of tokens begin that stand for nodes; the rest is the node's id, and only that node's entry may be changed.",
+      basis: 'guess',
+    }),
+    jwtIssuer: open({
+      kind: text({ allowed: shortText, placeholder: 'issuer' }, isShortText),
+      flag: true,
+      defaultText: 'none',
+      help: 'What tokens must have as `iss`.',
+      basis: 'contract',
+    }),
+    jwtAudience: setting({
+      kind: text({ allowed: shortText, placeholder: 'audience' }, isShortText),
+      flag: true,
+      defaultText: '`cluster`',
+      help: 'What tokens must have in `aud`.',
+      basis: 'paper',
+    }),
+    jwtKeys: open({
+      kind: text(
+        { allowed: 'a path, an https:// URL, or an http:// URL of this machine', placeholder: 'url|path' },
+        isKeyLocation,
+      ),
+      flag: true,
+      defaultText: 'none',
+      help: 'Where the public keys for tokens are, as a JWK set: a URL or a file. Read again at an interval, and when a token names a key that is not known.',
+      basis: 'contract',
+    }),
+    jwtAlgorithms: setting({
+      kind: list(choice(['EdDSA', 'ES256', 'RS256']), { min: 1, max: 3 }),
+      default: ['EdDSA', 'ES256'],
+      help: 'How tokens may be signed. What a token itself says about it is not believed.',
+      basis: 'paper',
+    }),
+    jwtRolesClaim: setting({
+      kind: text({ allowed: shortText, placeholder: 'name' }, isShortText),
+      default: 'roles',
+      help: 'The claim with the roles, as a list or as words in one text: `read`, `register`, `operate`, `admin`, or `firsthand:read` and so on. Dots lead inwards (`realm_access.roles`).',
+      basis: 'guess',
+    }),
+    jwtAgeMaxMs: setting({
+      kind: integer({ min: second, max: 30 * day, unit: 'ms' }),
+      default: hour,
+      help: 'How long after it was issued a token is accepted, however long it says that it lasts.',
+      basis: 'guess',
+    }),
+    jwtClockToleranceMs: setting({
+      kind: integer({ min: 0, max: 5 * minute, unit: 'ms' }),
+      default: 30 * second,
+      help: "How far this machine's clock and the issuer's may be apart.",
+      basis: 'paper',
+    }),
+    jwtKeysRefreshMs: setting({
+      kind: integer({ min: 30 * second, max: day, unit: 'ms' }),
+      default: 10 * minute,
+      help: 'How often the keys for tokens are read again. For keys that are not known, at most every 30 s.',
+      basis: 'guess',
+    }),
+    jwtKeysStaleMaxMs: setting({
+      kind: integer({ min: minute, max: 30 * day, unit: 'ms' }),
+      default: day,
+      help: 'How long the keys that were read last go on counting when they cannot be read again.',
+      basis: 'guess',
+    }),
+  },
+
+  /** The log of decisions about security. */
+  audit: {
+    auditLevel: setting({
+      kind: choice(['off', 'operator', 'changes', 'all']),
+      defaultText: '`changes`; `operator` where callers prove nothing',
+      help: 'What is taken down in `<data_dir>/audit`: `operator` is refusals, admissions, bans, keys, and what operators do; `changes` also registrations; `all` also reads.',
+      basis: 'guess',
+    }),
+    auditFileMaxBytes: setting({
+      kind: integer({ min: 65_536, max: 1_073_741_824, unit: 'bytes' }),
+      default: 10_485_760,
+      help: 'A file of the audit log that has so many bytes is followed by the next.',
+      basis: 'guess',
+    }),
+    auditFilesMaxCount: setting({
+      kind: integer({ min: 2, max: 10_000 }),
+      default: 20,
+      help: 'Files of the audit log that are kept; the oldest are removed beyond that.',
       basis: 'guess',
     }),
   },
@@ -585,6 +881,36 @@ export const schema = {
       help: 'Connections to all of them together; two at most go to one.',
       basis: 'contract',
     }),
+    oauthTokenUrl: open({
+      kind: peerUrl,
+      defaultText: 'none: no token',
+      help: 'Where the agent gets a token (OAuth 2 client credentials) that it shows to the peers in `register_with`, and to no others.',
+      basis: 'contract',
+    }),
+    oauthClientId: open({
+      kind: text({ allowed: shortText, placeholder: 'id' }, isShortText),
+      defaultText: 'none',
+      help: 'As whom.',
+      basis: 'contract',
+    }),
+    oauthClientSecretFile: open({
+      kind: path,
+      defaultText: 'none',
+      help: 'File with the secret of that client; a newline at its end is not part of it. Read again for each token.',
+      basis: 'contract',
+    }),
+    oauthScope: open({
+      kind: text({ allowed: shortText, placeholder: 'scope' }, isShortText),
+      defaultText: 'none',
+      help: '`scope` that is asked for.',
+      basis: 'contract',
+    }),
+    oauthAudience: open({
+      kind: text({ allowed: shortText, placeholder: 'audience' }, isShortText),
+      defaultText: 'none',
+      help: '`audience` that is asked for, where the provider wants one.',
+      basis: 'contract',
+    }),
   },
 
   /** What is written to standard error. */
@@ -615,6 +941,8 @@ type RoomValues<R extends Room> = { readonly [K in keyof Schema[R]]: ValueOf<Sch
 export type Values = RoomValues<'identity'> &
   RoomValues<'node'> &
   RoomValues<'net'> &
+  RoomValues<'authority'> &
+  RoomValues<'limits'> &
   RoomValues<'peering'> &
   RoomValues<'membership'> &
   RoomValues<'keys'> &
@@ -623,6 +951,8 @@ export type Values = RoomValues<'identity'> &
   RoomValues<'gossip'> &
   RoomValues<'store'> &
   RoomValues<'shim'> &
+  RoomValues<'access'> &
+  RoomValues<'audit'> &
   RoomValues<'health'> &
   RoomValues<'bridge'> &
   RoomValues<'log'>;
@@ -633,14 +963,19 @@ export interface Settings {
   readonly identity: RoomValues<'identity'>;
   readonly node: RoomValues<'node'>;
   readonly net: RoomValues<'net'>;
+  readonly authority: RoomValues<'authority'>;
+  readonly limits: RoomValues<'limits'>;
   readonly peering: RoomValues<'peering'>;
   readonly membership: RoomValues<'membership'>;
   readonly keys: RoomValues<'keys'>;
   readonly reputation: RoomValues<'reputation'>;
   readonly records: RoomValues<'records'>;
   readonly gossip: RoomValues<'gossip'>;
-  readonly store: RoomValues<'store'>;
+  /** `keys`: what the database is sealed with, the present one first; none: it is not. */
+  readonly store: RoomValues<'store'> & { readonly keys: readonly Secret[] };
   readonly shim: RoomValues<'shim'> & { readonly secret: Secret | undefined };
+  readonly access: RoomValues<'access'>;
+  readonly audit: RoomValues<'audit'>;
   readonly health: RoomValues<'health'>;
   readonly bridge: RoomValues<'bridge'>;
   readonly log: RoomValues<'log'>;

@@ -38,7 +38,17 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 export type Given = Readonly<Record<string, unknown>>;
 
 /** Variables that are not settings: the client commands', the file itself, the secret itself. */
-const otherVariables = ['FIRSTHAND_AGENT', 'FIRSTHAND_CONFIG', 'FIRSTHAND_DEBUG', 'FIRSTHAND_SECRET'];
+const otherVariables = [
+  'FIRSTHAND_AGENT',
+  'FIRSTHAND_CA_FILE',
+  'FIRSTHAND_CERT_FILE',
+  'FIRSTHAND_CONFIG',
+  'FIRSTHAND_DEBUG',
+  'FIRSTHAND_KEY_FILE',
+  'FIRSTHAND_SECRET',
+  'FIRSTHAND_TOKEN',
+  'FIRSTHAND_TOKEN_FILE',
+];
 
 export function fromFlags(given: Given): Gathered {
   return fromGiven(given, 'flag', key => {

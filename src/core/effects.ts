@@ -5,6 +5,7 @@
  * their results back as further inputs, one at a time.
  */
 import type { ErrorCode, ErrorDetails } from '../errors.ts';
+import type { VerifiedCertificate } from './authority/certificate.ts';
 import type { CheckOutcome } from './backends/outcome.ts';
 import type { PeerOutcome } from './bridge/outcome.ts';
 import type { ConfirmationOutcome, ConfirmRequest, StoredConfirmation } from './confirm/confirmation.ts';
@@ -49,6 +50,8 @@ export type Wake =
   /** The one whom we asked for somebody else has not answered. */
   | { readonly type: 'errand-overdue'; readonly nonce: Nonce }
   | { readonly type: 'news-due' }
+  /** Others had time to say what we found out as well. */
+  | { readonly type: 'accusation-due'; readonly peer: PeerId }
   /** A registration that is to be confirmed is on our own disk. */
   | { readonly type: 'confirm-durable'; readonly id: number }
   | { readonly type: 'confirm-due' };
@@ -138,6 +141,14 @@ export type Input =
       readonly multiaddrs: readonly string[];
       readonly source: 'mdns' | 'dht' | 'store';
     }
+  /** What a peer has shown on its way in. */
+  | { readonly type: 'certificate-shown'; readonly peer: PeerId; readonly certificate: Uint8Array }
+  /** An authority's operator hands its list to this agent. */
+  | { readonly type: 'revocations-given'; readonly record: VerifiedRecord }
+  /** A member wants its next certificate. */
+  | { readonly type: 'renewal-asked'; readonly from: PeerId }
+  /** Our own next one. */
+  | { readonly type: 'renewed'; readonly certificate: Uint8Array }
   /** The answer to the `check` with this key. */
   | { readonly type: 'checked'; readonly key: string; readonly outcome: CheckOutcome }
   /** The answer to the `register-with` of this key. */
@@ -165,7 +176,14 @@ export type Refusal =
   | 'full'
   | 'no-room-to-park'
   | 'ungranted'
-  | 'author-rate';
+  | 'author-rate'
+  /** Its author has shown no certificate yet. */
+  | 'uncertified'
+  /** Said after its author's certificate had run out. */
+  | 'expired'
+  | 'revoked'
+  /** Its author's certificate names other node ids or types. */
+  | 'misnamed';
 
 /** Where a peer was last reached. */
 export interface StoredContact {
@@ -254,6 +272,10 @@ export type Effect =
    * it begins with `backend:` for a hosted backend, with `peer:` for another agent.
    */
   | { readonly type: 'check'; readonly key: string; readonly host: string; readonly port: number }
+  /** Issue a member's next certificate and send it there, if this agent holds an issuing key. */
+  | { readonly type: 'renew'; readonly to: PeerId; readonly certificate: VerifiedCertificate }
+  /** Our own certificate, to be shown from now on and after a restart. */
+  | { readonly type: 'keep-certificate'; readonly certificate: Uint8Array }
   /** Hand this to its receiver; answered by one `delivered` with the same number. */
   | {
       readonly type: 'deliver';
@@ -303,6 +325,11 @@ export type CoreLogEvent =
   | 'peer_pardoned'
   | 'key_revoked'
   | 'key_rotated'
+  | 'member_revoked'
+  | 'own_certificate_revoked'
+  | 'own_certificate_renewed'
+  | 'own_certificate_not_renewed'
+  | 'certificate_ended'
   | 'taken_out_but_alive'
   | 'clock_set_back'
   | 'sync_lied'

@@ -5,6 +5,8 @@
  * the agent's own entry, and when the agent may call itself ready.
  */
 import { unreachable } from '../errors.ts';
+import { Membership } from './authority/membership.ts';
+import { type CertificateReader, Roster } from './authority/roster.ts';
 import { BackendHealth } from './backends/backend-health.ts';
 import type { CheckSettings } from './backends/checks.ts';
 import { Bridge } from './bridge/bridge.ts';
@@ -38,6 +40,7 @@ import { Peering, type PeeringSettings } from './peering/peering.ts';
 import { type Random, randomIndex } from './random.ts';
 import { Author, type Seal } from './record/author.ts';
 import type { FloorEntry } from './record/floor.ts';
+import { isReservedSubject } from './record/health.ts';
 import { isSameContent, type NodeFields, type NodeId, type NodeType, nodeProblem } from './record/node.ts';
 import { OwnVoice } from './record/own-voice.ts';
 import {
@@ -169,6 +172,8 @@ const clockFlushEveryMs = 5_000;
 const syncAfterLinkMs = 500;
 /** Verified in one turn by whoever hears it: 100 take 10 ms. */
 const freshMaxCount = 100;
+/** While members that are not linked hold another table. Derived: as long as a difference has to last. */
+const insteadEveryMs = 2_000;
 const reassertEveryMs = 5_000;
 const lookMaxMs = 10_000;
 /** Of those for whom there was no room, looked at again in one turn. */
@@ -199,6 +204,9 @@ export class Protocol {
   readonly exclusion: Exclusion;
   readonly author: Author;
   readonly ownVoice = new OwnVoice();
+  /** Who is a member, where an authority says so. */
+  readonly roster: Roster | undefined;
+  readonly #membership: Membership | undefined;
   readonly #options: ProtocolOptions;
   readonly #settings: ProtocolSettings;
   readonly #gossip: GossipSettings;
@@ -217,6 +225,7 @@ export class Protocol {
   readonly #due = new Map<string, number>();
   #startedMonoMs = 0;
   #nextSyncMonoMs = 0;
+  #nextInsteadMonoMs = 0;
   #nextReassertMonoMs = 0;
   /** There was reason to say our entry anew, too soon after the last time. */
   #isReassertOwed = false;
@@ -232,6 +241,8 @@ export class Protocol {
       readonly linkOf: LinkOf;
       readonly random: Random;
       readonly hash: HashParts;
+      /** Reads what the cluster's authority signs; absent: whoever is in the cluster may speak. */
+      readonly certificates?: CertificateReader | undefined;
     },
   ) {
     this.#options = options;
@@ -241,6 +252,17 @@ export class Protocol {
     this.author = new Author({ peer: options.peer, epoch: options.epoch }, components);
     const { author } = this;
     this.#predecessor = options.predecessor;
+    const { certificates } = components;
+    this.roster =
+      certificates &&
+      new Roster(
+        {
+          get self() {
+            return author.peer;
+          },
+        },
+        { reader: certificates },
+      );
     this.detector = new Detector(
       {
         get self() {
@@ -268,6 +290,7 @@ export class Protocol {
         return author.peer;
       },
       livenessOf,
+      roster: this.roster,
       onSubject: (subject, subjectHash, records) => {
         const isDeparted = this.table.ledger.resolution(subject).winner?.body.type === 'departure';
         this.tree.put(subjectHash, subject, records, expiryEpochOf(records, isDeparted));
@@ -351,6 +374,23 @@ export class Protocol {
         onSelfRemoved: (epoch, now) => this.#wasTakenOut(epoch, now),
       },
     );
+    this.#membership =
+      this.roster &&
+      new Membership(
+        {
+          get self() {
+            return author.peer;
+          },
+        },
+        {
+          roster: this.roster,
+          table: this.table,
+          detector: this.detector,
+          peering: this.peering,
+          links: this.links,
+          nameOf: peer => this.nodeIdOf(peer),
+        },
+      );
     this.sync = new SyncExchange(this.#settings.sync, {
       get self() {
         return author.peer;
@@ -428,12 +468,18 @@ export class Protocol {
     return winner !== undefined && winner.author !== this.author.peer;
   }
 
+  /** Whether datagrams and claims of a key count; everybody's where there is no authority. */
+  isMember(peer: PeerId, wallMs: number): boolean {
+    return this.roster === undefined || this.roster.fault(peer, wallMs) === undefined;
+  }
+
   /** Cheap checks before the cost of a signature: is this record worth verifying? */
   screen(
     record: Dot & { readonly author: PeerId; readonly subject: NodeId; readonly digest: Digest },
     via: 'gossip' | 'sync',
     now: Now,
-  ): 'verify' | 'known' | Extract<Refusal, 'quarantined' | 'author-rate'> {
+  ): 'verify' | 'known' | Extract<Refusal, 'quarantined' | 'author-rate' | 'revoked'> {
+    if (this.roster?.isKeyRevoked(record.author) === true) return 'revoked';
     if (this.table.ledger.isQuarantined(record.author)) return 'quarantined';
     if (!this.table.ledger.wants(record)) return 'known';
     if (via === 'gossip' && !this.#authorRate.take(record.author, now.monoMs)) return 'author-rate';
@@ -459,24 +505,35 @@ export class Protocol {
     this.exclusion.restore(restored.bans ?? [], now);
     this.detector.restore(restored.reachability);
     this.#resumeAfter(restored);
-    const outbox = this.outbox.restore(restored.outbox ?? emptyStoredOutbox, now);
+    let outbox = this.outbox.restore(restored.outbox ?? emptyStoredOutbox, now);
 
     const awayMs = restored.aliveAtMs === undefined ? 0 : now.wallMs - restored.aliveAtMs;
-    if (awayMs > this.#retentionMs / 2) {
-      const operations = restored.records.map(
-        ({ subject, author }) => ({ type: 'delete-record', subject, author }) as const,
-      );
-      return [...outbox, { type: 'persist', operations, then: [] }];
+    const isOutdated = awayMs > this.#retentionMs / 2;
+    const mayStay = this.roster === undefined ? undefined : certified(this.roster, restored.records);
+    const records = restored.records.filter(
+      // Who was shut out stays so, however long we were away.
+      record => (mayStay?.has(record) ?? true) && (!isOutdated || record.body.type === 'revocations'),
+    );
+    if (records.length < restored.records.length) {
+      const kept = new Set(records);
+      const operations = restored.records
+        .filter(record => !kept.has(record))
+        .map(({ subject, author }) => ({ type: 'delete-record', subject, author }) as const);
+      outbox = [...outbox, { type: 'persist', operations, then: [] }];
     }
     for (const record of restored.records) this.succession.note(record);
-    for (const record of restored.records) {
+    if (isOutdated) {
+      this.table.restore(records);
+      return outbox;
+    }
+    for (const record of records) {
+      if (record.body.type === 'revocations') continue;
       if (isOfAgent(record) && record.author !== this.author.peer) this.#meet(record, now);
       else this.#noteHost(record, now);
       this.author.observe(record.time);
     }
-    this.table.restore(restored.records);
-    for (const record of restored.records)
-      if (record.author === this.author.peer) this.hosting.adopt(record, now);
+    this.table.restore(records);
+    for (const record of records) if (record.author === this.author.peer) this.hosting.adopt(record, now);
     const forgotten = this.confirmations.restore(restored.confirmations ?? []);
     return forgotten.length > 0 ? [...outbox, { type: 'persist', operations: forgotten, then: [] }] : outbox;
   }
@@ -543,6 +600,7 @@ export class Protocol {
       case 'probe-overdue':
       case 'errand-overdue':
       case 'news-due':
+      case 'accusation-due':
         return this.#noted(this.detector.wake(input, now), now);
       case 'datagram-received':
         return this.#heardProbe(input.probe, now);
@@ -574,7 +632,18 @@ export class Protocol {
         return this.#unlessClosed(input.ticket) ?? this.#revoke(input.ticket, now);
       case 'remove':
         return this.#unlessClosed(input.ticket) ?? this.retirement.remove(input.ticket, input.id, now);
+      case 'certificate-shown':
+        this.roster?.learn(input.peer, input.certificate);
+        return this.#retry(this.table.parking.awaitingCertificate(input.peer), 'sync', now);
+      case 'revocations-given':
+        // Also when it is known here: whoever hands it over wants it to go round.
+        return [...this.#take(input.record, 'sync', now), { type: 'publish', records: [input.record] }];
+      case 'renewal-asked':
+        return this.#membership?.renewalAsked(input.from, now) ?? [];
+      case 'renewed':
+        return this.#renewed(input.certificate, now);
       case 'discovered':
+        if (this.roster?.fault(input.peer, now.wallMs) === 'revoked') return [];
         this.peering.addPeer(input.peer, input.multiaddrs, input.source, now.monoMs);
         return this.#dialDue(now);
       case 'checked':
@@ -596,6 +665,7 @@ export class Protocol {
 
   #start({ node, self, seeds }: Extract<Input, { readonly type: 'start' }>, now: Now): readonly Effect[] {
     this.#own = { node, agent: self };
+    if (self.certificate !== undefined) this.roster?.learn(this.author.peer, self.certificate);
     this.#startedMonoMs = now.monoMs;
     for (const seed of seeds) this.peering.addSeed(seed, now.monoMs);
     const hasSomebodyToAsk = this.peering.contactsCount > 0;
@@ -782,7 +852,7 @@ export class Protocol {
         context: this.#nameContext(),
         claimedAt: own?.claimedAt,
         leaseMs: 0,
-        body: { type: 'departure', reason: 'left' },
+        body: { type: 'departure', reason: 'left', ...shown(this.#own.agent) },
       },
       now.wallMs,
     );
@@ -836,6 +906,13 @@ export class Protocol {
   /** Takes one record in, and then whatever was waiting for it. */
   #take(record: VerifiedRecord, via: 'gossip' | 'sync', now: Now, isHeld = false): readonly Effect[] {
     this.succession.note(record); // True whether the record itself is taken in or not.
+    const isNews = this.roster?.learnFrom(record) === true;
+    const effects = this.#takeIn(record, via, now, isHeld);
+    if (!isNews) return effects;
+    return [...effects, ...this.#retry(this.table.parking.awaitingCertificate(record.author), via, now)];
+  }
+
+  #takeIn(record: VerifiedRecord, via: 'gossip' | 'sync', now: Now, isHeld: boolean): readonly Effect[] {
     const taken = this.table.take(record, now, isHeld);
     switch (taken.type) {
       case 'known':
@@ -872,6 +949,7 @@ export class Protocol {
   }
 
   #learnFrom(record: VerifiedRecord, now: Now): readonly Effect[] {
+    if (record.body.type === 'revocations') return this.#membership?.revoke(record) ?? [];
     this.author.observe(record.time);
     this.#dirtyClocks.add(record.author);
     if (record.author === this.author.peer) return this.#ownVoice(record, now);
@@ -1080,7 +1158,8 @@ export class Protocol {
 
   #linkUp(peer: PeerId, address: string, now: Now): readonly Effect[] {
     const isShutOut = this.exclusion.isShutOut(peer) || this.retirement.isRevoked(peer);
-    if (this.table.ledger.isQuarantined(peer) || isShutOut) return [{ type: 'hang-up', peer }];
+    if (this.table.ledger.isQuarantined(peer) || isShutOut || !this.isMember(peer, now.wallMs))
+      return [{ type: 'hang-up', peer }];
     this.#synced.delete(peer);
     this.links.up(peer, address, now.monoMs);
     const claims = this.retirement.latest();
@@ -1177,10 +1256,19 @@ export class Protocol {
 
   #walkDue(now: Now): readonly Effect[] {
     this.agreement.look(this.sync.since(now), now.monoMs);
-    return this.agreement
-      .due(now.monoMs)
-      .filter(peer => this.links.has(peer))
-      .flatMap(peer => this.#openSync(peer, now));
+    const linked = this.agreement.due(now.monoMs).filter(peer => this.links.has(peer));
+    if (linked.length === 0) return this.#walkInstead(now);
+    return linked.flatMap(peer => this.#openSync(peer, now));
+  }
+
+  /**
+   * Those who differ are not linked, as most are not in a partial mesh. If it is we who missed something, whoever is
+   * linked has it; if it is they, nearly everybody they ask tells them so.
+   */
+  #walkInstead(now: Now): readonly Effect[] {
+    if (now.monoMs < this.#nextInsteadMonoMs || !this.agreement.hasFreshDifference(now.monoMs)) return [];
+    this.#nextInsteadMonoMs = now.monoMs + insteadEveryMs * (0.5 + this.#random.next());
+    return this.#syncWithLinked(now);
   }
 
   #dialSucceeded(key: string, peer: PeerId, now: Now): readonly Effect[] {
@@ -1247,7 +1335,10 @@ export class Protocol {
     }
     for (const accuser of step.falseAccusers)
       effects.push(...this.exclusion.fault(accuser, 'false-accusation', now));
-    for (const claim of step.removals) effects.push(...this.retirement.hear(claim, now));
+    for (const claim of step.removals) {
+      // An authority is no agent: whoever takes it out would take out the list of who was shut out.
+      if (this.roster?.isAuthority(claim.subject) !== true) effects.push(...this.retirement.hear(claim, now));
+    }
     return effects;
   }
 
@@ -1275,6 +1366,7 @@ export class Protocol {
       ...this.#giveUpStrangers(now),
       ...this.#watchPartition(now),
       ...this.bridge.tick(now),
+      ...(this.#membership?.tick(now) ?? []),
     ];
     effects.push(...this.exclusion.tick(now));
     effects.push(...this.#answerOwnVoice(now));
@@ -1284,6 +1376,16 @@ export class Protocol {
     effects.push(...this.#retry(this.table.parking.records(), 'sync', now));
     if (now.monoMs >= this.#nextSyncMonoMs) effects.push(...this.#syncWithSomebody(now));
     return effects;
+  }
+
+  /** Our next certificate: from now on our entry shows it, and the network too. */
+  #renewed(certificate: Uint8Array, now: Now): readonly Effect[] {
+    if (this.#own === undefined || this.#membership?.isOwnNext(certificate) !== true) return [];
+    this.#own = { ...this.#own, agent: { ...this.#own.agent, certificate } };
+    const kept: Effect = { type: 'keep-certificate', certificate };
+    return this.#phase === 'stopping'
+      ? [kept]
+      : [kept, log('own_certificate_renewed', {}), ...this.#announce(now)];
   }
 
   get #retentionMs(): number {
@@ -1307,6 +1409,10 @@ export class Protocol {
     const { intervalMs } = { ...defaultSyncSettings, ...this.#settings.sync };
     const stretch = syncStretch(this.detector.membersCount + 1);
     this.#nextSyncMonoMs = now.monoMs + intervalMs * stretch * (0.5 + this.#random.next());
+    return this.#syncWithLinked(now);
+  }
+
+  #syncWithLinked(now: Now): readonly Effect[] {
     const linked = [...this.links.peers()]
       .filter(peer => this.detector.member(peer) !== undefined)
       .sort(compareText);
@@ -1375,7 +1481,7 @@ export class Protocol {
 
   #watchPartition(now: Now): readonly Effect[] {
     const { detector } = this;
-    const change = this.#partition.look(detector.members(), now.monoMs, detector.changesCount);
+    const change = this.#partition.look(detector.members(), now.monoMs, detector.isAnybodySilent);
     if (change === undefined) return [];
     const { state, view } = change;
     const { reachable, known, here, there } = view;
@@ -1434,9 +1540,21 @@ function memberFields({ peer, id, nodeType, isBootstrap, address, metrics }: Mem
   return { peer, id, nodeType, isBootstrap, address, metrics };
 }
 
-/** Of an agent about itself, as opposed to what it says of the health of its services. */
-function isOfAgent({ authority, body }: VerifiedRecord): boolean {
-  return authority === 'self' && body.type !== 'health';
+/** For a departure: whoever comes later has to know that a member has said it. */
+function shown({ certificate }: AgentContact): { readonly certificate?: Uint8Array } {
+  return certificate === undefined ? {} : { certificate };
+}
+
+/** Those of what the store kept that their authors had a right to say, by lists and certificates among them. */
+function certified(roster: Roster, records: readonly VerifiedRecord[]): ReadonlySet<VerifiedRecord> {
+  for (const record of records) if (roster.recordFault(record) === undefined) roster.revoke(record);
+  for (const record of records) roster.learnFrom(record);
+  return new Set(records.filter(record => roster.recordFault(record) === undefined));
+}
+
+/** Of an agent about itself, as opposed to what it says of the health of its services, or an authority of members. */
+function isOfAgent({ authority, subject }: VerifiedRecord): boolean {
+  return authority === 'self' && !isReservedSubject(subject);
 }
 
 function wake(afterMs: number, input: Wake): Effect {

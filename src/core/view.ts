@@ -56,7 +56,7 @@ export interface RecordView {
   readonly claimedAt: HybridTime;
   readonly leaseMs: number;
   readonly digest: Digest;
-  readonly kind: 'entry' | 'health' | 'left' | 'deregistered' | 'withdrawn';
+  readonly kind: 'entry' | 'health' | 'revocations' | 'left' | 'deregistered' | 'withdrawn';
   readonly node?: NodeFields;
   /** Of a hint: base URL of the HTTP peer that said so. */
   readonly learntFrom?: string;

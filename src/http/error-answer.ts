@@ -1,5 +1,6 @@
 /** Errors as the contract writes them: `{error, code, field?, request_id}` and the few facts that go with a code. */
-import { type ErrorCode, errorKind, FirsthandError } from '../errors.ts';
+import { type ErrorCode, type ErrorDetails, errorKind, FirsthandError } from '../errors.ts';
+import { type AuthFailure, authFailures } from './auth-failure.ts';
 import { statusOf } from './status-codes.ts';
 
 export interface ErrorAnswer {
@@ -53,9 +54,17 @@ function headersOf({ code, details }: FirsthandError): Record<string, string> {
   const wait = details.retry_after_s ?? retryAfterS[code];
   return {
     ...(typeof wait === 'number' ? { 'retry-after': String(Math.max(1, Math.ceil(wait))) } : {}),
-    ...(code === 'AUTHENTICATION_REQUIRED' ? { 'www-authenticate': 'Bearer' } : {}),
+    ...(code === 'AUTHENTICATION_REQUIRED' ? challenge(details) : {}),
     ...(code === 'METHOD_NOT_ALLOWED' ? { allow: String(details.allow) } : {}),
   };
+}
+
+/** RFC 6750: what was wrong with a token; nothing about a secret. A certificate has no challenge in HTTP. */
+function challenge({ auth_mode: mode, reason }: ErrorDetails): Record<string, string> {
+  if (mode === 'mtls') return {};
+  if (mode !== 'jwt' || reason === undefined || reason === 'missing') return { 'www-authenticate': 'Bearer' };
+  const description = authFailures[reason as AuthFailure];
+  return { 'www-authenticate': `Bearer error="invalid_token", error_description="${description}"` };
 }
 
 /** The contract fixes some sentences, and how others start. */

@@ -61,6 +61,7 @@ export class EventHub {
    */
   prepare(request: EventRequest): (response: ServerResponse) => void {
     if (this.#streams.size >= this.#options.eventStreamsMaxCount) {
+      this.#metrics.limitHit('event_streams');
       throw new FirsthandError('RATE_LIMITED', {
         text: `this agent serves at most ${this.#options.eventStreamsMaxCount} event streams`,
         retry_after_s: 10,

@@ -1,5 +1,5 @@
 /** `/events`: what happens, as it happens. */
-
+import type { ServerResponse } from 'node:http';
 import { type EventKind, eventKinds } from './event-frame.ts';
 import type { EventHub } from './event-hub.ts';
 import { badQuery, Query } from './query.ts';
@@ -28,10 +28,23 @@ export function eventRoutes(hub: EventHub): readonly Route[] {
           'x-request-id': request.id,
         });
         start(reply.raw);
+        endWith(request.principal.untilWallMs, reply.raw);
         return reply;
       },
     },
   ];
+}
+
+/** What a timer takes; a stream that is open for longer is ended then, and its reader comes again. */
+const timerMaxMs = 2 ** 31 - 1;
+
+/** A stream ends with the credentials that it was opened with. */
+function endWith(untilWallMs: number | undefined, response: ServerResponse): void {
+  if (untilWallMs === undefined) return;
+  const leftMs = Math.min(timerMaxMs, Math.max(0, untilWallMs - Date.now()));
+  const timer = setTimeout(() => response.end(), leftMs);
+  timer.unref();
+  response.once('close', () => clearTimeout(timer));
 }
 
 function kindsOf(query: Query): ReadonlySet<EventKind> | undefined {

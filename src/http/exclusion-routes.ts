@@ -2,15 +2,10 @@
 import { FirsthandError } from '../errors.ts';
 import type { AgentPort, EvidenceView } from '../runtime/agent-port.ts';
 import { bodyText } from './body.ts';
-import type { HttpAuth } from './options.ts';
-import { refuseOutsider } from './outsiders.ts';
 import type { Route } from './route.ts';
 import { snakeKeys } from './snake-case.ts';
 
-export function exclusionRoutes(
-  options: { readonly authMode: HttpAuth['mode'] },
-  { agent }: { readonly agent: AgentPort },
-): readonly Route[] {
+export function exclusionRoutes({ agent }: { readonly agent: AgentPort }): readonly Route[] {
   return [
     {
       operation: 'reputation',
@@ -35,7 +30,6 @@ export function exclusionRoutes(
       method: 'POST',
       paths: ['/admin/bans'],
       handle: async request => {
-        if (options.authMode === 'open') refuseOutsider(request);
         const { who, forMs, reason } = banOf(bodyText(request));
         const peer = await agent.ban({ who, reason, ...(forMs === undefined ? {} : { forMs }) });
         return { status: 'banned', peer };
@@ -46,7 +40,6 @@ export function exclusionRoutes(
       method: 'DELETE',
       paths: ['/admin/bans/:id'],
       handle: async request => {
-        if (options.authMode === 'open') refuseOutsider(request);
         const { id } = request.params as { readonly id: string };
         return { status: 'pardoned', peer: await agent.pardon({ who: id, reason: '' }) };
       },

@@ -4,15 +4,16 @@ import type { AgentPort, FaultPort } from '../runtime/agent-port.ts';
 import type { Log } from '../telemetry/log.ts';
 import { bodyText } from './body.ts';
 import { parseFaultRules } from './fault-rules.ts';
-import type { HttpAuth } from './options.ts';
-import { refuseOutsider } from './outsiders.ts';
 import type { Route } from './route.ts';
 import { snakeKeys } from './snake-case.ts';
 
-export function faultRoutes(
-  options: { readonly authMode: HttpAuth['mode'] },
-  { agent, log }: { readonly agent: AgentPort; readonly log: Log },
-): readonly Route[] {
+export function faultRoutes({
+  agent,
+  log,
+}: {
+  readonly agent: AgentPort;
+  readonly log: Log;
+}): readonly Route[] {
   return [
     {
       operation: 'faults',
@@ -26,7 +27,6 @@ export function faultRoutes(
       paths: ['/admin/faults'],
       handle: (request, reply) => {
         const faults = faultsOf(agent);
-        if (options.authMode === 'open') refuseOutsider(request);
         const rules = parseFaultRules(bodyText(request));
         faults.set(rules);
         log('faults_set', { rules: rules.length });

@@ -6,15 +6,30 @@
  */
 import fastifySwagger from '@fastify/swagger';
 import { fastify } from 'fastify';
+import { accessTable } from './access-table.ts';
 import { operations } from './operations.ts';
+import type { HttpAuth } from './options.ts';
 import type { Route } from './route.ts';
 
 export interface DocumentOptions {
   readonly version: string;
-  /** A secret is asked for, except by the vital signs. */
-  readonly authenticated: boolean;
+  /** What is asked for, except by the vital signs. */
+  readonly authMode: HttpAuth['mode'];
   readonly protectVitals: boolean;
 }
+
+const securitySchemes = {
+  secret: { type: 'http', scheme: 'bearer', description: 'The cluster secret' },
+  token: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' },
+  certificate: { type: 'mutualTLS' },
+} as const;
+
+const schemeOf = {
+  open: undefined,
+  shared_secret: 'secret',
+  jwt: 'token',
+  mtls: 'certificate',
+} as const satisfies Record<HttpAuth['mode'], keyof typeof securitySchemes | undefined>;
 
 export async function openApiDocument(options: DocumentOptions, routes: readonly Route[]): Promise<object> {
   const app = fastify({ exposeHeadRoutes: false });
@@ -28,8 +43,9 @@ export async function openApiDocument(options: DocumentOptions, routes: readonly
         license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
       },
       servers: [{ url: '/' }],
+      // The library's types do not know `mutualTLS`, which OpenAPI 3.1 has.
+      components: { securitySchemes: securitySchemes as unknown as Record<string, never> },
       tags: ['registration', 'cluster', 'health', 'inspect', 'admin'].map(name => ({ name })),
-      components: { securitySchemes: { secret: { type: 'http', scheme: 'bearer' } } },
     },
     convertConstToEnum: false, // OpenAPI 3.1 has `const`.
   });
@@ -44,11 +60,13 @@ export async function openApiDocument(options: DocumentOptions, routes: readonly
   return document;
 
   function declare({ operation, method, vital }: Route, url: string, index: number): void {
-    const locked = options.authenticated && (vital !== true || options.protectVitals);
+    const scheme = schemeOf[options.authMode];
+    const locked = operation !== 'live' && (vital !== true || options.protectVitals);
     const schema = {
       ...operations[operation],
       operationId: index === 0 ? operation : `${operation}Alias${index === 1 ? '' : index}`,
-      security: locked ? [{ secret: [] }] : [],
+      'x-role': accessTable[operation].role,
+      security: locked && scheme !== undefined ? [{ [scheme]: [] }] : [],
     };
     app.route({ method, url, schema, handler: () => null });
   }

@@ -2,10 +2,12 @@
 import { type TSchema, Type } from 'typebox';
 import { wantedMembers } from '../core/confirm/confirmation.ts';
 import { nodeTypes } from '../core/record/node.ts';
+import { membershipSchema, revocationsBodySchema, revocationsSchema } from './authority-schemas.ts';
 import { detectorSchema, doctorSchema } from './detector-schemas.ts';
 import { faultRulesSchema, faultsSchema } from './fault-schemas.ts';
 import { outboxSchema } from './outbox-schemas.ts';
 import * as schemas from './schemas.ts';
+import { rotateSecretSchema, rotationSchema, secretsSchema } from './secret-schemas.ts';
 import {
   banSchema,
   bansSchema,
@@ -46,9 +48,11 @@ function text(description: string, type: string) {
   return { description, content: { [type]: { schema: Type.String() } } };
 }
 
+/** Whoever may be asked for credentials may have the wrong ones, or be told that they cannot be checked yet. */
 function errors(...statuses: readonly number[]) {
+  const implied = statuses.includes(401) ? [403, 431, 503] : [];
   return Object.fromEntries(
-    [...statuses, 500].map(status => [
+    [...new Set([...statuses, ...implied, 500])].map(status => [
       status,
       json(errorNames[status] as string, schemas.errorSchema(status)),
     ]),
@@ -210,6 +214,44 @@ export const operations = {
       'that concern its sender. In open mode only for callers on the same machine.',
     body: faultRulesSchema,
     response: { 200: json('The rules in place', faultsSchema), ...errors(400, 401, 403, 413, 429, 503) },
+  },
+  membership: {
+    tags: ['admin'],
+    summary: 'Membership of this agent: its certificate, and whom it trusts to certify',
+    description: 'Only where an authority says who is a member.',
+    response: { 200: json('Membership', membershipSchema), ...errors(401, 403, 404, 429, 503) },
+  },
+  setRevocations: {
+    tags: ['admin'],
+    summary: "Hand over an authority's list of who is shut out",
+    description: 'Whoever hands it over: what counts is the signature of the authority. Everybody is told.',
+    body: revocationsBodySchema,
+    response: {
+      200: json('The list that counts now', revocationsSchema),
+      ...errors(400, 401, 403, 404, 409, 413, 429, 503),
+    },
+  },
+  secrets: {
+    tags: ['admin'],
+    summary: "Ids of the cluster's secrets that this agent accepts",
+    description: 'Only an agent that was started with `--auth shared_secret` has any.',
+    response: {
+      200: json('The secrets, the one in use first', secretsSchema),
+      ...errors(401, 403, 429, 503),
+    },
+  },
+  rotateSecret: {
+    tags: ['admin'],
+    summary: "Change the cluster's secret at every agent",
+    description:
+      'Every agent accepts the new one, then every agent uses it. What was not finished goes on when it is asked ' +
+      'for again. Agents that are away are given it when they come back with the old one.',
+    body: rotateSecretSchema,
+    response: {
+      200: json('Every agent that is there uses it', rotationSchema),
+      202: json('Some have not confirmed', rotationSchema),
+      ...errors(400, 401, 403, 409, 413, 429, 503),
+    },
   },
   peers: {
     tags: ['cluster'],

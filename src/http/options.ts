@@ -1,10 +1,30 @@
 /** Settings of the HTTP shim. */
+import type { CertificateOptions } from './client-certificate.ts';
+import type { TlsFilesOptions } from './tls-files.ts';
+import type { KeySourceOptions } from './token/key-source.ts';
+import type { TokenOptions } from './token/token-verifier.ts';
 
 export type HttpAuth =
   /** Whoever reaches the port. */
   | { readonly mode: 'open' }
   /** Whoever sends `Authorization: Bearer <secret>`; at least 16 bytes, without the file's last newline. */
-  | { readonly mode: 'shared_secret'; readonly secret: string };
+  | {
+      readonly mode: 'shared_secret';
+      readonly secret: string;
+      /** Where it may be replaced: those that count now, whatever the one above is; asked for every request. */
+      readonly secretsNow?: () => readonly string[];
+    }
+  /** Whoever sends `Authorization: Bearer <token>`, signed by one of the keys. */
+  | {
+      readonly mode: 'jwt';
+      readonly token: TokenOptions;
+      readonly keys: Partial<KeySourceOptions> & Pick<KeySourceOptions, 'location'>;
+    }
+  /** Whoever shows a client certificate. */
+  | { readonly mode: 'mtls'; readonly certificate: CertificateOptions };
+
+/** Which decisions go into the audit log beside refusals: none, those of operators, changes too, reads too. */
+export type AuditLevel = 'operator' | 'changes' | 'all';
 
 /** How backends are checked; shown to callers by `/service-discovery/status`. */
 export interface HealthCheckSettings {
@@ -18,10 +38,14 @@ export interface HttpOptions {
   /** `host:port` to listen on; port 0 picks a free one. */
   readonly listen: string;
   readonly auth: HttpAuth;
-  /** Also `/health*`, `/metrics` and `/telemetry` want credentials where the rest does. */
+  /** Without it the shim speaks HTTP in the clear. */
+  readonly tls: TlsFilesOptions | undefined;
+  readonly auditLevel: AuditLevel;
+  /** Also `/health`, `/health/ready`, `/metrics` and `/telemetry` want credentials where the rest does; `/health/live` never. */
   readonly protectVitals: boolean;
   readonly bodyMaxBytes: number;
   readonly headersMaxBytes: number;
+  readonly headersMaxCount: number;
   /** A request must have arrived in full by then, ms. */
   readonly requestTimeoutMs: number;
   /** An idle connection is kept this long for the next request, ms. */
@@ -29,6 +53,10 @@ export interface HttpOptions {
   /** A connection on which no byte moves for so long is closed, ms; above `eventHeartbeatMs`. */
   readonly inactivityTimeoutMs: number;
   readonly connectionsMaxCount: number;
+  /** From one address; more are closed at once. 0 is no limit. */
+  readonly connectionsPerAddressMaxCount: number;
+  /** A caller that has not taken an answer in full by then is cut off, ms. */
+  readonly answerTimeoutMs: number;
   /**
    * Requests a second that one caller's address may make, with a burst of twice that; 0 is no limit.
    * Health, metrics and telemetry are never limited.
@@ -51,13 +79,18 @@ export interface HttpOptions {
 export const httpDefaults: HttpOptions = {
   listen: '127.0.0.1:7980', // Contract.
   auth: { mode: 'open' }, // Contract.
+  tls: undefined,
+  auditLevel: 'operator',
   protectVitals: false, // Contract.
   bodyMaxBytes: 32 * 1_024, // Contract.
   headersMaxBytes: 8 * 1_024, // Guess: far above what our callers send.
+  headersMaxCount: 100, // Guess: the same.
   requestTimeoutMs: 10_000, // Guess: a body of 32 KiB over a very bad link.
   keepAliveTimeoutMs: 5_000, // Node's default.
   inactivityTimeoutMs: 90_000, // Derived: half again the longest confirmation, which is silent meanwhile.
   connectionsMaxCount: 10_000, // Guess: below the usual limit of open files.
+  connectionsPerAddressMaxCount: 2_000, // Guess: every service of a host behind one address, many times over.
+  answerTimeoutMs: 30_000, // Guess: the longest list, 20 MB, over a bad link.
   // No limit fits both a service that registers once a minute and a load test from the next machine, and
   // what a flood could fill is bounded by itself: the registry, the bodies, the connections.
   callerRequestsPerSecond: 0,

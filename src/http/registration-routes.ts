@@ -5,9 +5,8 @@ import { FirsthandError } from '../errors.ts';
 import type { AgentPort } from '../runtime/agent-port.ts';
 import { sendPieces } from './answer.ts';
 import { bodyText } from './body.ts';
-import type { HttpAuth } from './options.ts';
-import { refuseBrowser, refuseOutsider } from './outsiders.ts';
 import type { PeerList } from './peer-list.ts';
+import { requireOwner } from './principal.ts';
 import { Query } from './query.ts';
 import { confirmRequest, registrationAnswer } from './registration-answer.ts';
 import { parseRegistration } from './registration-body.ts';
@@ -19,19 +18,17 @@ export interface RegistrationComponents {
   readonly peers: PeerList;
 }
 
-export function registrationRoutes(
-  options: { readonly authMode: HttpAuth['mode'] },
-  { agent, peers }: RegistrationComponents,
-): readonly Route[] {
+export function registrationRoutes({ agent, peers }: RegistrationComponents): readonly Route[] {
   return [
     {
       operation: 'register',
       method: 'POST',
       paths: ['/registration', '/service-discovery/register'],
       handle: async (request, reply) => {
-        if (options.authMode === 'open') refuseBrowser(request);
         const confirm = confirmRequest(new Query(request.query));
         const registration = parseRegistration(bodyText(request), Date.now());
+        request.target = registration.id;
+        requireOwner(request.principal, registration.id);
         requireReady(agent);
         const asked = confirm === undefined ? registration : { ...registration, confirm };
         const outcome = await agent.register(asked);
@@ -46,6 +43,7 @@ export function registrationRoutes(
       paths: ['/registration/:id'],
       handle: async request => {
         const id = idOf(request);
+        requireOwner(request.principal, id);
         requireReady(agent);
         await agent.deregister(id);
         return { status: 'deregistered', message: `${id} is no longer registered` };
@@ -55,8 +53,7 @@ export function registrationRoutes(
       operation: 'leave',
       method: 'POST',
       paths: ['/admin/leave'],
-      handle: async request => {
-        if (options.authMode === 'open') refuseOutsider(request);
+      handle: async () => {
         requireReady(agent);
         await agent.leave();
         return { status: 'left', message: `${agent.identity.id} has left the cluster and stops` };
@@ -67,7 +64,6 @@ export function registrationRoutes(
       method: 'POST',
       paths: ['/admin/remove/:id'],
       handle: async request => {
-        if (options.authMode === 'open') refuseOutsider(request);
         const id = idOf(request);
         requireReady(agent);
         await agent.remove(id);

@@ -255,7 +255,7 @@ const record = exact({
   claimed_at: hybridTime,
   lease_ms: count,
   digest,
-  kind: Type.Enum(['entry', 'health', 'left', 'deregistered', 'withdrawn']),
+  kind: Type.Enum(['entry', 'health', 'revocations', 'left', 'deregistered', 'withdrawn']),
   node: Type.Optional(exact(nodeFields)),
   learnt_from: Type.Optional(
     Type.String({ description: 'Of a hint: base URL of the HTTP peer that said so' }),

@@ -3,6 +3,8 @@ import type { Socket } from 'node:net';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import { FirsthandError } from '../errors.ts';
 import type { AgentPort } from '../runtime/agent-port.ts';
+import { type AuditLog, noAuditLog } from '../runtime/ports.ts';
+import { systemClock } from '../runtime/system.ts';
 import type { Log } from '../telemetry/log.ts';
 import { registerAgentMetrics } from '../telemetry/metrics/agent.ts';
 import { registerExclusionMetrics } from '../telemetry/metrics/exclusion.ts';
@@ -12,8 +14,12 @@ import { registerProcessMetrics } from '../telemetry/metrics/process.ts';
 import type { MetricRegistry } from '../telemetry/registry.ts';
 import { Vitals } from '../telemetry/vitals.ts';
 import { AllowedMethods } from './allowed-methods.ts';
+import { AuditTrail, withKeyChanges } from './audit-trail.ts';
+import { Authentication } from './authentication.ts';
+import { authorityRoutes } from './authority-routes.ts';
 import { bodyReader } from './body.ts';
 import { clientErrorAnswer, rawAnswer } from './client-error.ts';
+import { ConnectionGuard } from './connection-guard.ts';
 import { errorAnswer } from './error-answer.ts';
 import { EventHub } from './event-hub.ts';
 import { eventRoutes } from './event-routes.ts';
@@ -22,12 +28,18 @@ import { faultRoutes } from './fault-routes.ts';
 import { Gate } from './gate.ts';
 import { keyRoutes } from './key-routes.ts';
 import { formatAddress, parseListenAddress } from './listen-address.ts';
+import type { Operation } from './operations.ts';
 import type { HttpOptions } from './options.ts';
+import { isLoopback } from './outsiders.ts';
 import { PeerList } from './peer-list.ts';
 import { peerRoutes } from './peer-routes.ts';
+import { anonymous, nobody, type Principal } from './principal.ts';
 import { registrationRoutes } from './registration-routes.ts';
 import { requestIds } from './request-id.ts';
 import type { Route } from './route.ts';
+import { secretRoutes } from './secret-routes.ts';
+import { frameworkError, listenError } from './server-errors.ts';
+import { TlsSide } from './tls-side.ts';
 import { viewRoutes } from './view-routes.ts';
 import { vitalRoutes } from './vital-routes.ts';
 
@@ -35,6 +47,14 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** For metrics: the route's operation, or `none` before and without a route. */
     operation: string;
+    /** Who asks, once that is known. */
+    principal: Principal;
+    /** The node that it is about, for the audit log; empty where it is about none. */
+    target: string;
+  }
+  interface FastifyContextConfig {
+    /** Absent where there is no route. */
+    operation?: Operation;
   }
 }
 
@@ -42,6 +62,7 @@ export interface HttpComponents {
   readonly agent: AgentPort;
   readonly log: Log;
   readonly metrics: MetricRegistry;
+  readonly audit?: AuditLog;
 }
 
 type App = FastifyInstance;
@@ -61,14 +82,18 @@ export class HttpServer {
   readonly #peers: PeerList;
   readonly #routes: readonly Route[];
   readonly #allowed: AllowedMethods;
+  readonly #authentication: Authentication;
   readonly #gate: Gate;
+  readonly #connections: ConnectionGuard;
+  readonly #trail: AuditTrail;
+  readonly #tls: TlsSide | undefined;
   readonly #requestId = requestIds();
   readonly #app: App;
   #document: Promise<object> | undefined;
   #stopped: Promise<void> | undefined;
 
-  /** @throws FirsthandError CONFIG_INVALID when the secret is too short. */
-  constructor(options: HttpOptions, { agent, log, metrics }: HttpComponents) {
+  /** @throws FirsthandError CONFIG_INVALID when the secret is too short, or a file for TLS is not what it should be. */
+  constructor(options: HttpOptions, { agent, log, metrics, audit = noAuditLog }: HttpComponents) {
     this.#options = options;
     this.#agent = agent;
     this.#log = log;
@@ -80,21 +105,28 @@ export class HttpServer {
     this.#events = new EventHub(options, { agent, metrics: this.#metrics });
     this.#peers = new PeerList(agent.listing);
     this.#routes = [
-      ...registrationRoutes({ authMode: options.auth.mode }, { agent, peers: this.#peers }),
+      ...registrationRoutes({ agent, peers: this.#peers }),
       ...peerRoutes({ agent, peers: this.#peers }),
       ...vitalRoutes(options, { agent, registry: metrics, http: this.#metrics, vitals: this.#vitals }),
       ...eventRoutes(this.#events),
       ...viewRoutes(agent),
-      ...exclusionRoutes({ authMode: options.auth.mode }, { agent }),
-      ...keyRoutes({ authMode: options.auth.mode }, { agent }),
-      ...faultRoutes({ authMode: options.auth.mode }, { agent, log }),
+      ...secretRoutes({ agent }),
+      ...exclusionRoutes({ agent }),
+      ...keyRoutes({ agent }),
+      ...faultRoutes({ agent, log }),
+      ...authorityRoutes(agent),
       this.#documentRoute(),
     ];
     this.#allowed = new AllowedMethods(this.#routes);
-    this.#gate = new Gate(
-      options,
-      this.#routes.filter(route => route.vital === true).flatMap(route => route.paths),
-    );
+    const keyLog = withKeyChanges(log, audit);
+    this.#authentication = new Authentication(options.auth, { clock: systemClock, log: keyLog });
+    this.#gate = new Gate(options, this.#routes, {
+      authentication: this.#authentication,
+      metrics: this.#metrics,
+    });
+    this.#connections = new ConnectionGuard(options, { metrics: this.#metrics });
+    this.#trail = new AuditTrail({ level: options.auditLevel }, { audit });
+    this.#tls = TlsSide.of(options, { log: keyLog, metrics, server: () => this.#app.server });
     this.#app = this.#build();
   }
 
@@ -106,10 +138,11 @@ export class HttpServer {
   /**
    * Listens. The agent need not be ready: until then registrations are refused and `/health/ready` is 503.
    *
-   * @throws FirsthandError ADDRESS_IN_USE, ADDRESS_UNAVAILABLE
+   * @throws FirsthandError ADDRESS_IN_USE, ADDRESS_UNAVAILABLE, CONFIG_INVALID for a file without keys for tokens
    */
   async start(): Promise<{ readonly url: string }> {
     const { host, port } = parseListenAddress(this.#options.listen);
+    await this.#authentication.start();
     // Fastify would bind a second server for the other address of localhost.
     const bound = host === 'localhost' ? '127.0.0.1' : host;
     try {
@@ -119,8 +152,12 @@ export class HttpServer {
     }
     const address = this.#app.server.address();
     const actualPort = typeof address === 'object' && address !== null ? address.port : port;
-    const url = `http://${formatAddress(bound, actualPort)}`;
+    const url = `${this.#tls === undefined ? 'http' : 'https'}://${formatAddress(bound, actualPort)}`;
     this.#log('http_listening', { url, auth: this.#options.auth.mode });
+    if (this.#authentication.required && this.#tls === undefined && !isLoopback(bound)) {
+      this.#log('credentials_in_clear', { url, setting: 'http_cert_file' });
+    }
+    this.#tls?.start();
     return { url };
   }
 
@@ -150,21 +187,26 @@ export class HttpServer {
       clearTimeout(deadline);
       this.#peers.stop();
       this.#vitals.stop();
+      this.#connections.stop();
+      this.#tls?.stop();
+      this.#authentication.stop();
     }
   }
 
   #build(): App {
     const options = this.#options;
+    const limits = {
+      maxHeaderSize: options.headersMaxBytes,
+      headersTimeout: options.requestTimeoutMs,
+      connectionsCheckingInterval: timeoutCheckMs,
+    };
     const app = fastify({
       bodyLimit: options.bodyMaxBytes,
       keepAliveTimeout: options.keepAliveTimeoutMs,
       requestTimeout: options.requestTimeoutMs,
       connectionTimeout: options.inactivityTimeoutMs,
-      http: {
-        maxHeaderSize: options.headersMaxBytes,
-        headersTimeout: options.requestTimeoutMs,
-        connectionsCheckingInterval: timeoutCheckMs,
-      },
+      http: limits,
+      ...this.#tls?.options(limits),
       trustProxy: false,
       forceCloseConnections: 'idle',
       return503OnClosing: false, // The gate does it, with the contract's body.
@@ -174,23 +216,33 @@ export class HttpServer {
       frameworkErrors: (error, request, reply) => this.#sendError(frameworkError(error), request, reply),
       clientErrorHandler: (error, socket) => this.#answerClientError(error, socket),
     });
-    app.server.maxConnections = options.connectionsMaxCount;
+    app.server.maxHeadersCount = options.headersMaxCount + 1; // One more shows that there were more.
+    this.#connections.watch(app.server);
     app.decorateRequest('operation', 'none');
+    app.decorateRequest('principal');
+    app.decorateRequest('target', '');
     app.removeAllContentTypeParsers();
     app.addContentTypeParser('*', bodyReader(options.bodyMaxBytes));
+    const unproved = this.#authentication.required ? nobody : anonymous;
     app.addHook('onRequest', (request, reply, done) => {
       this.#account(request, reply);
       // A body is JSON or it is refused, whatever it is said to be; Fastify would refuse a type it cannot read.
       request.raw.headers['content-type'] = undefined;
-      done(this.#gate.refusal(request));
+      request.principal = unproved;
+      const refusal = this.#tooManyHeaders(request) ?? this.#gate.refusal(request);
+      if (refusal instanceof Promise) refusal.then(done, done);
+      else done(refusal);
     });
     app.setErrorHandler((error, request, reply) => this.#sendError(error, request, reply));
     app.setNotFoundHandler((request, reply) => this.#sendError(this.#notFound(request), request, reply));
     for (const route of this.#routes) {
+      const guard = this.#gate.guardOf(route);
       for (const url of route.paths) {
         app.route({
           method: route.method,
           url,
+          config: { operation: route.operation },
+          ...(guard === undefined ? {} : { onRequest: hookOf(guard) }),
           exposeHeadRoute: route.noHead !== true,
           handler: (request, reply) => {
             request.operation = route.operation;
@@ -207,12 +259,15 @@ export class HttpServer {
     reply.header('x-request-id', request.id);
     const startedMs = performance.now();
     this.#metrics.requestStarted();
+    this.#connections.answerStarted(raw);
     // Not the hook for answers sent: it does not hear of callers that went away before.
     raw.once('close', () => {
+      this.#connections.answerEnded(raw);
       const nowMs = performance.now();
       const status = raw.headersSent ? raw.statusCode : callerGone;
       const streamed = request.operation === 'events' && status === 200;
       this.#metrics.requestEnded(request.operation, status, streamed ? undefined : nowMs - startedMs, nowMs);
+      if (status < 400) this.#trail.answered(request, operationOf(request));
     });
   }
 
@@ -229,6 +284,8 @@ export class HttpServer {
       });
     }
     this.#metrics.errorAnswered(answer.code);
+    if (answer.code === 'PAYLOAD_TOO_LARGE') this.#metrics.limitHit('body_bytes');
+    this.#trail.failed(request, operationOf(request), error);
     return reply
       .code(answer.status)
       .headers({ 'x-request-id': request.id, ...answer.headers })
@@ -243,7 +300,18 @@ export class HttpServer {
     const answer = clientErrorAnswer(error.code ?? '', this.#requestId(undefined));
     this.#metrics.countAnswer('none', answer.status);
     this.#metrics.errorAnswered(answer.code);
+    if (answer.code === 'HEADERS_TOO_LARGE') this.#metrics.limitHit('headers_bytes');
+    if (answer.code === 'REQUEST_TIMEOUT') this.#metrics.limitHit('request_time');
     socket.end(rawAnswer(answer), () => socket.destroy());
+  }
+
+  #tooManyHeaders({ raw }: FastifyRequest): FirsthandError | undefined {
+    const { headersMaxCount } = this.#options;
+    if (raw.rawHeaders.length <= 2 * headersMaxCount) return undefined;
+    this.#metrics.limitHit('headers_count');
+    return new FirsthandError('HEADERS_TOO_LARGE', {
+      text: `there are more than ${headersMaxCount} headers`,
+    });
   }
 
   #notFound({ url, method }: FastifyRequest): FirsthandError {
@@ -273,31 +341,27 @@ export class HttpServer {
     const { openApiDocument } = await import('./openapi.ts');
     const options = {
       version: this.#agent.identity.version,
-      authenticated: this.#options.auth.mode !== 'open',
+      authMode: this.#options.auth.mode,
       protectVitals: this.#options.protectVitals,
     };
     return openApiDocument(options, this.#routes);
   }
 }
 
+function hookOf(guard: (request: FastifyRequest) => void) {
+  return (request: FastifyRequest, _reply: FastifyReply, done: (error?: Error) => void): void => {
+    try {
+      guard(request);
+      done();
+    } catch (error) {
+      done(error as Error);
+    }
+  };
+}
+
+function operationOf(request: FastifyRequest): Operation | undefined {
+  return request.routeOptions.config.operation;
+}
+
 /** As web servers log it: the caller closed the connection before there was an answer. */
 const callerGone = 499;
-
-/** What the router itself refuses. */
-function frameworkError(error: Error & { readonly code?: string }): FirsthandError {
-  if (error.code === 'FST_ERR_MAX_PARAM_LENGTH') return new FirsthandError('INVALID_ID', { field: 'id' });
-  if (error.code === 'FST_ERR_BAD_URL') {
-    return new FirsthandError('INVALID_REQUEST', { text: 'the path is not well escaped' });
-  }
-  return new FirsthandError('INTERNAL', {}, error);
-}
-
-function listenError(address: string, cause: unknown): FirsthandError {
-  const code = (cause as NodeJS.ErrnoException).code;
-  if (code === 'EADDRINUSE') {
-    const text = `the HTTP address ${address} is taken by another process`;
-    return new FirsthandError('ADDRESS_IN_USE', { text, address }, cause);
-  }
-  const text = `the HTTP address ${address} cannot be listened on (${code ?? 'unknown reason'})`;
-  return new FirsthandError('ADDRESS_UNAVAILABLE', { text, address }, cause);
-}

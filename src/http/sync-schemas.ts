@@ -60,7 +60,7 @@ export const treeSchema = exact({
         epoch: count,
         sequence: count,
         digest: Type.String(),
-        kind: Type.Enum(['entry', 'health', 'left', 'deregistered', 'withdrawn']),
+        kind: Type.Enum(['entry', 'health', 'revocations', 'left', 'deregistered', 'withdrawn']),
       }),
     ),
   ),

@@ -11,3 +11,7 @@ export function banDomain(cluster: string): Buffer {
 export function claimDomain(cluster: string): Buffer {
   return Buffer.from(`firsthand/claim/1\0${cluster}\0`);
 }
+
+/** The content names the cluster. */
+export const certificateDomain = Buffer.from('firsthand/certificate/1\0');
+export const grantDomain = Buffer.from('firsthand/grant/1\0');

@@ -7,10 +7,11 @@
  */
 import { createPrivateKey, generateKeyPairSync } from 'node:crypto';
 import { constants } from 'node:fs';
-import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
+import { type FileHandle, mkdir, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FirsthandError } from '../errors.ts';
 import { AgentKey } from './agent-key.ts';
+import { replaceDurably } from './durable-file.ts';
 
 export const keyFileName = 'identity.key';
 
@@ -79,13 +80,9 @@ function parseKey(path: string, text: string): AgentKey {
 /** A new key in a file of this name, whole and flushed. @throws FirsthandError KEY_UNUSABLE */
 export async function makeKey(directory: string, path: string): Promise<AgentKey> {
   const { privateKey } = generateKeyPairSync('ed25519');
-  const draft = `${path}.tmp`;
   try {
     await mkdir(directory, { recursive: true, mode: 0o700 });
-    await rm(draft, { force: true }); // Of a start that was killed before the rename.
-    await writeDurably(draft, privateKey.export({ type: 'pkcs8', format: 'pem' }).toString());
-    await rename(draft, path);
-    await flushDirectory(directory);
+    await replaceDurably(path, privateKey.export({ type: 'pkcs8', format: 'pem' }).toString());
   } catch (error) {
     throw unusable(path, `cannot be written (${reasonOf(error)})`, error);
   }

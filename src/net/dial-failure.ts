@@ -1,4 +1,5 @@
 /** Why a dial failed, in words for a person. */
+import { refusedPrefix } from './admission-encrypter.ts';
 
 const knownCodes: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'connection refused',
@@ -28,6 +29,12 @@ export function dialFailureText(error: unknown): string {
 function reasonsOf(error: unknown): readonly string[] {
   if (error instanceof AggregateError && error.errors.length > 0) return error.errors.flatMap(reasonsOf);
   if (!(error instanceof Error)) return [String(error)];
+  // libp2p wraps what an encrypter throws, and keeps the text only.
+  const refusal = error.message.indexOf(refusedPrefix);
+  if (refusal !== -1) return [error.message.slice(refusal)];
+  if (error.name === 'EncryptionFailedError' && /protocol selection failed/i.test(error.message)) {
+    return ['it asks for another kind of credentials than this agent has (--auth), or is no agent'];
+  }
   const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
   return [knownCodes[code] ?? knownNames[error.name] ?? error.message];
 }

@@ -61,6 +61,12 @@ export class Dialer {
     void this.#run(target);
   }
 
+  /** For a caller of our own: nobody else hears of it. Never rejects. */
+  async connect(target: DialTarget & { readonly peer: PeerId }): Promise<DialOutcome> {
+    const plan = planDial(target, this.#options.self);
+    return plan.kind === 'dial' ? this.#attempt(plan) : plan.outcome;
+  }
+
   /** Ends what is pending as unreachable. */
   stop(): void {
     this.#stopping.abort();

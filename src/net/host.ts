@@ -7,15 +7,22 @@ import type { ConnectionEncrypter, Libp2p, PeerId } from '@libp2p/interface';
 import { type Ping, ping } from '@libp2p/ping';
 import { tcp } from '@libp2p/tcp';
 import { createLibp2p, type ServiceFactoryMap } from 'libp2p';
+import { type AdmissionEncrypterComponents, admitting } from './admission-encrypter.ts';
 import { type Admission, GatedRegistrar } from './gated-registrar.ts';
-import { gossipProfile } from './gossip-profile.ts';
+import { type GossipLimits, gossipLimits, gossipProfile } from './gossip-profile.ts';
 import { carefulYamux } from './muxer.ts';
+import { PendingConnections } from './pending-connections.ts';
 
 export interface HostOptions {
   /** Ed25519: 32 bytes of seed, then 32 bytes of public key. */
   readonly privateKeyRaw: Uint8Array;
   readonly topic: string;
   readonly connectionsMaxCount: number;
+  readonly limits?: Partial<HostLimits>;
+  /** An inbound connection was refused before anything was read from it. */
+  readonly onExcess?: (reason: ConnectionExcess) => void;
+  /** An inbound stream was refused: its protocol has as many on that connection as it may. */
+  readonly onStreamExcess?: () => void;
   readonly dialTimeoutMs: number;
   /** Whether this dial is ours: libp2p and the DHT may not dial on their own. */
   readonly mayDial: (peer: PeerId) => boolean;
@@ -23,9 +30,33 @@ export interface HostOptions {
   readonly mayEnter: (peer: PeerId) => boolean;
   /** What we ourselves hold against a peer, for gossipsub's score; 0 for nothing. */
   readonly scoreOf: (peer: string) => number;
+  /** Who says which peers belong here; absent: any that is of the cluster. */
+  readonly admission?: AdmissionEncrypterComponents | undefined;
   /** What stands between every connection and its encryption; for drills. */
   readonly overEncrypter?: OverEncrypter | undefined;
 }
+
+/** `host_pending`: too many of its host are not ready; `limit`: one of libp2p's own three. */
+export type ConnectionExcess = 'host_pending' | 'limit';
+
+export interface HostLimits extends GossipLimits {
+  /** New connections a second from one host name or address. */
+  readonly hostConnectionsPerSecond: number;
+  /** Connections that are not encrypted and admitted yet. */
+  readonly pendingConnectionsMaxCount: number;
+  /** Of these from one host. */
+  readonly hostPendingMaxCount: number;
+  /** For one exchange of proofs, ms. */
+  readonly admissionTimeoutMs: number;
+}
+
+export const hostLimits: HostLimits = {
+  hostConnectionsPerSecond: 100, // libp2p's default of 5 resets most of 20 agents that start together.
+  pendingConnectionsMaxCount: 100, // Guess.
+  hostPendingMaxCount: 50, // Derived: half, so that one host leaves room for others.
+  admissionTimeoutMs: 5_000, // Guess: two round trips, beside everybody who starts at the same time.
+  ...gossipLimits,
+};
 
 export type OverEncrypter = <Components>(
   make: (components: Components) => ConnectionEncrypter,
@@ -47,8 +78,6 @@ export interface Host {
   readonly gate: GatedRegistrar;
 }
 
-/** Per host name or address; the default of 5 resets most of 20 agents that start together. */
-const inboundConnectionsPerSecond = 100;
 /**
  * To open a TCP connection, ms. Far less than the rest of a dial may take: an address that swallows packets
  * must leave time for the next one, whereas a handshake (10 to 40 ms of CPU) is slow when everybody starts
@@ -70,6 +99,10 @@ const peerMaxAgeMs = 3_600_000;
 
 /** Creates the host, not yet started and not listening. */
 export async function createHost(options: HostOptions, admission: () => Admission): Promise<Host> {
+  const limits = { ...hostLimits, ...options.limits };
+  const makeEncrypter = encrypter(options, limits);
+  const pending = new PendingConnections({ perHostMaxCount: limits.hostPendingMaxCount });
+  const { onExcess = () => {} } = options;
   let internals: HostInternals | undefined;
   let gate: GatedRegistrar | undefined;
   const node = await createLibp2p<Services>({
@@ -79,18 +112,27 @@ export async function createHost(options: HostOptions, admission: () => Admissio
     // whoever connects first already hears all of them.
     addresses: { listen: [] },
     transports: [tcp({ dialOpts: connectOptions })],
-    connectionEncrypters: [options.overEncrypter?.(noise()) ?? noise()],
+    connectionEncrypters: [options.overEncrypter?.(makeEncrypter) ?? makeEncrypter],
     streamMuxers: [carefulYamux({ keepAliveInterval: linkKeepAliveMs })],
     connectionGater: {
       denyDialPeer: peer => !options.mayDial(peer),
       denyInboundEncryptedConnection: peer => !options.mayEnter(peer),
       // libp2p refuses private addresses in browsers only; said here because a cluster lives on them.
       denyDialMultiaddr: () => false,
+      denyInboundConnection: connection => {
+        if (pending.begin(connection)) return false;
+        onExcess('host_pending');
+        return true;
+      },
+      denyInboundUpgradedConnection: (_peer, connection) => {
+        pending.end(connection);
+        return false;
+      },
     },
     connectionManager: {
       maxConnections: options.connectionsMaxCount,
-      inboundConnectionThreshold: inboundConnectionsPerSecond,
-      maxIncomingPendingConnections: 100,
+      inboundConnectionThreshold: limits.hostConnectionsPerSecond,
+      maxIncomingPendingConnections: limits.pendingConnectionsMaxCount,
       dialTimeout: options.dialTimeoutMs,
       addressDialTimeout: options.dialTimeoutMs,
       addressSorter: () => 0, // The order is decided where the addresses are known.
@@ -109,8 +151,8 @@ export async function createHost(options: HostOptions, admission: () => Admissio
       ping: ping({ maxInboundStreams: pingStreamsMaxCount, maxOutboundStreams: pingStreamsMaxCount }),
       gossip: components => {
         internals = components;
-        gate = new GatedRegistrar(components.registrar, lateAdmission(admission));
-        return gossipsub(gossipProfile(options.topic, options.scoreOf))({
+        gate = new GatedRegistrar(components.registrar, lateAdmission(admission), options.onStreamExcess);
+        return gossipsub(gossipProfile(options.topic, limits, options.scoreOf))({
           privateKey: components.privateKey,
           peerId: components.peerId,
           peerStore: components.peerStore,
@@ -122,7 +164,22 @@ export async function createHost(options: HostOptions, admission: () => Admissio
     },
   });
   if (internals === undefined || gate === undefined) throw new TypeError('libp2p did not ask for gossipsub');
+  watchRefusals(internals.connectionManager, () => onExcess('limit'));
   return { node, internals, gate };
+}
+
+function encrypter({ admission }: HostOptions, { admissionTimeoutMs: timeoutMs }: HostLimits) {
+  return admission === undefined ? noise() : admitting({ timeoutMs }, noise(), admission);
+}
+
+/** libp2p tells nobody but its debug log when it refuses a connection. */
+function watchRefusals(manager: HostInternals['connectionManager'], onRefused: () => void): void {
+  const accept = manager.acceptIncomingConnection.bind(manager);
+  manager.acceptIncomingConnection = connection => {
+    const isAccepted = accept(connection);
+    if (!isAccepted) onRefused();
+    return isAccepted;
+  };
 }
 
 /** The links need the host's identify service, and the host's services need the links. */

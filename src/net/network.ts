@@ -10,6 +10,7 @@ import { networkInterfaces } from 'node:os';
 import type { Connection, PeerId as Libp2pPeerId } from '@libp2p/interface';
 import type { PeerId } from '../core/record/record.ts';
 import type { Standing } from '../core/reputation/reputation.ts';
+import type { AdmissionAuthority, AdmissionFacts } from '../runtime/admission.ts';
 import type {
   DialTarget,
   DiscoverySource,
@@ -22,16 +23,18 @@ import type {
 import type { Log } from '../telemetry/log.ts';
 import type { NetMetrics } from '../telemetry/metrics/net.ts';
 import { contactMultiaddrs, multiaddrsAt } from './addresses.ts';
+import { AdmittedPeers } from './admitted-peers.ts';
 import { Dialer } from './dialer.ts';
 import { Discovery, type StartDht, type StartMdns } from './discovery.ts';
 import { Frames } from './frames.ts';
 import { Gossip } from './gossip.ts';
-import { createHost, type Host, type OverEncrypter } from './host.ts';
+import { createHost, type Host, type HostLimits, type OverEncrypter } from './host.ts';
 import { LinkTable } from './link-table.ts';
 import { listenOn } from './listening.ts';
 import { type ResolveName, systemResolve } from './name-expansion.ts';
 import { Pinger } from './pinger.ts';
 import { type ProtocolNames, protocolNames } from './protocols.ts';
+import { RequestChannel } from './request-channel.ts';
 
 export interface Libp2pNetworkOptions {
   readonly cluster: string;
@@ -41,6 +44,7 @@ export interface Libp2pNetworkOptions {
   readonly listen: readonly string[];
   /** Connections at once, foreign ones and doubles included; above, new ones are refused. */
   readonly connectionsMaxCount?: number;
+  readonly limits?: Partial<NetLimits>;
   /** From the call to the end of a dial, identification included, ms. */
   readonly dialTimeoutMs?: number;
   /** The DHT starts after a third to the whole of this time, ms, or with the first look-up. */
@@ -56,8 +60,19 @@ export interface Libp2pNetworkComponents {
   readonly mdns?: StartMdns | undefined;
   /** Looking peers up beyond the neighbours; absent: off, and `lookUp` finds nobody. */
   readonly dht?: StartDht | undefined;
+  /** Who says which peers belong here; absent: any that is of the cluster. */
+  readonly authority?: AdmissionAuthority | undefined;
+  /** Called when a peer has been admitted, before its connection is used. */
+  readonly onAdmitted?: ((peer: PeerId, facts: AdmissionFacts) => void) | undefined;
+  /** What a linked peer asks about keys; absent: it is not even understood. */
+  readonly answerKeys?: ((from: PeerId, request: Uint8Array) => Promise<Uint8Array | undefined>) | undefined;
   /** Faults on every connection, for drills; absent: none. */
   readonly faults?: { readonly overEncrypter: OverEncrypter } | undefined;
+}
+
+export interface NetLimits extends HostLimits {
+  /** Streams of one of our protocols on one connection, in each direction. */
+  readonly syncStreamsMaxCount: number;
 }
 
 export const netDefaults = {
@@ -66,8 +81,13 @@ export const netDefaults = {
   dhtDelayMaxMs: 15_000, // Guess: by then a cluster that starts as a whole has met.
 };
 
+/** One that is in use, and one that takes its place. */
+const syncStreamsMaxCount = 2;
 /** By contract with the agent, which has 10 s for everything. */
 const stopDeadlineMs = 3_000;
+const keysMaxBytes = 2 * 1_024;
+/** Guess: a busy agent, and a disk that flushes. */
+const keysTimeoutMs = 5_000;
 const peerSweepIntervalMs = 600_000;
 /** A foreign agent that keeps dialling must not fill the log; the counter has them all. */
 const foreignLogIntervalMs = 10_000;
@@ -92,6 +112,8 @@ export class Libp2pNetwork implements Network {
   #running: Running | undefined;
   #started = false;
   #stopped = false;
+  readonly #admitted: AdmittedPeers | undefined;
+  readonly #keys: RequestChannel | undefined;
   #foreignLoggedAtMs = Number.NEGATIVE_INFINITY;
   #stopping: Promise<void> | undefined;
 
@@ -99,6 +121,14 @@ export class Libp2pNetwork implements Network {
     this.#options = options;
     this.#parts = components;
     this.#names = protocolNames(options.cluster);
+    const { authority, log, metrics, answerKeys, onAdmitted = () => {} } = components;
+    this.#admitted = authority && new AdmittedPeers({ authority, log, metrics, onAdmitted });
+    this.#keys =
+      answerKeys &&
+      new RequestChannel(
+        { protocol: this.#names.keys, maxBytes: keysMaxBytes, timeoutMs: keysTimeoutMs },
+        { answer: answerKeys },
+      );
   }
 
   async start(handlers: NetworkHandlers): Promise<LocalContact> {
@@ -150,6 +180,28 @@ export class Libp2pNetwork implements Network {
     else this.#standings.set(peer, standing);
   }
 
+  /** What a connected peer has proved; `undefined` where nothing is asked for. */
+  admissionOf(peer: PeerId): AdmissionFacts | undefined {
+    return this.#admitted?.factsOf(peer);
+  }
+
+  /**
+   * Asks a peer about keys, over a link that is there or is made for it.
+   *
+   * @throws Error, for a person, when there is no answer in time
+   */
+  async askKeys(peer: PeerId, multiaddrs: readonly string[], request: Uint8Array): Promise<Uint8Array> {
+    const running = this.#running;
+    if (running === undefined || this.#keys === undefined) throw new Error('the network is not running');
+    if (!running.links.isLinked(peer)) {
+      const outcome = await running.dialer.connect({ key: `keys ${peer}`, peer, multiaddrs });
+      if (!outcome.ok) throw new Error(outcome.text);
+    }
+    const connection = running.links.connectionTo(peer);
+    if (connection === undefined) throw new Error('the connection is gone');
+    return this.#keys.ask(connection, request);
+  }
+
   async examineMdns(): Promise<readonly MdnsFinding[] | undefined> {
     return this.#running?.discovery.examineMdns();
   }
@@ -198,6 +250,10 @@ export class Libp2pNetwork implements Network {
           (parts().dialer.isDialing(peer.toString()) || parts().discovery.isLookingUp),
         mayEnter: peer => !isShutOut(this.#standings.get(peer.toString())),
         scoreOf: peer => standingScore(this.#standings.get(peer)),
+        ...(this.#options.limits === undefined ? {} : { limits: this.#options.limits }),
+        admission: this.#admitted,
+        onStreamExcess: () => metrics.streamsRefused.add(),
+        onExcess: reason => metrics.connectionsRefused.add({ reason }),
         overEncrypter: faults === undefined ? undefined : make => faults.overEncrypter(make),
       },
       () => parts().links,
@@ -280,10 +336,21 @@ export class Libp2pNetwork implements Network {
     const { host, links, frames, gossip, discovery } = running;
     const { node, internals, gate } = host;
     node.addEventListener('connection:open', ({ detail }) => void links.admit(detail));
-    await gate.handle(this.#names.sync, (stream, connection) => frames.receive(stream, connection), {
-      maxInboundStreams: 2,
-      maxOutboundStreams: 2,
-    });
+    const { syncStreamsMaxCount: streams = syncStreamsMaxCount } = this.#options.limits ?? {};
+    const perConnection = { maxInboundStreams: streams, maxOutboundStreams: streams };
+    await gate.handle(
+      this.#names.sync,
+      (stream, connection) => frames.receive(stream, connection),
+      perConnection,
+    );
+    if (this.#keys !== undefined) {
+      const keys = this.#keys;
+      await gate.handle(
+        this.#names.keys,
+        (stream, connection) => void keys.receive(stream, connection),
+        perConnection,
+      );
+    }
     await node.start();
     gossip.start();
     const endpoints = await listenOn(internals.transportManager, this.#options.listen);
@@ -368,6 +435,7 @@ export class Libp2pNetwork implements Network {
     if (running === undefined) return;
     const { host, links, gossip, frames, dialer, pinger, discovery, sweep } = running;
     clearInterval(sweep);
+    this.#keys?.stop();
     dialer.stop();
     pinger.stop();
     gossip.stop();

@@ -12,6 +12,7 @@ import type { PeerId } from '../core/record/record.ts';
 import { FirsthandError } from '../errors.ts';
 import type { ProbeHandlers, ProbePort } from '../runtime/ports.ts';
 import type { NetMetrics } from '../telemetry/metrics/net.ts';
+import { DatagramGate, type DatagramGateOptions } from './datagram-gate.ts';
 
 export interface ProbeAddress {
   readonly host: string;
@@ -27,6 +28,8 @@ export interface ProbeSocketOptions {
    * when it is taken.
    */
   readonly explicit: boolean;
+  /** How many datagrams are looked at; absent: all. */
+  readonly gate?: DatagramGateOptions;
 }
 
 interface Asking {
@@ -46,6 +49,7 @@ export class ProbeSocket implements ProbePort {
   readonly #asking = new Map<PeerId, Asking>();
   #socket: Socket | undefined;
   #ownHost = '';
+  #gate: DatagramGate | undefined;
   #handlers: ProbeHandlers | undefined;
 
   constructor(components: { readonly metrics: NetMetrics }) {
@@ -58,6 +62,7 @@ export class ProbeSocket implements ProbePort {
     this.#handlers = handlers;
     const { host, port, explicit } = options;
     this.#ownHost = host;
+    this.#gate = options.gate && new DatagramGate(options.gate);
     try {
       return await this.#bind(host, port);
     } catch (error) {
@@ -94,6 +99,11 @@ export class ProbeSocket implements ProbePort {
     });
   }
 
+  /** A member speaks from there: its datagrams get through whatever others send. */
+  heard(address: string): void {
+    this.#gate?.heard(address);
+  }
+
   async stop(): Promise<void> {
     const socket = this.#socket;
     this.#socket = undefined;
@@ -115,7 +125,7 @@ export class ProbeSocket implements ProbePort {
         socket.removeAllListeners('error');
         // A later error concerns one datagram only, and datagrams may get lost.
         socket.on('error', () => {});
-        socket.on('message', (bytes, from) => this.#received(bytes, from));
+        socket.on('message', (bytes, from) => this.#received(bytes, from, this.#gate));
         this.#socket = socket;
         resolve({ host: socket.address().address, port: socket.address().port });
       });
@@ -160,10 +170,14 @@ export class ProbeSocket implements ProbePort {
     asking.socket.close();
   }
 
-  #received(bytes: Buffer, { address, port }: RemoteInfo): void {
+  /** @param gate - Absent where the socket is connected, and hears one peer only. */
+  #received(bytes: Buffer, { address: from, port }: RemoteInfo, gate?: DatagramGate): void {
     this.#count('in', bytes);
-    const plain = address.startsWith('::ffff:') ? address.slice(7) : address;
-    this.#handlers?.onDatagram(plain.includes(':') ? `[${plain}]:${port}` : `${plain}:${port}`, bytes);
+    const plain = from.startsWith('::ffff:') ? from.slice(7) : from;
+    const address = plain.includes(':') ? `[${plain}]:${port}` : `${plain}:${port}`;
+    const excess = gate?.excess(address, performance.now());
+    if (excess === undefined) this.#handlers?.onDatagram(address, bytes);
+    else this.#metrics.probesDropped.add({ reason: excess });
   }
 
   #count(direction: 'in' | 'out', bytes: Uint8Array): void {

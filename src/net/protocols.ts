@@ -7,6 +7,8 @@ export interface ProtocolNames {
   readonly topic: string;
   /** Frames between two agents. Whoever speaks it is an agent of this cluster. */
   readonly sync: string;
+  /** Changes of the cluster's secret. */
+  readonly keys: string;
   /** Kademlia. */
   readonly kad: string;
 }
@@ -15,6 +17,7 @@ export function protocolNames(cluster: string): ProtocolNames {
   return {
     topic: `firsthand/${cluster}/records/1`,
     sync: `/firsthand/${cluster}/sync/1`,
+    keys: `/firsthand/${cluster}/keys/1`,
     kad: `/firsthand/${cluster}/kad/1`,
   };
 }

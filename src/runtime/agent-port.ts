@@ -3,6 +3,7 @@
  *
  * Every call that cannot be fulfilled rejects with a `FirsthandError` from the catalogue.
  */
+import type { CertificateDraft, Serial } from '../core/authority/certificate.ts';
 import type { ConfirmationOutcome, ConfirmationView, ConfirmRequest } from '../core/confirm/confirmation.ts';
 import type { HybridTime } from '../core/record/hybrid-time.ts';
 import type { NodeFields, NodeId, NodeType } from '../core/record/node.ts';
@@ -23,6 +24,7 @@ import type {
   TreePart,
   TreeRow,
 } from '../core/view.ts';
+import type { SecretPort } from './cluster-secret.ts';
 import type { LinkView } from './ports.ts';
 
 export interface AgentIdentity {
@@ -243,6 +245,33 @@ export interface KeysView {
   readonly former?: { readonly peerId: PeerId; readonly endsInMs: number };
 }
 
+/** An authority's list of who is shut out. */
+export interface RevocationsView {
+  readonly authority: PeerId;
+  readonly number: number;
+  readonly issuedMs: number;
+  readonly serials: readonly Serial[];
+  readonly keys: readonly PeerId[];
+}
+
+export interface AuthorityView {
+  /** Trusted to say who is a member. */
+  readonly authorities: readonly PeerId[];
+  /** Whether this agent redeems invites and renews certificates. */
+  readonly issues: boolean;
+  /** Where this agent is reached. */
+  readonly multiaddrs: readonly string[];
+  readonly certificate?: CertificateDraft;
+  readonly revocations: readonly RevocationsView[];
+}
+
+/** Membership of this agent, where an authority says who is a member. */
+export interface AuthorityPort {
+  view(): AuthorityView;
+  /** Takes in an authority's list, a signed record, and tells everybody. @throws FirsthandError INVALID_REVOCATIONS, STALE_UPDATE */
+  revoke(record: Uint8Array): RevocationsView;
+}
+
 export interface AgentPort {
   readonly identity: AgentIdentity;
   readonly phase: Phase;
@@ -297,6 +326,10 @@ export interface AgentPort {
   mesh(): MeshView;
   /** Only where the agent was started for a drill. */
   readonly faults: FaultPort | undefined;
+  /** Only where an authority says who is a member. */
+  readonly authority: AuthorityPort | undefined;
+  /** Only where the agent goes by the cluster's secret. */
+  readonly secret?: SecretPort | undefined;
   status(): StatusView;
   components(): readonly ComponentHealth[];
 }

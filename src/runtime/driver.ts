@@ -9,7 +9,7 @@ import type { CoreLogEvent, Effect, Input, Refusal, Reply, Ticket } from '../cor
 import type { DeliveryRequest } from '../core/outbox/delivery.ts';
 import type { Protocol } from '../core/protocol.ts';
 import type { NodeFields, NodeId } from '../core/record/node.ts';
-import type { AgentContact, PeerId, Predecessor } from '../core/record/record.ts';
+import type { AgentContact, PeerId, Predecessor, VerifiedRecord } from '../core/record/record.ts';
 import type { VerifiedBan } from '../core/reputation/ban.ts';
 import type { VerifiedClaim } from '../core/swim/claim.ts';
 import { errorKind, FirsthandError, unreachable } from '../errors.ts';
@@ -21,6 +21,7 @@ import type {
   Deliverer,
   HealthChecker,
   HttpPeers,
+  MembershipPort,
   Network,
   NetworkHandlers,
   ProbeCodec,
@@ -56,6 +57,8 @@ export interface DriverComponents {
   readonly checker: HealthChecker;
   readonly deliverer: Deliverer;
   readonly httpPeers: HttpPeers;
+  /** Where an authority says who is a member. */
+  readonly membership?: MembershipPort | undefined;
   readonly clock: Clock;
   readonly events: RecentEvents;
   readonly observer: Observer;
@@ -189,6 +192,11 @@ export class Driver {
       aliveAtMs: stored.meta['alive-at-ms'],
     };
     this.#run(protocol.restore(restored, clock.now()));
+  }
+
+  /** An authority's list that came from outside the cluster, such as from its operator. */
+  publishRevocations(record: VerifiedRecord): void {
+    this.feed({ type: 'revocations-given', record });
   }
 
   /** The network listens: announce this agent and look for the others. */
@@ -352,6 +360,16 @@ export class Driver {
         const { key } = effect;
         return httpPeers.register(effect, outcome => this.feed({ type: 'http-peer-answered', key, outcome }));
       }
+      case 'renew': {
+        const { to, certificate } = effect;
+        return this.#components.membership?.renew(certificate, renewed => {
+          if (to === this.#components.protocol.author.peer)
+            this.feed({ type: 'renewed', certificate: renewed });
+          else network.send(to, codec.encodeFrame({ type: 'renewal', certificate: renewed }));
+        });
+      }
+      case 'keep-certificate':
+        return this.#components.membership?.keep(effect.certificate);
       case 'wake':
         return this.#wake(effect.afterMs, effect.input, effect.afterPoll === true);
       case 'reply':

@@ -112,6 +112,10 @@ export class Intake {
   }
 
   gossip(from: PeerId, bytes: Uint8Array): Verdict {
+    const now = this.#clock.now();
+    // A connection takes a moment to end.
+    if (!this.#protocol.isMember(from, now.wallMs))
+      return this.#dismiss('uncertified', 'gossip', from, 'ignore');
     if (!this.#hasRoomFor(from)) return this.#dismiss('peer-rate', 'gossip', from, 'ignore');
     const message = this.#codec.decodeGossip(bytes);
     if (
@@ -194,6 +198,10 @@ export class Intake {
   }
 
   frame(from: PeerId, bytes: Uint8Array): void {
+    if (!this.#protocol.isMember(from, this.#clock.now().wallMs)) {
+      this.#handlers.onRejected('uncertified', 'sync', from);
+      return;
+    }
     const message = this.#codec.decodeFrame(bytes);
     if (message === undefined) {
       this.#reject('malformed', 'sync', from);
@@ -203,6 +211,9 @@ export class Intake {
     if (message.type === 'look') return this.#handlers.feed({ type: 'look-asked', from });
     if (message.type === 'held?')
       return this.#handlers.feed({ type: 'held-asked', from, items: message.items });
+    if (message.type === 'renewal?') return this.#handlers.feed({ type: 'renewal-asked', from });
+    if (message.type === 'renewal')
+      return this.#handlers.feed({ type: 'renewed', certificate: message.certificate });
     if (message.type === 'held') return this.#handlers.feed({ type: 'held', from, digests: message.digests });
     if (message.type !== 'records') return this.#handlers.feed({ type: 'sync-message', from, message });
     if (this.#frames.length >= framesQueuedMaxCount) {

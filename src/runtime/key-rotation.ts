@@ -19,6 +19,8 @@ export interface KeyRotationOptions {
   readonly id: NodeId;
   /** How long what the former key has said still counts, ms. */
   readonly overlapMs: number;
+  /** An authority's certificate names the key: another one would not be let in anywhere. */
+  readonly isCertified: boolean;
 }
 
 export interface KeyRotationComponents {
@@ -66,10 +68,11 @@ export class KeyRotation {
     };
   }
 
-  /** @throws FirsthandError NOT_READY, KEY_CHANGING, KEY_UNUSABLE, ADDRESS_IN_USE */
+  /** @throws FirsthandError NOT_READY, KEY_CERTIFIED, KEY_CHANGING, KEY_UNUSABLE, ADDRESS_IN_USE */
   async rotate(): Promise<KeysView> {
     const { keeper } = this.#parts;
     if (!this.#parts.isReady()) throw new FirsthandError('NOT_READY');
+    if (this.#options.isCertified) throw new FirsthandError('KEY_CERTIFIED');
     if (this.#isUnderWay || keeper.former !== undefined) {
       const leftS = Math.ceil((this.view().former?.endsInMs ?? 0) / 1_000);
       const text = `the key was changed a moment ago; the former one ends in ${leftS} s, ask again then`;

@@ -2,7 +2,7 @@
 
 import type { ConfirmationView } from '../core/confirm/confirmation.ts';
 import type { Protocol } from '../core/protocol.ts';
-import { isHealthSubject } from '../core/record/health.ts';
+import { isReservedSubject } from '../core/record/health.ts';
 import type { NodeId } from '../core/record/node.ts';
 import { compareText, type PeerId, type VerifiedRecord } from '../core/record/record.ts';
 import type {
@@ -19,6 +19,7 @@ import { FirsthandError } from '../errors.ts';
 import type {
   AgentIdentity,
   AgentPort,
+  AuthorityPort,
   BanRequest,
   ClockView,
   ComponentHealth,
@@ -37,10 +38,12 @@ import type {
   RegistrationRequest,
   StatusView,
 } from './agent-port.ts';
+import type { SecretPort } from './cluster-secret.ts';
 import { detectorView } from './detector-view.ts';
 import type { Doctor } from './doctor.ts';
 import type { Driver } from './driver.ts';
 import type { KeyRotation } from './key-rotation.ts';
+import { membershipFinding } from './membership-finding.ts';
 import { named, partitionSentence } from './partition-sentence.ts';
 import type { Clock, Network } from './ports.ts';
 import { syncAgreement, syncView, treeParts, treeRows } from './sync-view.ts';
@@ -61,6 +64,9 @@ export interface LocalAgentComponents {
   readonly warden: Warden;
   /** Present where the agent was started for a drill. */
   readonly faults?: FaultPort | undefined;
+  readonly authority?: AuthorityPort | undefined;
+  /** Present where the agent goes by the cluster's secret. */
+  readonly secret?: SecretPort | undefined;
 }
 
 /** Above this, timers and answers come so late that others may take the agent for frozen. Guess. */
@@ -71,6 +77,8 @@ export class LocalAgent implements AgentPort {
   readonly listing: Listing;
   readonly events: EventLog;
   readonly faults: FaultPort | undefined;
+  readonly authority: AuthorityPort | undefined;
+  readonly secret: SecretPort | undefined;
   readonly #topic: string;
   readonly #components: LocalAgentComponents;
   readonly #startedMonoMs: number;
@@ -87,6 +95,8 @@ export class LocalAgent implements AgentPort {
     this.listing = components.protocol.table.listing;
     this.events = components.events;
     this.faults = components.faults;
+    this.authority = components.authority;
+    this.secret = components.secret;
   }
 
   get identity(): AgentIdentity {
@@ -223,7 +233,7 @@ export class LocalAgent implements AgentPort {
 
   subjects(after: NodeId | undefined, limit: number): readonly SubjectView[] {
     const all = [...this.#components.protocol.table.ledger.subjects()];
-    const ids = all.filter(id => !isHealthSubject(id)).sort(compareText);
+    const ids = all.filter(id => !isReservedSubject(id)).sort(compareText);
     const from = after === undefined ? 0 : ids.findIndex(id => id > after);
     const page = from < 0 ? [] : ids.slice(from, from + limit);
     return page.map(id => this.subject(id)).filter(view => view !== undefined);
@@ -401,6 +411,9 @@ export class LocalAgent implements AgentPort {
         `another process speaks with this agent’s key, last ${Math.round(twinAgoMs / 1_000)} s ago: end one of them, and give it a data directory of its own`,
       );
     }
+    const { roster } = protocol;
+    const membership = membershipFinding(roster, this.identity.peerId, this.#components.clock.now().wallMs);
+    if (membership !== undefined) findings.push(membership);
     if (sentence !== undefined) findings.push(sentence);
     else if (suspect.length > 0) findings.push(`not reachable at the moment: ${named(suspect)}`);
     if (dead.length > 0) {

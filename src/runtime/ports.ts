@@ -2,6 +2,7 @@
  * What the driver needs from the world. Production adapters live in `net`, `discovery`, `store` and
  * `identity`; the simulator brings its own. One contract suite per port runs on both.
  */
+import type { VerifiedCertificate } from '../core/authority/certificate.ts';
 import type { CheckOutcome } from '../core/backends/outcome.ts';
 import type { PeerOutcome } from '../core/bridge/outcome.ts';
 import type { StoredConfirmation } from '../core/confirm/confirmation.ts';
@@ -245,6 +246,52 @@ export interface KeyKeeper {
   finish(): Promise<void>;
   /** The present key is taken out of use: the next start makes another one. @throws FirsthandError KEY_UNUSABLE */
   setAside(): Promise<void>;
+}
+
+// --- audit ---------------------------------------------------------------------------------------
+
+export type AuditKind =
+  /** Who somebody is: credentials shown to the HTTP shim. */
+  | 'authentication'
+  /** What somebody may do. */
+  | 'authorisation'
+  /** Who may speak to this agent as a member of its cluster. */
+  | 'admission'
+  | 'ban'
+  | 'key'
+  | 'setting'
+  /** The log about itself. */
+  | 'audit';
+
+export interface AuditEntry {
+  readonly kind: AuditKind;
+  /** Whose doing it is: a peer id, `jwt:<subject>`, `certificate:<name>`, `secret`, `anonymous`, `agent`. */
+  readonly who: string;
+  /** What was asked for, and of whom or what: `register backend-1`, `ban 12D3…`. Never a credential. */
+  readonly what: string;
+  readonly outcome: 'allowed' | 'refused' | 'failed';
+  /** One short sentence or an error code. */
+  readonly why?: string;
+  /** Where it came from, without a port. */
+  readonly from?: string;
+  readonly requestId?: string;
+}
+
+/** Takes decisions about security down. Never throws, never blocks, and is bounded; see `src/audit`. */
+export interface AuditLog {
+  record(entry: AuditEntry): void;
+}
+
+/** Where none is wanted. */
+export const noAuditLog: AuditLog = { record: () => {} };
+
+// --- membership ----------------------------------------------------------------------------------
+
+export interface MembershipPort {
+  /** Issues the next certificate of a member. Ends with at most one `onRenewed`, with none without an issuing key. */
+  renew(certificate: VerifiedCertificate, onRenewed: (certificate: Uint8Array) => void): void;
+  /** Our own certificate: shown from now on, and after a restart. */
+  keep(certificate: Uint8Array): void;
 }
 
 // --- codec ---------------------------------------------------------------------------------------

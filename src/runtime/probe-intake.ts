@@ -19,6 +19,8 @@ export type ProbeRejection =
   | 'bad-relay'
   | 'quarantined'
   | 'banned'
+  /** Of a key that has shown no certificate, or whose certificate does not count now. */
+  | 'uncertified'
   | ProbeRefusal;
 
 export interface ProbeIntakeHandlers {
@@ -55,34 +57,44 @@ export class ProbeIntake {
     const { detector, table, exclusion } = this.#protocol;
     if (table.ledger.isQuarantined(probe.from)) return this.#handlers.onRejected('quarantined');
     if (exclusion.isBanned(probe.from)) return this.#handlers.onRejected('banned');
-    const refusal = detector.screen(probe, address, this.#clock.now());
+    const now = this.#clock.now();
+    if (!this.#protocol.isMember(probe.from, now.wallMs)) return this.#handlers.onRejected('uncertified');
+    const refusal = detector.screen(probe, address, now);
     if (refusal !== undefined) return this.#handlers.onRejected(refusal);
     if (!this.#codec.verifyProbe(probe)) return this.#handlers.onRejected('bad-signature');
     const body = this.#bodyOf(probe);
     if (body === undefined) return this.#handlers.onRejected('bad-relay');
-    const claims = this.#verified(probe.claims, probe.from);
-    this.#handlers.feed({ type: 'datagram-received', probe: { ...probe, body, claims, address } });
+    const { claims, repeats } = this.#sorted(probe.claims, probe.from);
+    this.#handlers.feed({ type: 'datagram-received', probe: { ...probe, body, claims, repeats, address } });
   }
 
   /** Claims that came over a link. */
   claims(from: PeerId, claims: readonly UnverifiedClaim[]): void {
-    const verified = this.#verified(claims, from);
-    if (verified.length > 0) this.#handlers.feed({ type: 'claims-received', from, claims: verified });
+    const sorted = this.#sorted(claims, from);
+    if (sorted.claims.length > 0)
+      this.#handlers.feed({ type: 'claims-received', from, claims: sorted.claims });
   }
 
-  #verified(claims: readonly UnverifiedClaim[], sender: PeerId): readonly VerifiedClaim[] {
+  /** Into news, which is verified, and what is none. */
+  #sorted(unverified: readonly UnverifiedClaim[], sender: PeerId) {
     const { detector, table, exclusion } = this.#protocol;
     const now = this.#clock.now();
-    return claims.flatMap(claim => {
-      if (table.ledger.isQuarantined(claim.issuer) || exclusion.isBanned(claim.issuer)) return [];
-      if (!detector.wants(claim, sender, now)) return [];
+    const claims: VerifiedClaim[] = [];
+    const repeats: UnverifiedClaim[] = [];
+    for (const claim of unverified) {
+      if (table.ledger.isQuarantined(claim.issuer) || exclusion.isBanned(claim.issuer)) continue;
+      if (!this.#protocol.isMember(claim.issuer, now.wallMs)) continue;
+      if (!detector.wants(claim, sender, now)) {
+        repeats.push(claim);
+        continue;
+      }
       const verified = this.#codec.verifyClaim(claim);
       if (verified === undefined) {
         this.#handlers.onRejected('bad-signature');
         this.#handlers.onFault(sender, 'bad-signature');
-      }
-      return verified ?? [];
-    });
+      } else claims.push(verified);
+    }
+    return { claims, repeats };
   }
 
   #bodyOf({ body, from }: UnverifiedProbe): ReceivedProbe['body'] | undefined {
@@ -96,7 +108,8 @@ export class ProbeIntake {
     const ack = this.#codec.decodeProbe(bytes);
     if (ack === undefined || ack === 'foreign' || ack.body.type !== 'ack') return undefined;
     const { origin } = ack.body;
-    if (origin?.peer !== this.#options.self) return undefined;
+    if (origin?.peer !== this.#options.self || !this.#protocol.isMember(ack.from, this.#clock.now().wallMs))
+      return undefined;
     if (!this.#codec.verifyProbe(ack)) {
       this.#handlers.onFault(helper, 'forged-ack');
       return undefined;

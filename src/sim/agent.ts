@@ -31,6 +31,7 @@ import type {
 import type { ProbeRejection } from '../runtime/probe-intake.ts';
 import { ReplaceableNetwork } from '../runtime/replaceable-network.ts';
 import { seededRandom } from '../runtime/seeded-random.ts';
+import type { SimAuthority } from './authority.ts';
 import type { Clinic } from './clinic.ts';
 import { MachineClock, ProcessClock } from './clock.ts';
 import { type Decoded, SimRecordCodec } from './codec.ts';
@@ -86,6 +87,8 @@ export interface SimAgentComponents {
   readonly keys: KeyRing;
   readonly decoded: Decoded;
   readonly witness: Witness;
+  /** Says who is a member; absent: everybody is. */
+  readonly authority?: SimAuthority | undefined;
 }
 
 /** What a process has in its hands; whoever does not keep to the protocol uses it directly. */
@@ -113,6 +116,7 @@ export class SimAgent {
   #process: Process | undefined;
   #lives = 0;
   #keysCount = 1;
+  #admission: SimHost['admission'];
   /** Neither passes gossip on nor exchanges records. */
   isSilent = false;
   /** Shows a root that nobody has. */
@@ -168,13 +172,13 @@ export class SimAgent {
   async start(): Promise<void> {
     if (this.#process !== undefined) return;
     this.#lives += 1;
-    const { hub, predecessors, post, clinic, keys, decoded, witness } = this.#parts;
+    const { hub, predecessors, post, clinic, keys, decoded, witness, authority } = this.#parts;
     const clock = new ProcessClock({ machine: this.machine });
     const store = this.disk.open();
     const stored = await store.load();
     const epoch = nextEpoch(stored.meta.epoch, clock.now().wallMs);
     const parts = { key: this.#keyDisk.current, checker: keys };
-    const codec = new SimRecordCodec({ cluster }, { ...parts, decoded });
+    const codec = new SimRecordCodec({ cluster }, { key: this.#keyDisk.current, keys, decoded });
     const probeCodec = new SignedProbeCodec({ cluster }, parts);
     const patient = promising(clock, hub);
     const keeper = this.#keeper(codec, probeCodec, patient);
@@ -193,11 +197,13 @@ export class SimAgent {
         linkOf,
         random: seededRandom(this.#options.seed, `${this.id} life ${this.#lives}`),
         hash: treeHash,
+        certificates: authority?.checker,
       },
     );
     const events = new RecentEvents({ epoch, keptMaxCount: 100 });
     events.subscribe(({ event }) => witness.event?.(this, event));
-    const network = new ReplaceableNetwork(this.#host(clock), { clock: patient });
+    const first = this.#host(clock);
+    const network = new ReplaceableNetwork(first, { clock: patient });
     const probes = hub.probes(this.place);
     const httpPeers = predecessors.httpPeers(clock);
     const deliverer = new Deliverers({ clock });
@@ -215,13 +221,14 @@ export class SimAgent {
         checker: clinic.checker(clock),
         deliverer,
         httpPeers,
+        membership: authority?.portOf(this),
         clock,
         events,
         observer: this.#observer(),
       },
     );
     const keyRotation = new KeyRotation(
-      { id: this.id, overlapMs: keyOverlapMs },
+      { id: this.id, overlapMs: keyOverlapMs, isCertified: authority !== undefined },
       {
         keeper,
         driver,
@@ -243,10 +250,16 @@ export class SimAgent {
       },
       onRefused: peer => clock.arrive(() => driver.probeHandlers.onRefused(peer)),
     });
+    this.#admission = authority?.admissionOf(this, protocol, input => driver.feed(input));
+    first.admission = this.#admission;
     const { multiaddrs } = await network.start(this.#handlers(driver.handlers, clock));
     driver.start({
       node: this.#node(`${ipOf(this.place)}:7000`, 9_000, this.#options.nodeType),
-      agent: { multiaddrs, probe: probeAddressOf(this.place) },
+      agent: {
+        multiaddrs,
+        probe: probeAddressOf(this.place),
+        ...(authority === undefined ? {} : { certificate: authority.certificateOf(this) }),
+      },
     });
   }
 
@@ -344,6 +357,7 @@ export class SimAgent {
   #host(clock: ProcessClock): SimHost {
     const host = this.#parts.hub.host(this.place, this.peer);
     host.onArrival = callback => clock.arrive(callback);
+    host.admission = this.#admission;
     return host;
   }
 

@@ -4,8 +4,10 @@
  * Both are functions of the bytes alone, so nothing changes but the time and memory that a thousand agents take.
  */
 import type { Digest, VerifiedRecord } from '../core/record/record.ts';
+import type { SigningKey } from '../identity/agent-key.ts';
 import { SignedRecordCodec } from '../identity/record-codec.ts';
 import type { GossipMessage, UnverifiedRecord } from '../runtime/ports.ts';
+import type { KeyRing } from './key-ring.ts';
 
 /** Shared by all agents of one simulation. */
 export class Decoded {
@@ -17,13 +19,25 @@ export class Decoded {
 
 export class SimRecordCodec extends SignedRecordCodec {
   readonly #decoded: Decoded;
+  readonly #keys: KeyRing;
 
   constructor(
     options: ConstructorParameters<typeof SignedRecordCodec>[0],
-    components: ConstructorParameters<typeof SignedRecordCodec>[1] & { readonly decoded: Decoded },
+    components: { readonly key: SigningKey; readonly keys: KeyRing; readonly decoded: Decoded },
   ) {
-    super(options, components);
+    super(options, { key: components.key, checker: components.keys });
     this.#decoded = components.decoded;
+    this.#keys = components.keys;
+  }
+
+  override encodeGossip(...message: Parameters<SignedRecordCodec['encodeGossip']>): Uint8Array {
+    for (const record of message[0]) this.#keys.said(record);
+    return super.encodeGossip(...message);
+  }
+
+  override encodeFrame(message: Parameters<SignedRecordCodec['encodeFrame']>[0]): Uint8Array {
+    if (message.type === 'records') for (const record of message.records) this.#keys.said(record);
+    return super.encodeFrame(message);
   }
 
   override verify(record: UnverifiedRecord): VerifiedRecord | undefined {

@@ -12,6 +12,12 @@ interface Link {
   readonly stalled: Uint8Array[];
 }
 
+/** What is asked of both ends of a connection before it is one. */
+export interface SimAdmission {
+  shows(): Uint8Array;
+  admits(peer: PeerId, certificate: Uint8Array | undefined): boolean;
+}
+
 const resendAfterMs = 200; // A lost TCP segment costs its retransmission timeout.
 const dialTimeoutMs = 5_000;
 const pingTimeoutMs = 5_000;
@@ -21,10 +27,14 @@ export class SimHost implements Network {
   readonly peer: PeerId;
   readonly #hub: SimNetworkHub;
   readonly #links = new Map<PeerId, Link>();
+  /** The peers of all links, until one comes or goes. */
+  #linked: readonly { readonly peer: PeerId; readonly place: Place }[] | undefined;
   readonly #seen = new Set<string>();
   readonly #shutOut = new Set<PeerId>();
   /** Brings what the process itself has to answer; it may not run at the moment. */
   onArrival: (callback: () => void) => void = callback => callback();
+  /** Who is let in; absent: everybody. */
+  admission: SimAdmission | undefined;
   #handlers: NetworkHandlers | undefined;
 
   constructor(
@@ -114,9 +124,18 @@ export class SimHost implements Network {
       this.#handlers.onDialEnded(key, refused);
       return;
     }
+    if (!callee.#admits(this) || !this.#admits(callee)) {
+      const text = 'admission refused';
+      this.#handlers.onDialEnded(key, { ok: false, reason: 'unreachable', text });
+      return;
+    }
     callee.#link(this, false);
     this.#link(callee, true);
     this.#handlers.onDialEnded(key, { ok: true, peer: callee.peer });
+  }
+
+  #admits(other: SimHost): boolean {
+    return this.admission?.admits(other.peer, other.admission?.shows()) ?? true;
   }
 
   hangUp(peer: PeerId): void {
@@ -180,6 +199,7 @@ export class SimHost implements Network {
   vanish(): void {
     this.#handlers = undefined;
     this.#links.clear();
+    this.#linked = undefined;
   }
 
   /** Ends without a word; the peers see their connections closed. */
@@ -195,6 +215,7 @@ export class SimHost implements Network {
       });
     }
     this.#links.clear();
+    this.#linked = undefined;
   }
 
   arrive(from: PeerId, frame: Uint8Array): void {
@@ -217,6 +238,7 @@ export class SimHost implements Network {
   #link({ peer, place }: SimHost, outbound: boolean): void {
     if (this.#links.has(peer)) return;
     this.#links.set(peer, { place, outbound, lastArrivalMs: 0, stalled: [] });
+    this.#linked = undefined;
     this.#handlers?.onLinkUp(peer, multiaddrOf(place, peer));
     this.#hub.scheduler.after(this.#hub.delayMs(place, this.place), () => {
       if (this.#links.has(peer)) this.#handlers?.onSubscribed(peer);
@@ -224,12 +246,16 @@ export class SimHost implements Network {
   }
 
   #unlink(peer: PeerId): void {
-    if (this.#links.delete(peer)) this.#handlers?.onLinkDown(peer);
+    if (!this.#links.delete(peer)) return;
+    this.#linked = undefined;
+    this.#handlers?.onLinkDown(peer);
   }
 
+  /** @param except - Whom it came from; absent: it is ours, and goes to everybody. */
   #passOn(bytes: Uint8Array, except: PeerId | undefined): void {
     const traffic = this.#hub.traffic(this.place);
-    for (const [peer, { place }] of this.#hub.mesh([...this.#links])) {
+    this.#linked ??= [...this.#links].map(([peer, { place }]) => ({ peer, place }));
+    for (const { peer, place } of except === undefined ? this.#linked : this.#hub.mesh(this.#linked)) {
       if (peer === except) continue;
       traffic.streamBytes += bytes.length;
       if (this.#hub.isLost(this.place, place)) continue;

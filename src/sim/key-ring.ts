@@ -18,6 +18,7 @@ export class KeyRing implements SignatureVerifier {
   readonly #checker: SignatureChecker | undefined;
   readonly #secrets = new Map<PeerId, number>();
   readonly #sealed = new Map<Digest, PeerId>();
+  readonly #said = new Set<Digest>();
   readonly #digests = new Map<string, Digest>();
   readonly #contradictions: string[] = [];
 
@@ -48,12 +49,18 @@ export class KeyRing implements SignatureVerifier {
   /** An agent that keeps to the protocol has signed this. */
   sealed(record: VerifiedRecord): VerifiedRecord {
     this.#sealed.set(record.digest, record.author);
+    return record;
+  }
+
+  /** It leaves a process. What was signed and never left, as the process ended before its write did, is nowhere. */
+  said(record: VerifiedRecord): void {
+    if (this.#said.has(record.digest) || !this.isGenuine(record)) return;
+    this.#said.add(record.digest);
     const dot = `${record.author} ${record.epoch} ${record.sequence}`;
     const other = this.#digests.get(dot);
     if (other !== undefined && other !== record.digest)
-      this.#contradictions.push(`${record.author} signed two records as ${record.epoch}/${record.sequence}`);
+      this.#contradictions.push(`${record.author} said two things as ${record.epoch}/${record.sequence}`);
     this.#digests.set(dot, record.digest);
-    return record;
   }
 
   /** Whether its author has really said this. */
@@ -61,7 +68,7 @@ export class KeyRing implements SignatureVerifier {
     return this.#sealed.get(digest) === author;
   }
 
-  /** Agents that signed two different records for one dot. */
+  /** Agents that said two different things for one dot. */
   get contradictions(): readonly string[] {
     return this.#contradictions;
   }

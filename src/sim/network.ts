@@ -43,8 +43,8 @@ export const calmConditions: NetworkConditions = { loss: 0, delayMinMs: 0.5, del
 
 const brokenLinkNoticedMs = 4_000;
 const duplicatesShare = 0.02;
-/** Peers that a host passes a message on to: gossipsub's mesh has 4 to 10. */
-const meshMaxCount = 8;
+/** Peers that a host passes a message on to: gossipsub's mesh has 3 to 6. */
+const meshMaxCount = 4;
 const slowShare = 0.01;
 const probePort = 7_946;
 

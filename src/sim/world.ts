@@ -5,6 +5,7 @@ import { unreachable } from '../errors.ts';
 import { seededRandom } from '../runtime/seeded-random.ts';
 import { SimAgent, type Witness } from './agent.ts';
 import { Attacker } from './attacker.ts';
+import type { SimAuthority } from './authority.ts';
 import { Clinic } from './clinic.ts';
 import { Decoded } from './codec.ts';
 import { Ledger } from './delivery-ledger.ts';
@@ -32,6 +33,7 @@ export class World {
   readonly post: PostOffice;
   readonly deliveries: Ledger;
   readonly keys: KeyRing;
+  readonly authority: SimAuthority | undefined;
   readonly agents: readonly SimAgent[];
   /** Those that keep to the protocol. */
   readonly honest: readonly SimAgent[];
@@ -40,7 +42,15 @@ export class World {
   readonly #attackers: readonly Attacker[];
   readonly #owners = new Map<NodeId, { readonly keys: PeerId[] }>();
 
-  constructor(plan: Plan, components: { readonly witness: Witness; readonly handlers: WorkloadHandlers }) {
+  constructor(
+    plan: Plan,
+    components: {
+      readonly witness: Witness;
+      readonly handlers: WorkloadHandlers;
+      /** Says who is a member, given everybody's keys; absent: everybody is. */
+      readonly authority?: (keys: KeyRing) => SimAuthority;
+    },
+  ) {
     const { seed } = plan;
     this.plan = plan;
     const { scheduler } = this;
@@ -55,6 +65,7 @@ export class World {
     this.keys = new KeyRing({ seed, isReal: plan.realSignatures });
     this.trouble = new TroubleLog({ scheduler });
     for (let index = 1; index <= plan.predecessorsCount; index++) this.#addPredecessor(index);
+    this.authority = components.authority?.(this.keys);
     this.agents = this.#populate(components.witness);
     this.honest = this.agents.filter(({ place }) => !plan.attackers.includes(place));
     for (const { id, peer } of this.honest) this.#owners.set(id, { keys: [peer] });
@@ -255,7 +266,7 @@ export class World {
   }
 
   #populate(witness: Witness): readonly SimAgent[] {
-    const { plan, hub, clinic, predecessors, post, keys } = this;
+    const { plan, hub, clinic, predecessors, post, keys, authority } = this;
     const decoded = new Decoded();
     const agents: SimAgent[] = [];
     for (let index = 1; index <= plan.agentsCount; index++) {
@@ -275,7 +286,7 @@ export class World {
             syncs: plan.syncs,
             nodeType: plan.nodeTypes?.[index - 1] ?? 'backend',
           },
-          { hub, clinic, predecessors, post, keys, decoded, witness },
+          { hub, clinic, predecessors, post, keys, decoded, witness, authority },
         ),
       );
     }

@@ -16,6 +16,8 @@ import { Ballast } from './ballast.ts';
 import { type Row, rowOf, StateBuilder, schemaKey, schemaRow, schemaVersionOf } from './layout.ts';
 import { openFailure, prepareDirectory, readFailure, storeLocation, tooNew } from './location.ts';
 import { backUp, currentSchema, migrated, type Schema, stepsFrom } from './migrations.ts';
+import type { RowCipher } from './row-cipher.ts';
+import { StoreKeys, type StoreSecret } from './store-keys.ts';
 
 export interface LevelStoreOptions {
   /** The data directory; made when it is not there. */
@@ -28,6 +30,8 @@ export interface LevelStoreOptions {
   readonly durability?: 'process' | 'power';
   /** See ballast.ts; none when it is not given. */
   readonly ballastBytes?: number;
+  /** What its values are sealed with, the present one first; none: they are not. */
+  readonly secrets?: readonly StoreSecret[];
   /** For tests; otherwise the present one. */
   readonly schema?: Schema;
 }
@@ -58,6 +62,8 @@ function writeBuffer(ballastBytes: number) {
 }
 
 const rowsPerReadCount = 1_000;
+/** 200 rows take some 5 ms, in which nobody else can write. */
+const sealedTogetherCount = 200;
 const readAheadBytes = 256 * 1_024;
 
 export class LevelStore implements Store {
@@ -66,6 +72,8 @@ export class LevelStore implements Store {
   readonly #database: Database;
   readonly #log: Log;
   readonly #schema: Schema;
+  readonly #keys: StoreKeys | undefined;
+  #cipher: RowCipher | undefined;
   #waiting: Waiting[] = [];
   #flushing: Promise<void> | undefined;
   readonly #ballast: Ballast;
@@ -82,9 +90,13 @@ export class LevelStore implements Store {
    *   one sentence what is wrong and, where something can be done, what.
    */
   static async open(options: LevelStoreOptions, components: { readonly log: Log }): Promise<LevelStore> {
-    const database = await openDatabase(options.directory, options.ballastBytes);
-    const store = new LevelStore(options, database, components.log);
+    const { directory, ballastBytes, secrets = [] } = options;
+    const database = await openDatabase(directory, ballastBytes);
+    let store: LevelStore;
     try {
+      // Behind the lock of the database: two processes must not both make keys.
+      const keys = await StoreKeys.open({ directory, secrets });
+      store = new LevelStore(options, { database, keys }, components.log);
       await store.#checkSchema();
     } catch (error) {
       await database.close();
@@ -95,7 +107,13 @@ export class LevelStore implements Store {
     return store;
   }
 
-  private constructor(options: LevelStoreOptions, database: Database, log: Log) {
+  private constructor(
+    options: LevelStoreOptions,
+    { database, keys }: { readonly database: Database; readonly keys: StoreKeys | undefined },
+    log: Log,
+  ) {
+    this.#keys = keys;
+    this.#cipher = keys?.cipher();
     this.#directory = options.directory;
     this.#sync = options.durability === 'power';
     this.#database = database;
@@ -108,7 +126,9 @@ export class LevelStore implements Store {
     const builder = new StateBuilder();
     const damaged: Buffer[] = [];
     await eachRow(this.#directory, this.#database, (key, value) => {
-      if (!builder.add(key.toString('latin1'), value)) damaged.push(key);
+      const name = key.toString('latin1');
+      const opened = openedValue(this.#cipher, name, value);
+      if (opened === undefined || !builder.add(name, opened)) damaged.push(key);
     });
     await this.#remove(damaged);
     const damagedRows = damaged.length + this.#damagedAtOpen;
@@ -124,6 +144,84 @@ export class LevelStore implements Store {
     this.#waiting.push({ rows, mustSync: operations.some(opensEpoch), resolve, reject });
     this.#flushing ??= this.#flush();
     await promise;
+  }
+
+  /**
+   * Seals what is not sealed yet, or with an older key; others may write meanwhile.
+   *
+   * @throws FirsthandError STORE_FULL, STORE_FAILED: it goes on where it was when it is called again.
+   */
+  async sealAll(): Promise<void> {
+    const keys = this.#keys;
+    if (keys === undefined || !keys.isSealingDue) return;
+    let sealedRows = 0;
+    for (let after: Buffer | undefined, isMore = true; isMore && this.#closing === undefined; ) {
+      const slice = await this.#alone(() => this.#sealSlice(after));
+      after = slice.last;
+      sealedRows += slice.sealedCount;
+      isMore = after !== undefined;
+    }
+    if (this.#closing !== undefined) return;
+    await this.#alone(async () => {
+      await keys.sealed();
+      this.#cipher = keys.cipher();
+      // What was overwritten is still in the files until then.
+      await this.#database.compactRange('', '~');
+    });
+    this.#log('store_sealed', { directory: this.#directory, rows: sealedRows });
+  }
+
+  /**
+   * Seals everything anew, while others go on writing, with a key that is wrapped with this secret.
+   *
+   * @throws FirsthandError DATA_DIR_UNUSABLE, STORE_FULL, STORE_FAILED; the former secret may still be needed then.
+   */
+  async renewKey(secret: StoreSecret): Promise<void> {
+    const keys = this.#keys;
+    if (keys === undefined) throw new TypeError('the database is not sealed');
+    await this.#alone(async () => {
+      await keys.renew(secret);
+      this.#cipher = keys.cipher();
+    });
+    await this.sealAll();
+  }
+
+  /** Nothing else is written while it runs. @throws FirsthandError STORE_FULL, STORE_FAILED */
+  async #alone<Result>(work: () => Promise<Result>): Promise<Result> {
+    while (this.#flushing !== undefined) await this.#flushing;
+    if (this.#closing !== undefined) throw this.#failure(new Error('the store is closed'));
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#flushing = promise;
+    try {
+      return await work();
+    } catch (error) {
+      throw error instanceof FirsthandError ? error : this.#failure(error);
+    } finally {
+      this.#flushing = undefined;
+      resolve();
+      if (this.#waiting.length > 0) this.#flushing = this.#flush();
+    }
+  }
+
+  /** @returns The last key that was looked at; `undefined` when there are no more. */
+  async #sealSlice(after: Buffer | undefined): Promise<{ last: Buffer | undefined; sealedCount: number }> {
+    const rows = this.#database.iterator<Buffer, Buffer>({
+      keyEncoding: 'buffer',
+      ...(after === undefined ? {} : { gt: after }),
+    });
+    try {
+      const some = await rows.nextv(sealedTogetherCount);
+      const outdated = some.flatMap(([key, value]) => {
+        const name = key.toString('latin1');
+        if (name === schemaKey || this.#cipher?.isOutdated(value) !== true) return [];
+        const opened = this.#cipher.open(name, value);
+        return opened === undefined ? [] : [{ key: name, value: opened }];
+      });
+      if (outdated.length > 0) await this.#commit(outdated);
+      return { last: some.at(-1)?.[0], sealedCount: outdated.length };
+    } finally {
+      await rows.close();
+    }
   }
 
   close(): Promise<void> {
@@ -159,7 +257,10 @@ export class LevelStore implements Store {
     const reopening = this.#failed;
     try {
       if (reopening) await this.#reopen(rows);
-      await this.#database.batch(rows.map(batchOperation), { sync: this.#sync || mustSync });
+      await this.#database.batch(
+        rows.map(row => batchOperation(row, this.#cipher)),
+        { sync: this.#sync || mustSync },
+      );
     } catch (error) {
       if (isFullDisk(error) && !(error instanceof FullDiskError)) {
         this.#isFull = true;
@@ -232,7 +333,8 @@ export class LevelStore implements Store {
     const rows = new Map<string, Buffer>();
     await eachRow(this.#directory, this.#database, (key, value) => {
       const name = key.toString('latin1');
-      if (name !== schemaKey) rows.set(name, value);
+      const opened = openedValue(this.#cipher, name, value);
+      if (name !== schemaKey && opened !== undefined) rows.set(name, opened);
     });
     try {
       await this.#commit([...migrated(rows, steps), schemaRow(version)]);
@@ -319,6 +421,13 @@ export async function eachRow(
   }
 }
 
-function batchOperation({ key, value }: Row) {
-  return value === undefined ? ({ type: 'del', key } as const) : ({ type: 'put', key, value } as const);
+function batchOperation({ key, value }: Row, cipher: RowCipher | undefined) {
+  if (value === undefined) return { type: 'del', key } as const;
+  const isSealed = cipher !== undefined && key !== schemaKey;
+  return { type: 'put', key, value: isSealed ? cipher.seal(key, value) : value } as const;
+}
+
+/** The schema row is never sealed: it says how to read the others. */
+function openedValue(cipher: RowCipher | undefined, name: string, value: Buffer): Buffer | undefined {
+  return cipher === undefined || name === schemaKey ? value : cipher.open(name, value);
 }

@@ -6,6 +6,7 @@ import type { StoredState } from '../runtime/ports.ts';
 import { StateBuilder, schemaKey, schemaVersion, schemaVersionOf } from './layout.ts';
 import { eachRow, openDatabase } from './level-store.ts';
 import { storeLocation, tooNew } from './location.ts';
+import { StoreKeys, type StoreSecret } from './store-keys.ts';
 
 export interface OfflineState {
   readonly state: StoredState;
@@ -15,20 +16,26 @@ export interface OfflineState {
   readonly damaged: readonly string[];
 }
 
-/** @throws FirsthandError DATA_DIR_UNUSABLE, STORE_LOCKED, STORE_CORRUPT, STORE_TOO_NEW */
-export async function readOffline(directory: string): Promise<OfflineState> {
+/** @throws FirsthandError DATA_DIR_UNUSABLE, STORE_LOCKED, STORE_CORRUPT, STORE_TOO_NEW, STORE_KEY_WRONG */
+export async function readOffline(
+  directory: string,
+  secrets: readonly StoreSecret[] = [],
+): Promise<OfflineState> {
   await requireDatabase(directory);
   const database = await openDatabase(directory);
   const builder = new StateBuilder();
   const keys = new Set<string>();
   const damaged: string[] = [];
   try {
+    const cipher = (await StoreKeys.open({ directory, secrets, isReadOnly: true }))?.cipher();
     const schema = await database.get(schemaKey);
     const version = schema && schemaVersionOf(schema);
     if (version !== undefined && version > schemaVersion) throw tooNew(directory, version, schemaVersion);
     await eachRow(directory, database, (key, value) => {
       const name = key.toString('latin1');
-      const isWell = name === schemaKey ? version !== undefined : isTaken(builder, name, value);
+      const opened = cipher === undefined || name === schemaKey ? value : cipher.open(name, value);
+      const isWell =
+        opened !== undefined && (name === schemaKey ? version !== undefined : isTaken(builder, name, opened));
       if (isWell) keys.add(name);
       else damaged.push(name);
     });

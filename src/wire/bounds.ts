@@ -1,4 +1,6 @@
 /** What a record may say. Holds for what is sealed here as for what arrives, so both are checked by one function. */
+import { certificateMaxBytes } from '../core/authority/certificate.ts';
+import { revocationsSubject } from '../core/authority/revocation.ts';
 import { checkFailures } from '../core/backends/outcome.ts';
 import { isPeerUrl } from '../core/bridge/peer-url.ts';
 import {
@@ -23,6 +25,7 @@ import {
   type RecordDraft,
 } from '../core/record/record.ts';
 import { publicKeyOf } from './peer-id.ts';
+import { revocationsProblem } from './revocations.ts';
 
 const multiaddrPattern = /^\/[\x21-\x7e]+$/;
 const bucketPattern = /^[0-9a-f]{2}$/;
@@ -40,8 +43,13 @@ export function recordProblem(cluster: string, draft: RecordDraft): string | und
   return contextProblem(draft.context) ?? subjectProblem(draft) ?? bodyProblem(draft);
 }
 
-/** Health has subjects that are reserved for it and for its author; everything else is about a node. */
+/** Health and revocations have subjects that are reserved for them; everything else is about a node. */
 function subjectProblem({ subject, author, authority, context, body }: RecordDraft): string | undefined {
+  if (body.type === 'revocations') {
+    if (subject !== revocationsSubject) return 'subject is not that of revocations';
+    if (authority !== 'self') return 'only an authority itself revokes';
+    return context.length > 0 ? 'revocations have no context' : revocationsProblem(body);
+  }
   if (body.type !== 'health') return isNodeId(subject) ? undefined : 'subject is not a node id';
   const bucket = bucketNamedBy(subject);
   if (!bucketPattern.test(bucket) || subject !== healthSubjectOf(author, bucket)) {
@@ -79,6 +87,10 @@ function contextProblem(context: readonly ContextEntry[]): string | undefined {
 }
 
 function bodyProblem({ author, authority, body }: RecordDraft): string | undefined {
+  if (body.type === 'departure' && body.certificate !== undefined) {
+    if (authority !== 'self') return 'only who speaks about itself shows a certificate';
+    return certificateSizeProblem(body.certificate);
+  }
   if (body.type !== 'entry') return undefined;
   const { agent, learntFrom, predecessor } = body;
   if (learntFrom !== undefined && (authority !== 'hint' || !isPeerUrl(learntFrom))) {
@@ -100,7 +112,17 @@ function predecessorProblem(author: PeerId, { peer, signature }: Predecessor): s
   return signaturePattern.test(signature) ? undefined : 'the signature of the predecessor is malformed';
 }
 
-function contactProblem(author: PeerId, { multiaddrs, probe }: AgentContact): string | undefined {
+function certificateSizeProblem(certificate: Uint8Array): string | undefined {
+  const { length } = certificate;
+  return length === 0 || length > certificateMaxBytes ? 'a certificate is too large, or empty' : undefined;
+}
+
+function contactProblem(
+  author: PeerId,
+  { multiaddrs, probe, certificate }: AgentContact,
+): string | undefined {
+  const problem = certificate && certificateSizeProblem(certificate);
+  if (problem !== undefined) return problem;
   if (multiaddrs.length > multiaddrsMaxCount) return `more than ${multiaddrsMaxCount} multiaddrs`;
   if (!isAddress(probe)) return 'probe is not host:port';
   // An agent speaks for its own addresses only, or it could send everybody to somebody else's door.

@@ -5,6 +5,7 @@
  * record beyond its `wire`, 10 per proof, and 8 in all.
  */
 import protobuf from 'protobufjs';
+import { certificateMaxBytes } from '../core/authority/certificate.ts';
 import { isNodeId } from '../core/record/node.ts';
 import type { VerifiedRecord } from '../core/record/record.ts';
 import { bansPerMessageMaxCount, type VerifiedBan } from '../core/reputation/ban.ts';
@@ -156,6 +157,10 @@ function frameFields(
       };
     case 'held':
       return { held: { digests: joinDigests(message.digests) } };
+    case 'renewal?':
+      return { renewalRequest: {} };
+    case 'renewal':
+      return { renewal: { certificate: message.certificate } };
     default:
       return encodeExchange(message);
   }
@@ -167,13 +172,22 @@ interface DigestsFields {
 }
 
 interface FrameFields extends ExchangeFields {
-  readonly message?: 'records' | 'claims' | 'look' | 'heldQuestion' | 'held' | keyof ExchangeFields;
+  readonly message?:
+    | 'records'
+    | 'claims'
+    | 'look'
+    | 'heldQuestion'
+    | 'held'
+    | 'renewalRequest'
+    | 'renewal'
+    | keyof ExchangeFields;
   readonly records: { readonly records: readonly SignedParts[]; readonly last: boolean };
   readonly claims: { readonly claims: readonly Uint8Array[] };
   readonly heldQuestion: {
     readonly items: readonly { readonly subject: string; readonly digest: Buffer | readonly never[] }[];
   };
   readonly held: DigestsFields;
+  readonly renewal: { readonly certificate: Uint8Array };
 }
 
 export function decodeFrame(bytes: Uint8Array): SyncMessage<UnverifiedRecord, UnverifiedClaim> | undefined {
@@ -200,6 +214,13 @@ export function decodeFrame(bytes: Uint8Array): SyncMessage<UnverifiedRecord, Un
     case 'held': {
       const digests = splitDigests(frame.held.digests);
       return digests && { type: 'held', digests };
+    }
+    case 'renewalRequest':
+      return { type: 'renewal?' };
+    case 'renewal': {
+      const { certificate } = frame.renewal;
+      if (certificate.length === 0 || certificate.length > certificateMaxBytes) return undefined;
+      return { type: 'renewal', certificate: Uint8Array.from(certificate) };
     }
     case undefined: // A message of a later version.
       return undefined;

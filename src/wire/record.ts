@@ -22,6 +22,7 @@ import { type SignedParts, sealEnvelope } from './envelope.ts';
 import { GenerationCache } from './generation-cache.ts';
 import { peerIdOf, publicKeyBytes, publicKeyOf } from './peer-id.ts';
 import { ReceivedRecord } from './received-record.ts';
+import { type PackedRevocations, packRevocations, unpackRevocations } from './revocations.ts';
 import {
   authorityNames,
   departureNames,
@@ -72,10 +73,11 @@ interface RecordMessage {
   readonly claimedAt: TimeMessage | null;
   readonly leaseMs: unknown;
   readonly authority: number;
-  readonly body?: 'entry' | 'departure' | 'health';
+  readonly body?: 'entry' | 'departure' | 'health' | 'revocations';
   readonly entry: EntryMessage | null;
-  readonly departure: { readonly reason: number } | null;
+  readonly departure: { readonly reason: number; readonly certificate: Uint8Array } | null;
   readonly health: { readonly unhealthy: Uint8Array } | null;
+  readonly revocations: PackedRevocations | null;
   readonly predecessor: PredecessorMessage | null;
 }
 interface PredecessorMessage {
@@ -114,8 +116,14 @@ export function encodeRecord(cluster: string, draft: RecordDraft): Uint8Array {
 }
 
 function bodyMessage(body: Body): object {
-  if (body.type === 'departure') return { departure: { reason: departureNames.numberOf(body.reason) } };
+  if (body.type === 'departure') {
+    const { reason, certificate } = body;
+    return {
+      departure: { reason: departureNames.numberOf(reason), ...(certificate ? { certificate } : {}) },
+    };
+  }
   if (body.type === 'health') return { health: { unhealthy: packHealth(body.entries) } };
+  if (body.type === 'revocations') return { revocations: packRevocations(body) };
   const { node, agent, learntFrom, predecessor } = body;
   return {
     ...(predecessor === undefined ? {} : { predecessor: predecessorMessage(predecessor) }),
@@ -254,10 +262,14 @@ function bodyOf(message: RecordMessage): Body | undefined {
   return said.type === 'entry' ? { ...said, predecessor: predecessorOf(message.predecessor) } : undefined;
 }
 
-function plainBodyOf({ body, entry, departure, health }: RecordMessage): Body | undefined {
+function plainBodyOf({ body, entry, departure, health, revocations }: RecordMessage): Body | undefined {
   if (body === 'departure' && departure !== null) {
     const reason = departureNames.nameOf(departure.reason);
-    return reason && { type: 'departure', reason };
+    return reason && { type: 'departure', reason, ...certificateOf(departure) };
+  }
+  if (body === 'revocations' && revocations !== null) {
+    const lists = unpackRevocations(revocations);
+    return lists && { type: 'revocations', ...lists };
   }
   if (body === 'health' && health !== null) {
     const entries = unpackHealth(health.unhealthy);
@@ -273,8 +285,22 @@ function plainBodyOf({ body, entry, departure, health }: RecordMessage): Body | 
   }
   if (entry.agent === null) return { type: 'entry', node };
   const { multiaddrs, probe, isBootstrap } = entry.agent;
-  const agent = { multiaddrs: [...multiaddrs], probe, ...(isBootstrap === true ? { isBootstrap } : {}) };
+  const agent = {
+    multiaddrs: [...multiaddrs],
+    probe,
+    ...(isBootstrap === true ? { isBootstrap } : {}),
+    ...certificateOf(entry.agent),
+  };
   return { type: 'entry', node, agent };
+}
+
+/** A copy: what was received is a view of a larger message. */
+function certificateOf({ certificate }: { readonly certificate?: Uint8Array }): {
+  readonly certificate?: Uint8Array;
+} {
+  return certificate === undefined || certificate.length === 0
+    ? {}
+    : { certificate: Uint8Array.from(certificate) };
 }
 
 function compactNode(node: NodeFields): NodeFields {

@@ -1,6 +1,7 @@
 /** The messages of `proto/firsthand.proto`, reflected once at start; never from anything received. */
 import { readFileSync } from 'node:fs';
 import protobuf from 'protobufjs';
+import { type MemberRole, memberRoles } from '../core/authority/certificate.ts';
 import { type CheckFailure, checkFailures } from '../core/backends/outcome.ts';
 import { type NodeType, nodeTypes } from '../core/record/node.ts';
 import { type Authority, authorities, type DepartureReason } from '../core/record/record.ts';
@@ -27,6 +28,13 @@ export const signedClaimType = type('SignedClaim');
 export const claimType = type('Claim');
 export const signedBanType = type('SignedBan');
 export const banType = type('Ban');
+export const keyCommandType = type('KeyCommand');
+export const keyAnswerType = type('KeyAnswer');
+export const signedByAuthorityType = type('SignedByAuthority');
+export const certificateType = type('MembershipCertificate');
+export const grantType = type('Grant');
+export const membershipHelloType = type('MembershipHello');
+export const membershipWelcomeType = type('MembershipWelcome');
 
 /** Tag of a field, for messages that are assembled from parts already encoded. */
 export function fieldTag(message: protobuf.Type, field: string): number {
@@ -56,6 +64,7 @@ function names<Name extends string>(enumName: string, all: readonly Name[], pref
 
 export const authorityNames: Names<Authority> = names('Authority', authorities);
 export const nodeTypeNames: Names<NodeType> = names('NodeType', nodeTypes);
+export const roleNames: Names<MemberRole> = names('MemberRole', memberRoles, 'ROLE_');
 export const claimNames: Names<ClaimKind> = names('ClaimKind', claimKinds, 'CLAIM_');
 export const closeNames: Names<Close> = names('CloseReason', ['same', 'busy', 'took', 'end']);
 export const healthReasonNames: Names<CheckFailure> = names('HealthReason', checkFailures);

@@ -556,6 +556,7 @@ describe('cli commands against an agent', () => {
       'start',
       'watch',
       'leave',
+      'audit',
       'config',
       'store',
       'chaos',
@@ -563,6 +564,7 @@ describe('cli commands against an agent', () => {
       'help',
       'inspect',
       'diff',
+      'keys',
     ];
     const names = async (line: string) =>
       [...(await run(line)).stdout.matchAll(/^ {2}([a-z]+) .*$/gm)].map(match => match[1] ?? '');

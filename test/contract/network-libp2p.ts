@@ -2,7 +2,7 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Libp2pNetwork, type Libp2pNetworkComponents } from '../../src/net/network.ts';
-import { silentLog } from '../../src/telemetry/log.ts';
+import { type Log, silentLog } from '../../src/telemetry/log.ts';
 import { type NetMetrics, registerNetMetrics } from '../../src/telemetry/metrics/net.ts';
 import { MetricRegistry } from '../../src/telemetry/registry.ts';
 import type { NetworkWorld } from './network-contract.ts';
@@ -36,10 +36,14 @@ export class Libp2pWorld implements NetworkWorld {
     this.#parts = parts;
   }
 
-  create(cluster: string, listen: readonly string[] = ['/ip4/127.0.0.1/tcp/0']): Libp2pNetwork {
+  create(
+    cluster: string,
+    listen: readonly string[] = ['/ip4/127.0.0.1/tcp/0'],
+    parts: Pick<Libp2pNetworkComponents, 'authority' | 'onAdmitted'> & { readonly log?: Log } = {},
+  ): Libp2pNetwork {
     const network = new Libp2pNetwork(
       { cluster, privateKeyRaw: newKey(), listen, dhtDelayMaxMs: 100 },
-      { log: silentLog, metrics: this.metrics, ...this.#parts },
+      { log: silentLog, metrics: this.metrics, ...this.#parts, ...parts },
     );
     this.#networks.push(network);
     return network;

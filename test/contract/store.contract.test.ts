@@ -8,6 +8,7 @@ import { emptyStoredOutbox } from '../../src/core/outbox/recovery.ts';
 import type { Store, StoreOperation } from '../../src/runtime/ports.ts';
 import { LevelStore } from '../../src/store/level-store.ts';
 import { MemoryStore } from '../../src/store/memory-store.ts';
+import type { StoreSecret } from '../../src/store/store-keys.ts';
 import { silentLog } from '../../src/telemetry/log.ts';
 import {
   author,
@@ -28,9 +29,9 @@ interface Case {
   remove(): Promise<void>;
 }
 
-function levelCase(durability: 'process' | 'power'): Case {
+function levelCase(durability: 'process' | 'power', secrets: readonly StoreSecret[] = []): Case {
   let directory = '';
-  const open = () => LevelStore.open({ directory, durability }, { log: silentLog });
+  const open = () => LevelStore.open({ directory, durability, secrets }, { log: silentLog });
   return {
     async create() {
       directory = await mkdtemp(join(tmpdir(), 'firsthand-store-'));
@@ -57,6 +58,7 @@ const cases = {
   MemoryStore: memoryCase,
   LevelStore: levelCase('process'),
   'LevelStore, power': levelCase('power'),
+  'LevelStore, sealed': levelCase('process', [{ text: 'a key of sixteen or more', source: 'test' }]),
 };
 
 for (const [name, { create, restart, remove }] of Object.entries(cases)) {

@@ -8,7 +8,6 @@ import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { assert, describe, it } from 'vitest';
-import { runLargeCluster } from '../../src/sim/large-cluster.ts';
 import { parsePlan } from '../../src/sim/plan-file.ts';
 import type { SeedReport } from '../../src/sim/seed-report.ts';
 import { runPlan } from '../../src/sim/simulation.ts';
@@ -115,42 +114,5 @@ describe('sim/regressions', { timeout: 120_000 }, () => {
     const { violations } = await runPlan(plan);
 
     assert.deepEqual(violations, []);
-  });
-});
-
-describe('sim/large-cluster', { timeout: 1_200_000 }, () => {
-  it('two hundred agents agree after minutes of restarts, and one sends hardly more than among a hundred', async () => {
-    console.log('SEED=1 agents=100 and 200');
-    const run = { seed: 1, churnShare: 0.02, minutes: 2 };
-
-    const few = await runLargeCluster({ ...run, agentsCount: 100 });
-    const many = await runLargeCluster({ ...run, agentsCount: 200 });
-
-    console.log(`${few.bytesPerSecond.toFixed(0)} and ${many.bytesPerSecond.toFixed(0)} bytes a second`);
-    for (const { joinedAfterMs, agreedAfterMs } of [few, many]) {
-      assert.isDefined(joinedAfterMs);
-      assert.isDefined(agreedAfterMs);
-    }
-    assert.equal(many.restartsCount, 8);
-    assert.isAtMost(many.bytesPerSecond / few.bytesPerSecond, 1.5);
-  });
-
-  it('says when agents never agree', async () => {
-    const phases: string[] = [];
-
-    const { joinedAfterMs } = await runLargeCluster({
-      seed: 1,
-      agentsCount: 4,
-      minutes: 0.1,
-      churnShare: 0,
-      settings: {
-        gossip: { authorRecordsPerSecond: 0, authorBurstCount: 0 },
-        sync: { intervalMs: 1e9, wantMaxCount: 0 },
-      },
-      onPhase: phase => phases.push(phase),
-    });
-
-    assert.isUndefined(joinedAfterMs);
-    assert.deepEqual(phases, ['join', 'churn', 'settling']);
   });
 });

@@ -1,15 +1,17 @@
-/** `firsthand keys`: the key that an agent speaks with, changed or ended. */
+/** `firsthand keys`: the key that an agent speaks with, changed or ended, and the secret of its cluster. */
 import type { Command } from 'commander';
 import type { GoneBody, KeysBody } from '../bodies.ts';
 import { clientFor } from '../client.ts';
 import { type Context, printJson, usageError } from '../context.ts';
 import { duration } from '../display.ts';
+import { defineRotateSecret } from './keys-rotate-secret.ts';
 import { untilGone } from './leave.ts';
 
 /** It starts its network anew meanwhile. */
 const rotationLimitMs = 60_000;
 
 export function define(command: Command, context: Context): void {
+  defineRotateSecret(command, context);
   command
     .command('show')
     .description('the key of the agent, and the one before while that still counts')

@@ -40,16 +40,25 @@ function define(command: Command, context: Context, loadAgent: () => Promise<Age
       if (agent !== undefined)
         throw usageError('--agent: start runs an agent of its own; --http says where it listens');
       if (json) throw usageError('--json: start does not have it; --log-format json is for its log');
+      const flags: Readonly<Record<string, unknown>> = { ...flagsOf(options), secretFile };
       const { settings, deprecated } = await loadSettings({
-        flags: { ...flagsOf(options), secretFile },
+        flags,
         file: options.config as string | undefined,
         env: context.io.env,
+        fallback: await saidByInvite(flags.join ?? context.io.env.FIRSTHAND_JOIN),
       });
       const { createLog } = await import('../../telemetry/log.ts');
       const log = await createLog({ level: settings.log.logLevel, format: settings.log.logFormat });
       for (const { variable, use } of deprecated) log('deprecated_variable', { variable, use });
       await runAgent({ settings, log }, context.io, loadAgent);
     });
+}
+
+/** An invite is for one cluster: nobody has to name it a second time. @throws FirsthandError INVITE_REFUSED */
+async function saidByInvite(join: unknown): Promise<Readonly<Record<string, unknown>>> {
+  if (typeof join !== 'string' || !join.trim().startsWith('firsthand')) return {};
+  const { openInvite } = await import('../../identity/invite.ts');
+  return { cluster: openInvite(join).cluster };
 }
 
 /** @throws whatever keeps the agent from starting or going on */

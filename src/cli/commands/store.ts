@@ -12,6 +12,7 @@ import { paint } from '../table.ts';
 interface Options {
   readonly dataDir?: string;
   readonly cluster?: string;
+  readonly storeKey?: string;
   readonly output?: string;
 }
 
@@ -24,7 +25,8 @@ export function define(command: Command, context: Context): void {
       .command(name)
       .description(description)
       .option('--data-dir <path>', 'the data directory (FIRSTHAND_DATA_DIR; default: as for start)')
-      .option('--cluster <name>', 'what it has to be of (default: whatever it says)');
+      .option('--cluster <name>', 'what it has to be of (default: whatever it says)')
+      .option('--store-key <source>', 'what the database is sealed with (FIRSTHAND_STORE_KEY)');
   withDirectory('check', 'sums, signatures, and what must hold between rows; changes nothing').action(
     (options: Options) => check(options, context),
   );
@@ -39,8 +41,8 @@ export function define(command: Command, context: Context): void {
 async function check(options: Options, context: Context): Promise<void> {
   const { io } = context;
   const { checkStore } = await import('../../archive/check.ts');
-  const directory = await directoryOf(options, context);
-  const { cluster, counts, problems } = await checkStore({ directory, cluster: options.cluster });
+  const { directory, secrets } = await placeOf(options, context);
+  const { cluster, counts, problems } = await checkStore({ directory, cluster: options.cluster, secrets });
   if (problems.length > 0) context.setExitCode(exitCodes.checksFailed);
   if (context.globals().json) {
     await printJson(io, { directory, cluster, ok: problems.length === 0, counts, problems });
@@ -62,8 +64,8 @@ async function check(options: Options, context: Context): Promise<void> {
 async function exportLines(options: Options, context: Context): Promise<void> {
   const { io } = context;
   const { exportStore } = await import('../../archive/archive.ts');
-  const directory = await directoryOf(options, context);
-  const what = { directory, cluster: options.cluster, wallMs: io.wallMs() };
+  const { directory, secrets } = await placeOf(options, context);
+  const what = { directory, cluster: options.cluster, wallMs: io.wallMs(), secrets };
   const file = options.output === undefined ? undefined : await newFile(options.output);
   try {
     const { cluster, counts, leftOut } = await exportStore(what, line => file?.write(line) ?? io.out(line));
@@ -80,20 +82,22 @@ async function exportLines(options: Options, context: Context): Promise<void> {
 async function importLines(file: string, options: Options, context: Context): Promise<void> {
   const { io } = context;
   const { importStore } = await import('../../archive/archive.ts');
-  const directory = await directoryOf(options, context);
+  const { directory, secrets } = await placeOf(options, context);
   const { cluster } = options;
-  const done = await importStore({ file: resolve(file), directory, cluster, wallMs: io.wallMs() });
+  const done = await importStore({ file: resolve(file), directory, cluster, wallMs: io.wallMs(), secrets });
   if (context.globals().json) await printJson(io, { directory, ...done });
   else await io.out(`${directory}, cluster ${safe(done.cluster)}: imported ${rowsIn(done.counts)}\n`);
 }
 
-async function directoryOf({ dataDir, cluster }: Options, context: Context): Promise<string> {
+/** Where the database is, and what opens it. */
+async function placeOf({ dataDir, cluster, storeKey }: Options, context: Context) {
   const { settings } = await loadSettings({
-    flags: { dataDir, cluster },
+    flags: { dataDir, cluster, storeKey },
     file: undefined,
     env: context.io.env,
   });
-  return settings.identity.dataDir;
+  const secrets = settings.store.keys.map(key => ({ text: key.reveal(), source: key.source }));
+  return { directory: settings.identity.dataDir, secrets };
 }
 
 /** Readable by its owner only, like the directory it comes from; never one that is there. */

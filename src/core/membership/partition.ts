@@ -39,8 +39,6 @@ export class PartitionWatch {
   readonly #selfId: NodeId;
   #state: State = 'whole';
   #sinceMonoMs = 0;
-  /** Of the members, when all was well last. */
-  #wholeAt: number | undefined;
   /** A different state, seen but not believed yet. */
   #next: { readonly state: State; readonly sinceMonoMs: number } | undefined;
 
@@ -51,16 +49,17 @@ export class PartitionWatch {
   /**
    * To be called about once a second; answers when there is something to tell.
    *
-   * @param version - Another one whenever a member has changed: where all was well, time alone changes nothing, and
-   *   with the same version again nobody is looked at.
+   * @param isAnybodySilent - False spares looking at everybody: nothing is missed then.
    */
-  look(watched: Iterable<Watched>, monoMs: number, version?: number): PartitionChange | undefined {
-    if (version !== undefined && version === this.#wholeAt) return undefined;
+  look(watched: Iterable<Watched>, monoMs: number, isAnybodySilent = true): PartitionChange | undefined {
+    if (!isAnybodySilent && this.#state === 'whole') {
+      this.#next = undefined;
+      return undefined;
+    }
     const members = [...watched]; // Walked twice, and an iterator can be walked once.
     const state = stateOf(split(members, monoMs));
     if (state === this.#state) {
       this.#next = undefined;
-      this.#wholeAt = state === 'whole' ? version : undefined;
       return undefined;
     }
     if (this.#next?.state !== state) this.#next = { state, sinceMonoMs: monoMs };

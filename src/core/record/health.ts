@@ -49,6 +49,11 @@ export function isHealthSubject(subject: NodeId): boolean {
   return subject.startsWith(subjectPrefix);
 }
 
+/** Whether this names something that is kept as records, and is no node. No node id begins like it. */
+export function isReservedSubject(subject: NodeId): boolean {
+  return subject.startsWith('~');
+}
+
 /** What a health record says about one service; `undefined` is well, or nothing was said. */
 export function ailmentIn(record: VerifiedRecord | undefined, hash: SubjectHash): CheckFailure | undefined {
   return healthEntriesOf(record).find(({ subjectHash }) => subjectHash === hash)?.reason;

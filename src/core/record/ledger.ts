@@ -271,6 +271,14 @@ export class Ledger {
     epoch: number,
   ): { readonly removed: readonly VerifiedRecord[]; readonly before: ReadonlyMap<NodeId, Resolution> } {
     if (epoch > (this.#closedEpochs.get(author) ?? -1)) this.#closedEpochs.set(author, epoch);
+    return this.forget(author, epoch);
+  }
+
+  /** The same, and it may come back: who was shut out may be let in again. */
+  forget(
+    author: PeerId,
+    epoch = Number.POSITIVE_INFINITY,
+  ): { readonly removed: readonly VerifiedRecord[]; readonly before: ReadonlyMap<NodeId, Resolution> } {
     const removed: VerifiedRecord[] = [];
     const before = new Map<NodeId, Resolution>();
     for (const subject of [...this.subjectsOf(author)]) {

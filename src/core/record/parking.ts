@@ -1,6 +1,7 @@
 /**
  * Records that may become admissible soon: their time lies ahead of our clock, they name records
- * that are on their way, or they follow an agent that we do not see as gone yet.
+ * that are on their way, they follow an agent that we do not see as gone yet, or their author's certificate has not
+ * come yet.
  *
  * Bounded in number per author and in all, and in time. A record stays in its place while it is
  * tried again, so trying does not lengthen its stay.
@@ -8,7 +9,7 @@
 import type { NodeId } from './node.ts';
 import type { PeerId, VerifiedRecord } from './record.ts';
 
-export type ParkingReason = 'future' | 'unknown-context' | 'succession';
+export type ParkingReason = 'future' | 'unknown-context' | 'succession' | 'uncertified';
 
 export interface ParkingLimits {
   /** How long a record may wait, ms. */
@@ -72,6 +73,16 @@ export class Parking {
     let count = 0;
     for (const { record } of this.#parked.values()) if (record.subject === subject) count += 1;
     return count;
+  }
+
+  /** What waits for the certificate of this author. */
+  awaitingCertificate(author: PeerId): readonly VerifiedRecord[] {
+    if (!this.#countBy.has(author)) return [];
+    const found: VerifiedRecord[] = [];
+    for (const { record, reason } of this.#parked.values()) {
+      if (record.author === author && reason === 'uncertified') found.push(record);
+    }
+    return found;
   }
 
   /** What waits for records that are on their way, of this subject. */

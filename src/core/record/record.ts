@@ -4,6 +4,7 @@
  * Only `wire` and `identity` make a `VerifiedRecord`, from bytes whose signature they checked, so
  * everything in `core` that holds one may rely on author, bounds and digest.
  */
+import type { RevocationLists } from '../authority/revocation.ts';
 import type { HealthEntry, SubjectHash } from './health.ts';
 import type { HybridTime } from './hybrid-time.ts';
 import type { NodeFields, NodeId } from './node.ts';
@@ -44,6 +45,8 @@ export interface AgentContact {
   readonly probe: string;
   /** Never forgotten, and dialled first. */
   readonly isBootstrap?: boolean;
+  /** Of the author, where there is an authority: signed by it. */
+  readonly certificate?: Uint8Array;
 }
 
 /**
@@ -74,9 +77,16 @@ export type Body =
       /** Only with authority `self`. */
       readonly predecessor?: Predecessor;
     }
-  | { readonly type: 'departure'; readonly reason: DepartureReason }
+  | {
+      readonly type: 'departure';
+      readonly reason: DepartureReason;
+      /** Of the author: who has left must be known as a member by those who come later. */
+      readonly certificate?: Uint8Array;
+    }
   /** The unhealthy services of this author in one bucket, sorted by hash, each once; see `health.ts`. */
-  | { readonly type: 'health'; readonly entries: readonly HealthEntry[] };
+  | { readonly type: 'health'; readonly entries: readonly HealthEntry[] }
+  /** By an authority alone; see `authority/revocation.ts`. */
+  | ({ readonly type: 'revocations' } & RevocationLists);
 
 export interface RecordDraft extends Dot {
   readonly subject: NodeId;
@@ -113,6 +123,12 @@ export interface EquivocationProof {
   readonly author: PeerId;
   readonly first: VerifiedRecord;
   readonly second: VerifiedRecord;
+}
+
+/** The certificate that an author shows in what it says about itself. */
+export function certificateIn({ body }: Pick<RecordDraft, 'body'>): Uint8Array | undefined {
+  if (body.type === 'departure') return body.certificate;
+  return body.type === 'entry' ? body.agent?.certificate : undefined;
 }
 
 /** Negative when `a` came before `b`. */

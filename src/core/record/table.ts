@@ -2,6 +2,7 @@
  * The cluster as this agent knows it: takes verified records in, keeps ledger, parking and listing
  * in step, and says what changed.
  */
+import type { Roster } from '../authority/roster.ts';
 import type { Effect, Refusal, StoreOperation } from '../effects.ts';
 import { Listing } from '../membership/listing.ts';
 import type { Now } from '../time.ts';
@@ -51,6 +52,7 @@ export class Table {
   readonly #settings: TableSettings;
   readonly #components: { readonly self: PeerId };
   readonly #livenessOf: (author: PeerId) => LivenessState;
+  readonly #roster: Pick<Roster, 'recordFault'> | undefined;
   /** Subjects that may hold nothing but departures. */
   readonly #departed = new Set<NodeId>();
 
@@ -60,8 +62,11 @@ export class Table {
       readonly self: PeerId;
       readonly livenessOf: (author: PeerId) => LivenessState;
       readonly onSubject?: SubjectListener;
+      /** Who may say what; absent: everybody speaks for himself. */
+      readonly roster?: Pick<Roster, 'recordFault'> | undefined;
     },
   ) {
+    this.#roster = components.roster;
     this.#settings = { ...defaultTableSettings, ...settings };
     this.#components = components;
     this.#livenessOf = components.livenessOf;
@@ -86,6 +91,14 @@ export class Table {
   #judge(record: VerifiedRecord, now: Now, isHeld: boolean): Taken {
     // Nobody can grant anything yet, so a delegate is somebody who claims to be one.
     if (record.authority === 'delegate') return { type: 'refused', reason: 'ungranted' };
+    // Without an authority there is nobody who could revoke anything.
+    const isList = record.body.type === 'revocations';
+    if (isList && this.#roster === undefined) return { type: 'refused', reason: 'ungranted' };
+    const fault = this.#roster?.recordFault(record);
+    if (fault === 'uncertified') return this.#park(record, fault, now);
+    if (fault !== undefined) return { type: 'refused', reason: fault };
+    // A list must not wait for the clocks: nothing is compared with its time.
+    if (isList) return this.#admit(record, [], now, isHeld);
     const aheadMs = record.time.wallMs - now.wallMs - this.#settings.driftMaxMs;
     if (aheadMs > 0 && record.author !== this.#components.self) return this.#park(record, 'future', now);
     if (this.#usurps(record)) return this.#park(record, 'succession', now);
@@ -205,6 +218,14 @@ export class Table {
   /** An agent was taken out: all it said up to an epoch is forgotten, and stays so. */
   closeEpoch(author: PeerId, epoch: number): readonly Effect[] {
     const { removed, before } = this.ledger.closeEpoch(author, epoch);
+    if (removed.length === 0) return [];
+    const reports = [...before].flatMap(([id, was]) => this.#report(id, was, this.ledger.resolution(id)));
+    return [persist(removed.map(deletion)), ...reports];
+  }
+
+  /** An author was shut out: all it said is forgotten. */
+  shutOut(author: PeerId): readonly Effect[] {
+    const { removed, before } = this.ledger.forget(author);
     if (removed.length === 0) return [];
     const reports = [...before].flatMap(([id, was]) => this.#report(id, was, this.ledger.resolution(id)));
     return [persist(removed.map(deletion)), ...reports];

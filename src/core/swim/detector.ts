@@ -39,7 +39,7 @@ import { OuterLayers } from './outer-layers.ts';
 import { type Probe, Prober } from './prober.ts';
 import { credibilityMin, type Mark, Reachability, type StoredReachability } from './reachability.ts';
 import { lan, type SwimSettings } from './settings.ts';
-import { checkSpreadMs, suspicionLeftMs, suspicionRange } from './timing.ts';
+import { accusationSpreadMs, checkSpreadMs, suspicionLeftMs, suspicionRange } from './timing.ts';
 
 export interface DetectorOptions {
   /** Read anew each time: a key can be replaced. */
@@ -140,7 +140,6 @@ export class Detector {
   /** When most members were silent last. */
   #frozenMonoMs = Number.NEGATIVE_INFINITY;
   #census: Census | undefined;
-  #changesCount = 0;
   #clockOffsetMs: number | undefined;
   #changed: MemberChange[] = [];
   #effects: Effect[] = [];
@@ -191,9 +190,10 @@ export class Detector {
     return this.#members.values();
   }
 
-  /** Counts up whenever a member comes, goes or changes its state. */
-  get changesCount(): number {
-    return this.#changesCount;
+  /** Somebody is suspect or dead, and nothing says that its process has ended. */
+  get isAnybodySilent(): boolean {
+    for (const { state, isSilent } of this.#absent) if (isSilent && state !== 'left') return true;
+    return false;
   }
 
   get membersCount(): number {
@@ -399,10 +399,11 @@ export class Detector {
   }
 
   wake(
-    input: Extract<Wake, { readonly type: `${'probe' | 'errand' | 'news'}-${string}` }>,
+    input: Extract<Wake, { readonly type: `${'probe' | 'errand' | 'news' | 'accusation'}-${string}` }>,
     now: Now,
   ): SwimStep {
     if (input.type === 'news-due') this.#mailer.pushAgain(now);
+    else if (input.type === 'accusation-due') this.#speakUp(input.peer, now);
     else if (input.type === 'errand-overdue') this.#prober.errandOverdue(input.nonce, now);
     else {
       const failed = this.#prober.overdue(input.nonce, now);
@@ -525,6 +526,7 @@ export class Detector {
     }
     if (!member.window.take(probe.epoch, probe.counter)) return this.#flush();
     if (compareLives(probe, member.life) > 0) this.#newLife(member, probe, now);
+    this.#mailer.heardAgain(probe.repeats ?? []);
     this.#respond(member, probe, now);
     this.#hearAll(probe.claims, probe.from, now);
     return this.#flush();
@@ -648,6 +650,7 @@ export class Detector {
 
   #begin(member: Tracked, { epoch, incarnation }: Life): void {
     member.life = { epoch, incarnation };
+    this.#mailer.forgetBefore(member.peer, member.life);
     member.isHearsay = false;
     member.reach.strikes = 0;
     member.contradicted.clear();
@@ -687,14 +690,45 @@ export class Detector {
     if (member.isSilent) this.#sweep(now);
   }
 
-  /** Says what we found; only the first few voices about a member are spread. */
+  /**
+   * Says what we found, unless enough others have.
+   *
+   * What everybody finds out at once, as when a process ends and all its connections break, would be said by all:
+   * so each waits for a while drawn at random, longer the more they are, and the first ones silence the rest.
+   * Source: suppression as in SRM (Floyd and others, 1995, section III).
+   */
   #accuse(member: Tracked, kind: 'suspect' | 'dead', refused: boolean, now: Now): void {
     const { self } = this.#options;
+    const isFirst = member.accusers.size === 0;
     member.ownClaim = this.#mailer.seal({ kind, subject: member.peer, refused, ...member.life });
-    const others = [...member.accusers.keys()].filter(peer => peer !== self).length;
     member.accusers.set(self, { says: kind, refused, atMonoMs: now.monoMs });
-    if (others > this.#settings.confirmationsCount) return;
+    if (isFirst && !refused) return this.#speakUp(member.peer, now);
+    const waitMs = accusationSpreadMs(this.#settings.gossipIntervalMs, this.#counted.participants);
+    this.#effects.push({
+      type: 'wake',
+      afterMs: Math.floor(waitMs * this.#parts.random.next()),
+      input: { type: 'accusation-due', peer: member.peer },
+      afterPoll: true,
+    });
+  }
+
+  #speakUp(peer: PeerId, now: Now): void {
+    const member = this.#members.get(peer);
+    if (member?.ownClaim === undefined || this.#isAccusedEnough(member)) return;
     this.#mailer.spread(member.ownClaim, now);
+  }
+
+  /** Whether more voices would change nothing for whoever has found out himself. */
+  #isAccusedEnough({ accusers }: Tracked): boolean {
+    let others = 0;
+    let witnesses = 0;
+    for (const [peer, { refused }] of accusers) {
+      if (peer === this.#options.self) continue;
+      others += 1;
+      if (refused) witnesses += 1;
+    }
+    // One more than each needs to hear, for that one may be its own.
+    return others > this.#settings.confirmationsCount || witnesses >= 2;
   }
 
   #passVerdicts(now: Now): void {
@@ -816,8 +850,8 @@ export class Detector {
       this.#prober.checkSoon(member, 0, now);
       return;
     }
-    const { confirmationsCount, probeIntervalMs } = this.#settings;
-    const isEarly = member.accusers.size <= confirmationsCount + 1;
+    const { probeIntervalMs } = this.#settings;
+    const isEarly = !this.#isAccusedEnough(member);
     member.accusers.set(claim.issuer, { says, refused: claim.refused, atMonoMs: now.monoMs });
     if (isEarly) {
       this.#mailer.spread(claim, now);
@@ -893,7 +927,6 @@ export class Detector {
   #censusChanged(): void {
     this.#census = undefined;
     this.#present = undefined;
-    this.#changesCount += 1;
   }
 
   get #counted(): Census {

@@ -11,7 +11,7 @@ import type { Now } from '../time.ts';
 import type { ClaimDraft, Life, VerifiedClaim } from './claim.ts';
 import { Dissemination } from './dissemination.ts';
 import type { Tracked } from './member.ts';
-import { datagramBaseBytes, datagramMaxBytes, type ProbeBody, type ReceivedProbe } from './message.ts';
+import { datagramBaseBytes, type ProbeBody, type ReceivedProbe } from './message.ts';
 import type { SwimSettings } from './settings.ts';
 import { retransmitLimit } from './timing.ts';
 
@@ -97,6 +97,16 @@ export class Mailer {
     this.#news.forget(subject);
   }
 
+  /** A member begins a life: what was said about earlier ones does not matter. */
+  forgetBefore(subject: PeerId, life: Life): void {
+    this.#news.forgetBefore(subject, life);
+  }
+
+  /** A member sent what goes round from here as well. */
+  heardAgain(claims: readonly (ClaimDraft & { readonly wire: Uint8Array })[]): void {
+    for (const claim of claims) this.#news.heardAgain(claim);
+  }
+
   /** `news-due` has come. */
   pushAgain(now: Now): void {
     this.#isNewsDue = false;
@@ -111,7 +121,7 @@ export class Mailer {
 
   mail(member: Tracked, body: ProbeBody, now: Now, letter: Letter = {}): void {
     const limit = retransmitLimit(this.#settings.retransmitMult, this.#parts.participantsCount());
-    const budgetBytes = letter.budgetBytes ?? datagramMaxBytes - datagramBaseBytes;
+    const budgetBytes = letter.budgetBytes ?? this.#settings.datagramMaxBytes - datagramBaseBytes;
     const claims = this.#news.take(budgetBytes, limit, letter.first);
     if (body.type === 'news' && claims.length === 0) return;
     this.#send(member.peer, { address: member.address, ...letter }, body, claims, now);

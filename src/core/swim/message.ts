@@ -1,7 +1,7 @@
 /** What two failure detectors send each other, one datagram each. */
 import type { PeerId } from '../record/record.ts';
 import type { TreeRoot } from '../sync/tree.ts';
-import type { Life, VerifiedClaim } from './claim.ts';
+import type { ClaimDraft, Life, VerifiedClaim } from './claim.ts';
 
 /** Ties an answer to its question; below 2^48, drawn at random. */
 export type Nonce = number;
@@ -54,6 +54,8 @@ export interface ReceivedProbe extends Heading {
     | { readonly type: 'relay'; readonly relayed: RelayedAck };
   /** Verified, and news to us when they were looked at. */
   readonly claims: readonly VerifiedClaim[];
+  /** Those that were none: not verified. */
+  readonly repeats?: readonly (ClaimDraft & { readonly wire: Uint8Array })[];
   /** Where it came from, `host:port`. */
   readonly address: string;
   /** The datagram as it was received. */
@@ -62,6 +64,8 @@ export interface ReceivedProbe extends Heading {
 
 /** With room for tunnels below the usual 1,500 bytes of an Ethernet frame. Source: memberlist. */
 export const datagramMaxBytes = 1_400;
+/** What a cluster's seal adds to it; `test/unit/identity` holds it to that. */
+export const datagramSealBytes = 39;
 /** A datagram without claims never takes more, whatever its body; `test/unit/wire` holds it to that. */
 export const datagramBaseBytes = 512;
 /** What a claim takes beyond its own bytes. */

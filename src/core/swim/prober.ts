@@ -14,9 +14,16 @@ import { drawn, type Random } from '../random.ts';
 import type { PeerId } from '../record/record.ts';
 import type { Now } from '../time.ts';
 import type { LocalHealth } from './local-health.ts';
-import type { Mailer } from './mailer.ts';
+import type { Letter, Mailer } from './mailer.ts';
 import type { Tracked } from './member.ts';
-import type { Nonce, Origin, ProbeBody, ReceivedProbe, RelayedAck } from './message.ts';
+import {
+  claimOverheadBytes,
+  type Nonce,
+  type Origin,
+  type ProbeBody,
+  type ReceivedProbe,
+  type RelayedAck,
+} from './message.ts';
 import { ProbeOrder } from './probe-order.ts';
 import type { SwimSettings } from './settings.ts';
 import { ackTimeoutMs, checkSpreadMs } from './timing.ts';
@@ -58,6 +65,8 @@ const timerSlackMs = 2;
 const checksBurstCount = 64;
 const checksPerSecond = 100;
 const errandsMaxCount = 64;
+/** Of the questions to one dead member by all others together, ms between two. Guess: no burden for a host. */
+const deadTurnMs = 20;
 const rttsKeptCount = 64;
 const nonceBound = 2 ** 48;
 /** Conservative: what an ack for somebody else takes, which never has claims. */
@@ -76,6 +85,8 @@ export class Prober {
   });
   readonly #rtts: number[] = [];
   #nextProbeMonoMs: number | undefined;
+  /** Those to be looked at outside the round; some may have been meanwhile. */
+  readonly #checks = new Set<Tracked>();
   /** No check is due before. */
   #nextCheckMonoMs = Number.POSITIVE_INFINITY;
 
@@ -116,6 +127,7 @@ export class Prober {
 
   remove(member: Tracked): void {
     this.end(member);
+    this.#checks.delete(member);
     this.#order.remove(member.peer);
   }
 
@@ -134,14 +146,16 @@ export class Prober {
     this.#probeNext(now);
     if (now.monoMs < this.#nextCheckMonoMs) return;
     this.#nextCheckMonoMs = Number.POSITIVE_INFINITY;
-    for (const member of this.#parts.members()) {
+    for (const member of this.#checks) {
       if (member.checkDueMonoMs <= now.monoMs && this.#mayCheck(now)) this.ask(member, now);
-      this.#nextCheckMonoMs = Math.min(this.#nextCheckMonoMs, member.checkDueMonoMs);
+      if (member.checkDueMonoMs === Number.POSITIVE_INFINITY) this.#checks.delete(member);
+      else this.#nextCheckMonoMs = Math.min(this.#nextCheckMonoMs, member.checkDueMonoMs);
     }
   }
 
   checkAt(member: Tracked, monoMs: number): void {
     member.checkDueMonoMs = monoMs;
+    this.#checks.add(member);
     this.#nextCheckMonoMs = Math.min(this.#nextCheckMonoMs, monoMs);
   }
 
@@ -155,15 +169,20 @@ export class Prober {
     else this.checkAt(member, Math.min(member.checkDueMonoMs, now.monoMs + afterMs));
   }
 
-  /** After some failures in a row ever more rarely, with jitter. */
+  /**
+   * After some failures in a row ever more rarely, with jitter. All others ask the dead as well: in a large cluster
+   * each asks more rarely.
+   */
   checkLater(member: Tracked, now: Now): void {
     const { strikesMaxCount, strikeBackoffMinMs, strikeBackoffMaxMs, probeIntervalMs } = this.#settings;
     const over = member.reach.strikes - strikesMaxCount;
     const spreadMs = checkSpreadMs(probeIntervalMs, this.#parts.participantsCount());
-    const pauseMs =
+    const backoffMs =
       over <= 0
         ? probeIntervalMs + spreadMs
         : Math.min(strikeBackoffMaxMs, strikeBackoffMinMs * 2 ** Math.min(over - 1, 20));
+    const turnMs = member.state === 'dead' ? this.#parts.participantsCount() * deadTurnMs : 0;
+    const pauseMs = Math.max(backoffMs, Math.min(strikeBackoffMaxMs, turnMs));
     this.checkAt(member, now.monoMs + pauseMs * (0.5 + this.#parts.random.next() / 2));
   }
 
@@ -292,8 +311,7 @@ export class Prober {
     const pending = this.pending(member);
     if (pending !== undefined && !asks) return;
     const nonce = pending?.nonce ?? this.#drawNonce();
-    const first = member.ownClaim === undefined ? [] : [member.ownClaim];
-    this.#parts.mailer.mail(member, { type: 'ping', nonce }, now, { first, asks });
+    this.#parts.mailer.mail(member, { type: 'ping', nonce }, now, { ...enclosed(member), asks });
     if (pending !== undefined) return;
     const isSecondLook = member.isHearsay;
     if (isSecondLook && this.#parts.isLinked(member.peer))
@@ -325,4 +343,12 @@ export class Prober {
   #wakeAfter(afterMs: number, input: Wake): void {
     this.#parts.emit({ type: 'wake', afterMs, input, afterPoll: true });
   }
+}
+
+/** What goes with a question: who may not be there gets what it should refute, and no news, which would be lost. */
+function enclosed({ state, ownClaim, suspicion }: Tracked): Letter {
+  if (state === 'alive') return {};
+  // Where nobody listens there is nobody to refute.
+  const first = ownClaim === undefined || suspicion?.refusedMonoMs !== undefined ? [] : [ownClaim];
+  return { first, budgetBytes: first.reduce((sum, { wire }) => sum + wire.length + claimOverheadBytes, 0) };
 }

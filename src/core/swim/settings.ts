@@ -4,6 +4,7 @@
  * Profiles state only their differences from `lan`. Sources: SWIM (Das, Gupta, Motivala; 2002), Lifeguard
  * (Dadgar, Phillips, Currey; 2017) and memberlist's defaults.
  */
+import { datagramMaxBytes } from './message.ts';
 
 export interface SwimSettings {
   /** One member is probed per interval, ms. */
@@ -36,6 +37,8 @@ export interface SwimSettings {
   /** First and longest pause between two probes of such a member, ms. */
   readonly strikeBackoffMinMs: number;
   readonly strikeBackoffMaxMs: number;
+  /** Longest datagram to send, bytes; less where something is put around it. */
+  readonly datagramMaxBytes: number;
 }
 
 export const lan: SwimSettings = {
@@ -56,6 +59,7 @@ export const lan: SwimSettings = {
   strikesMaxCount: 3, // The usual three.
   strikeBackoffMinMs: 2_000, // Guess.
   strikeBackoffMaxMs: 30_000, // Serf reconnects every 30 s.
+  datagramMaxBytes, // Of what travels.
 };
 
 export const fast: SwimSettings = {

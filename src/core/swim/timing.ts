@@ -72,3 +72,11 @@ export function ackTimeoutMs(
 export function checkSpreadMs(probeIntervalMs: number, membersCount: number): number {
   return membersCount <= 50 ? 0 : (probeIntervalMs * membersCount) / 500;
 }
+
+/**
+ * Over how long the accusations of those who find out at once are spread, ms: as long as it takes the first ones to
+ * be heard by all. Alone with the accused there is nobody to wait for.
+ */
+export function accusationSpreadMs(gossipIntervalMs: number, membersCount: number): number {
+  return gossipIntervalMs * Math.log10(Math.max(1, membersCount - 1));
+}

@@ -71,6 +71,7 @@ export class Agreement {
   }
 
   standings(): readonly Standing[] {
+    for (const row of this.#rows.values()) this.#settle(row);
     return [...this.#rows.values()];
   }
 
@@ -86,7 +87,7 @@ export class Agreement {
         if (monoMs - untilMonoMs > mismatchMs || this.#former.size > 1_024) this.#former.delete(root);
       }
     }
-    const rows = isNew || since !== this.#lookedSince ? this.#rows.values() : this.#strange;
+    const rows = since === this.#lookedSince ? this.#strange : this.#rows.values();
     this.#lookedSince = since;
     for (const row of rows) this.#judge(row, since, monoMs);
   }
@@ -95,6 +96,7 @@ export class Agreement {
   heard(peer: PeerId, root: TreeRoot, since: number, monoMs: number): boolean {
     this.look(since, monoMs);
     const row = this.#row(peer, monoMs);
+    this.#settle(row);
     // It compares less than we do when its first epoch is later, which is fine; but never what we have forgotten.
     if (root.since < since) return false;
     row.heard = root;
@@ -122,6 +124,15 @@ export class Agreement {
       .map(({ peer }) => peer);
   }
 
+  /** Whether somebody has shown a difference just now; one that was heard of long ago may be gone since. */
+  hasFreshDifference(monoMs: number): boolean {
+    for (const { differsSinceMonoMs, heardMonoMs } of this.#strange) {
+      if (differsSinceMonoMs === undefined || heardMonoMs === undefined) continue;
+      if (monoMs - differsSinceMonoMs >= mismatchMs && monoMs - heardMonoMs <= 2 * mismatchMs) return true;
+    }
+    return false;
+  }
+
   /** One that lied is left alone for a while. */
   isShunned(peer: PeerId, monoMs: number): boolean {
     return monoMs < (this.#rows.get(peer)?.shunnedUntilMonoMs ?? 0);
@@ -129,6 +140,7 @@ export class Agreement {
 
   ended(peer: PeerId, end: ExchangeEnd, since: number, monoMs: number): void {
     const row = this.#row(peer, monoMs);
+    this.#settle(row);
     row.lastEnd = end;
     row.lastEndMonoMs = monoMs;
     row.bytes += end.bytes;
@@ -169,10 +181,25 @@ export class Agreement {
     this.#rows.delete(peer);
   }
 
+  /**
+   * What has become of a row since it was judged last, if our own table has changed meanwhile. Not done for all when
+   * that happens: it happens all the time, and in a large cluster there are many.
+   */
+  #settle(row: Row): void {
+    if (this.#strange.has(row)) return;
+    const state = this.#isEqual(row, this.#lookedSince) ? 'agrees' : 'unheard';
+    const isSame = state === row.state && (state === 'unheard' || row.sinceMonoMs >= this.#ownSinceMonoMs);
+    if (isSame) return;
+    row.state = state;
+    row.sinceMonoMs = Math.max(row.sinceMonoMs, this.#ownSinceMonoMs);
+  }
+
+  #isEqual({ heard }: Row, since: number): boolean {
+    return heard !== undefined && heard.since >= since && this.#tree.root(heard.since).root === heard.root;
+  }
+
   #judge(row: Row, since: number, monoMs: number): void {
-    const { heard } = row;
-    const isEqual =
-      heard !== undefined && heard.since >= since && this.#tree.root(heard.since).root === heard.root;
+    const isEqual = this.#isEqual(row, since);
     if (isEqual) this.#isNotStrange(row);
     const isDifferent = row.differsSinceMonoMs !== undefined && monoMs - row.differsSinceMonoMs >= mismatchMs;
     const state = isEqual ? 'agrees' : isDifferent ? 'differs' : 'unheard';

@@ -71,7 +71,10 @@ export type SyncMessage<Record, Claim> =
   /** "Which of these records of mine do you have on your disk?" */
   | { readonly type: 'held?'; readonly items: readonly HeldItem[] }
   /** "These." Of the others nothing is said: they may still come. */
-  | { readonly type: 'held'; readonly digests: readonly ShortDigest[] };
+  | { readonly type: 'held'; readonly digests: readonly ShortDigest[] }
+  /** "Whoever holds an issuing key, give me my next certificate." */
+  | { readonly type: 'renewal?' }
+  | { readonly type: 'renewal'; readonly certificate: Uint8Array };
 
 /** A record of the one who asks, found by what it is about. */
 export interface HeldItem {
@@ -157,6 +160,9 @@ export function messageBytes(
       return 8 + message.digests.length * 8;
     case 'close':
     case 'look':
+    case 'renewal?':
       return 6;
+    case 'renewal':
+      return 8 + message.certificate.length;
   }
 }

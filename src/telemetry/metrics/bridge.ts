@@ -6,6 +6,8 @@ export interface HttpPeerMetrics {
   /** `outcome`: ok, or why there is no answer to use. */
   readonly requests: CounterMetric;
   readonly seconds: HistogramMetric;
+  /** `outcome`: ok, or why there is no answer to use. */
+  readonly tokens: CounterMetric;
 }
 
 export interface HttpPoolStats {
@@ -26,6 +28,11 @@ export function registerHttpPeerMetrics(registry: MetricRegistry): HttpPeerMetri
     requests: registry.counter(
       'firsthand_http_peer_requests_total',
       'Registrations with HTTP peers, by what came of them',
+      ['outcome'],
+    ),
+    tokens: registry.counter(
+      'firsthand_http_peer_tokens_total',
+      'Tokens for HTTP peers that were asked for, by what came of it',
       ['outcome'],
     ),
     seconds: registry.histogram(

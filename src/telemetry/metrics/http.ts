@@ -12,6 +12,19 @@ const classes = ['1xx', '2xx', '3xx', '4xx', '5xx'] as const;
 /** Answers that tell the caller to come back later. */
 const backoffStatuses: ReadonlySet<number> = new Set([429, 503, 507]);
 
+export type HttpLimit =
+  | 'caller_rate'
+  | 'total_rate'
+  | 'auth_failures'
+  | 'connections'
+  | 'connections_per_address'
+  | 'headers_bytes'
+  | 'headers_count'
+  | 'request_time'
+  | 'body_bytes'
+  | 'slow_reader'
+  | 'event_streams';
+
 interface Second {
   /** Which second of the process this slot holds; slots are reused round and round. */
   number: number;
@@ -29,6 +42,8 @@ export class HttpMetrics {
   }));
   readonly #answers = new Map<string, number[]>();
   readonly #errors = new Map<ErrorCode, number>();
+  readonly #limits = new Map<HttpLimit, number>();
+  readonly #credentials = new Map<string, number>();
   readonly #duration: HistogramMetric;
   #requests = 0;
   #failures = 0;
@@ -63,6 +78,22 @@ export class HttpMetrics {
     registry.totals('firsthand_http_errors_total', 'HTTP error answers by code', ['code'], report => {
       for (const [code, count] of this.#errors) report(count, { code });
     });
+    registry.totals(
+      'firsthand_http_limits_hit_total',
+      'Times that callers of the HTTP shim met one of its limits',
+      ['limit'],
+      report => {
+        for (const [limit, count] of this.#limits) report(count, { limit });
+      },
+    );
+    registry.totals(
+      'firsthand_http_credentials_total',
+      'Credentials that were looked at: accepted, or why not',
+      ['outcome'],
+      report => {
+        for (const [outcome, count] of this.#credentials) report(count, { outcome });
+      },
+    );
     this.#duration = registry.histogram(
       'firsthand_http_request_duration_seconds',
       'From the last header to the last byte handed to the socket, event streams left out',
@@ -130,6 +161,15 @@ export class HttpMetrics {
 
   errorAnswered(code: ErrorCode): void {
     this.#errors.set(code, (this.#errors.get(code) ?? 0) + 1);
+  }
+
+  limitHit(limit: HttpLimit): void {
+    this.#limits.set(limit, (this.#limits.get(limit) ?? 0) + 1);
+  }
+
+  /** @param outcome - `accepted`, or one of a fixed set of reasons. */
+  credentialsJudged(outcome: string): void {
+    this.#credentials.set(outcome, (this.#credentials.get(outcome) ?? 0) + 1);
   }
 
   streamOpened(): void {

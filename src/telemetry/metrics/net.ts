@@ -28,6 +28,14 @@ export interface NetMetrics {
   /** `direction`: in, out. */
   readonly probeDatagrams: CounterMetric;
   readonly probeBytes: CounterMetric;
+  readonly streamsRefused: CounterMetric;
+  /** `reason`: host_pending, limit. */
+  readonly connectionsRefused: CounterMetric;
+  /** `reason`: source_rate, strangers_rate, not_sealed. */
+  readonly probesDropped: CounterMetric;
+  /** `outcome`: admitted, or why not. */
+  readonly admissions: CounterMetric;
+  readonly admissionSeconds: HistogramMetric;
 }
 
 export function registerNetMetrics(registry: MetricRegistry): NetMetrics {
@@ -78,6 +86,30 @@ export function registerNetMetrics(registry: MetricRegistry): NetMetrics {
       'firsthand_probe_bytes_total',
       'Bytes in datagrams of the failure detector',
       ['direction'],
+    ),
+    streamsRefused: registry.counter(
+      'firsthand_streams_refused_total',
+      'Inbound streams that were refused because their protocol had as many on the connection as it may',
+    ),
+    connectionsRefused: registry.counter(
+      'firsthand_connections_refused_total',
+      'Inbound connections that were refused before anything was read from them',
+      ['reason'],
+    ),
+    probesDropped: registry.counter(
+      'firsthand_probe_datagrams_dropped_total',
+      'Datagrams that were dropped before anybody decoded them',
+      ['reason'],
+    ),
+    admissions: registry.counter(
+      'firsthand_admissions_total',
+      'Connections whose peers had to show that they belong here, by outcome',
+      ['outcome'],
+    ),
+    admissionSeconds: registry.histogram(
+      'firsthand_admission_seconds',
+      'What admission added to a connection',
+      [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1, 5],
     ),
   };
 }

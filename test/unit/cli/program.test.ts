@@ -3,7 +3,7 @@ import { assert, describe, it } from 'vitest';
 import { FakeIo, run } from './fake-io.ts';
 
 const commands =
-  'start peers watch inspect register update deregister leave remove status diff doctor chaos simulate config'.split(
+  'start peers watch inspect register update deregister leave remove status diff doctor keys chaos simulate ca invite config'.split(
     ' ',
   );
 
@@ -81,6 +81,21 @@ describe('cli/program', () => {
     [
       'start --agent http://a',
       'firsthand: --agent: start runs an agent of its own; --http says where it listens',
+    ],
+    ['invite', 'firsthand: --ca-dir: must be given (or FIRSTHAND_CA_DIR): the directory of the authority'],
+    [
+      'invite --ca-dir x --ttl soon',
+      'firsthand: --ttl: "soon" is not a time like 90s, 10m, 24h or 30d, at most 7d',
+    ],
+    [
+      'invite --ca-dir x --role king',
+      'firsthand: --role: "king" is not one of proxy, backend, governator, read, register, operate, admin',
+    ],
+    ['ca init --ca-dir x', "firsthand: required option '--cluster <name>' not specified"],
+    ['ca issue --ca-dir x --key me', 'firsthand: --key: "me" is not an agent\'s peer id'],
+    [
+      'ca issue --ca-dir x --key me --id a*b',
+      'firsthand: --id: "a*b" is not 1 to 128 of A-Z a-z 0-9 . _ -, or the beginning of that and *',
     ],
     ['start --json', 'firsthand: --json: start does not have it; --log-format json is for its log'],
   ])('answers "%s" with one sentence and exit code 2', async (line, expected) => {

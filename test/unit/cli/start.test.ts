@@ -2,6 +2,9 @@ import { assert, describe, it, vi } from 'vitest';
 import type { AgentModule, RunningAgent } from '../../../src/cli/commands/start.ts';
 import type { Settings } from '../../../src/config/settings.ts';
 import { FirsthandError } from '../../../src/errors.ts';
+import { writeInvite } from '../../../src/wire/grant.ts';
+import { grantFrom } from '../../authority-builder.ts';
+import { keyNumber, testCluster } from '../../record-builder.ts';
 import { FakeIo, run } from './fake-io.ts';
 
 const ready = {
@@ -153,4 +156,64 @@ describe('cli/start', () => {
 
     assert.deepEqual({ code, stderr }, { code: 1, stderr: 'firsthand: the database refused a write\n' });
   });
+
+  describe('with an invite', () => {
+    const line = writeInvite(grantFrom(keyNumber(1).peerId).wire);
+
+    it.each([
+      ['the flag', ['--join', line], {}],
+      ['the variable', [], { FIRSTHAND_JOIN: line }],
+    ])('takes the cluster from it: by %s', async (_, flags, env) => {
+      const agent = new FakeAgent();
+      agent.leave();
+
+      const { code } = await run([...start, ...flags], new FakeIo({ env }), agent.parts);
+
+      assert.equal(code, 0);
+      assert.equal(agent.settings?.identity.cluster, testCluster);
+      assert.equal(agent.settings?.authority.join, line);
+    });
+
+    it('leaves a cluster that was named as it is, for the agent to compare', async () => {
+      const agent = new FakeAgent();
+      agent.leave();
+
+      await run([...start, '--join', line, '--cluster', 'mine'], new FakeIo(), agent.parts);
+
+      assert.equal(agent.settings?.identity.cluster, 'mine');
+    });
+
+    it.each([
+      ['truncated', line.slice(0, -9), 'truncated or mistyped'],
+      ['forged', writeInvite(forged(grantFrom(keyNumber(1).peerId).wire)), 'forged'],
+      ['of a later version', line.replace('firsthand1', 'firsthand7'), 'version 7'],
+    ])('that is %s starts nothing, and does not repeat it', async (_, bad, said) => {
+      const agent = new FakeAgent();
+
+      const { code, stderr } = await run([...start, '--join', bad], new FakeIo(), agent.parts);
+
+      assert.equal(code, 6);
+      assert.include(stderr, said);
+      assert.notInclude(stderr, bad);
+      assert.isUndefined(agent.settings);
+    });
+
+    it('is not repeated when it is none at all', async () => {
+      const { code, stderr } = await run(
+        [...start, '--join', line.slice(5)],
+        new FakeIo(),
+        new FakeAgent().parts,
+      );
+
+      assert.equal(code, 2);
+      assert.equal(stderr, "firsthand: --join: is not one line from 'firsthand invite' (firsthand1…)\n");
+    });
+  });
 });
+
+/** The last byte of the signature is another one. */
+function forged(bytes: Uint8Array): Uint8Array {
+  const changed = Uint8Array.from(bytes);
+  changed[changed.length - 1] = (changed.at(-1) ?? 0) ^ 1;
+  return changed;
+}

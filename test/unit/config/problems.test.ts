@@ -35,6 +35,22 @@ const badValues: Readonly<Record<string, readonly [bad: string, allowed: string]
   mdns: ['2', 'true or false'],
   dht: ['nope', 'true or false'],
   faultInjection: ['nope', 'true or false'],
+  join: ['12D3KooW', 'firsthand invite'],
+  membership: ['\0', 'a path'],
+  authorities: ['12D3KooW', 'peer id of an authority'],
+  caDir: ['\0', 'a path'],
+  caPassphraseFile: ['\0', 'a path'],
+  connectionsMaxCount: ['15', '16 to 100000'],
+  hostConnectionsPerSecond: ['0', '1 to 100000'],
+  pendingConnectionsMaxCount: ['0', '1 to 10000'],
+  hostPendingMaxCount: ['0', '1 to 10000'],
+  admissionTimeoutMs: ['99', '100 to 60000'],
+  sourceDatagramsPerSecond: ['0', '1 to 1000000'],
+  strangerDatagramsPerSecond: ['0', '1 to 1000000'],
+  syncStreamsMaxCount: ['0', '1 to 32'],
+  gossipStreamsMaxCount: ['33', '1 to 32'],
+  gossipSubscriptionsMaxCount: ['0', '1 to 1000'],
+  oldSecretAcceptMs: ['-1', '0 to 2592000000'],
   fullMeshMaxCount: ['0', '1 to 1000'],
   partialMeshCount: ['1', '4 to 1000'],
   redialMaxMs: ['-1', '500 to 600000'],
@@ -82,12 +98,39 @@ const badValues: Readonly<Record<string, readonly [bad: string, allowed: string]
   outboxMaxBytes: ['1', '65536 to 4294967296'],
   outboxMaxAgeMs: ['1', '1000 to 2592000000'],
   http: ['7980', 'host:port'],
-  auth: ['basic', 'open or shared_secret'],
+  auth: ['basic', 'open, shared_secret, jwt or mtls'],
+  httpAuth: ['none', 'open, shared_secret, jwt or mtls'],
   secretFile: ['/no/such/file', 'there is no such file'],
+  storeKey: ['/no/such/file', 'there is no such file'],
   publicVitals: ['x', 'true or false'],
   callerRequestsPerSecond: ['-1', '0 to 1000000'],
   totalRequestsPerSecond: ['many', '0 to 1000000'],
   authFailuresPerSecond: ['0', '1 to 100000'],
+  httpConnectionsPerAddressMaxCount: ['-1', '0 to 100000'],
+  httpAnswerTimeoutMs: ['999', '1000 to 3600000'],
+  httpCertFile: ['a\0b', 'a path'],
+  httpKeyFile: ['a\0b', 'a path'],
+  httpClientCaFile: ['a\0b', 'a path'],
+  httpClientPins: ['sha256/abc', 'sha256/ and the SHA-256'],
+  grants: ['root=ada', 'read, register, operate or admin'],
+  namePrefix: ['a b', '1 to 200 printable characters'],
+  jwtIssuer: ['Zoë', '1 to 256 characters'],
+  jwtAudience: ['Zoë', '1 to 256 characters'],
+  jwtKeys: ['http://example.org/keys', 'an https:// URL'],
+  jwtAlgorithms: ['HS256', 'EdDSA, ES256 or RS256'],
+  jwtRolesClaim: ['Zoë', '1 to 256 characters'],
+  jwtAgeMaxMs: ['0', '1000 to 2592000000'],
+  jwtClockToleranceMs: ['300001', '0 to 300000'],
+  jwtKeysRefreshMs: ['29999', '30000 to 86400000'],
+  jwtKeysStaleMaxMs: ['0', '60000 to 2592000000'],
+  auditLevel: ['some', 'off, operator, changes or all'],
+  auditFileMaxBytes: ['1', '65536 to 1073741824'],
+  auditFilesMaxCount: ['1', '2 to 10000'],
+  oauthTokenUrl: ['ftp://a', 'http:// or https://'],
+  oauthClientId: ['Zoë', '1 to 256 characters'],
+  oauthClientSecretFile: ['a\0b', 'a path'],
+  oauthScope: ['Zoë', '1 to 256 characters'],
+  oauthAudience: ['Zoë', '1 to 256 characters'],
   healthCheckIntervalMs: ['1', '100 to 3600000'],
   healthCheckTimeoutMs: ['1', '10 to 300000'],
   failureThreshold: ['0', '1 to 100'],
@@ -114,7 +157,8 @@ describe('config problems', () => {
 
       assert.deepEqual(more, []);
       assert.isTrue(problem.startsWith(`${name}: `), problem);
-      assert.include(problem, shown);
+      // An invite lets somebody in, so it is repeated nowhere.
+      assert.equal(problem.includes(shown), key !== 'join', problem);
       assert.include(problem, allowed);
     });
 
@@ -226,11 +270,26 @@ seeds: [*c, *c, *c, *c, *c, *c, *c, *c, *c]
   });
 
   it.each([
-    [{ auth: 'jwt' }, '--auth: "jwt" is not available in this version; it can be open or shared_secret'],
-    [{ auth: 'mtls' }, '--auth: "mtls" is not available in this version; it can be open or shared_secret'],
+    [{ auth: 'jwt' }, '--auth: jwt needs jwt_issuer and jwt_keys; http_auth can be another mode than auth'],
+    [{ httpAuth: 'jwt', jwtIssuer: 'https://id.example' }, '--http-auth: jwt needs jwt_keys'],
+    [
+      { auth: 'mtls' },
+      '--auth: mtls needs http_cert_file and http_client_ca_file; http_auth can be another mode than auth',
+    ],
+    [{ httpCertFile: 'cert.pem' }, '--http-cert-file: needs http_key_file too'],
+    [{ httpKeyFile: 'key.pem' }, '--http-key-file: needs http_cert_file too'],
+    [{ httpClientCaFile: 'ca.pem' }, '--http-client-ca-file: needs http_cert_file too'],
+    [
+      { httpClientPins: [`sha256/${'A'.repeat(43)}=`] },
+      'http_client_pins: has no effect unless http_auth is mtls',
+    ],
+    [
+      { httpAuth: 'shared_secret' },
+      '--http-auth: shared_secret needs a secret; give --secret-file, FIRSTHAND_SECRET_FILE or FIRSTHAND_SECRET',
+    ],
     [
       { auth: 'shared-secret' },
-      '--auth: "shared-secret" is not open or shared_secret; did you mean shared_secret?',
+      '--auth: "shared-secret" is not open, shared_secret, jwt or mtls; did you mean shared_secret?',
     ],
     [
       { auth: 'shared_secret' },

@@ -1,5 +1,6 @@
 /** A protocol on a table: inputs by hand, time by hand, and readers for what came out. */
 
+import type { CertificateReader } from '../../../src/core/authority/roster.ts';
 import type { Effect, Input, Reply, StoreOperation, Wake } from '../../../src/core/effects.ts';
 import { Protocol, type ProtocolSettings } from '../../../src/core/protocol.ts';
 import type { Predecessor, VerifiedRecord } from '../../../src/core/record/record.ts';
@@ -10,7 +11,7 @@ import { seededRandom } from '../../../src/runtime/seeded-random.ts';
 import { at, nodeFields, Speaker } from '../../record-builder.ts';
 
 /** Delivered on time by `pass`; the other wakes are for the tests to bring. */
-const swimWakes: readonly Wake['type'][] = ['probe-overdue', 'errand-overdue', 'news-due'];
+const swimWakes: readonly Wake['type'][] = ['probe-overdue', 'errand-overdue', 'news-due', 'accusation-due'];
 
 export class ProtocolBench {
   readonly me = new Speaker(1);
@@ -26,6 +27,7 @@ export class ProtocolBench {
     options: {
       readonly epoch?: number;
       readonly settings?: Partial<ProtocolSettings>;
+      readonly certificates?: CertificateReader;
       /** The agent starts with key number 9 then. */
       readonly predecessor?: Predecessor;
     } = {},
@@ -40,6 +42,7 @@ export class ProtocolBench {
         random: seededRandom(1),
         hash: treeHash,
         linkOf,
+        certificates: options.certificates,
       },
     );
   }
@@ -65,9 +68,10 @@ export class ProtocolBench {
     return effects;
   }
 
-  start(seeds: readonly string[] = []): readonly Effect[] {
+  start(seeds: readonly string[] = [], certificate?: Uint8Array): readonly Effect[] {
+    const shown = certificate === undefined ? {} : { certificate };
     const multiaddr = `/ip4/10.0.0.1/tcp/7946/p2p/${this.protocol.author.peer}`;
-    const self = { multiaddrs: [multiaddr], probe: '10.0.0.1:7946' };
+    const self = { multiaddrs: [multiaddr], probe: '10.0.0.1:7946', ...shown };
     return this.step({ type: 'start', node: nodeFields(), self, seeds });
   }
 

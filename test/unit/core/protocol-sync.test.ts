@@ -78,6 +78,26 @@ describe('core/protocol, roots in probes', () => {
     assert.equal(pair.opened(5_000), 0);
   });
 
+  it('begin one with somebody who is linked, when who differs is not', () => {
+    const pair = new Pair();
+    const other = new Speaker(3);
+    pair.agent.link(other);
+    pair.agent.hear(other, other.introduce('other'));
+    pair.agent.pass(2_000);
+    const message = { type: 'close', reason: 'same' } as const;
+    for (const { peer } of [pair.peer, other]) pair.agent.step({ type: 'sync-message', from: peer, message });
+    pair.agent.step({ type: 'link-down', peer: pair.peer.peer });
+    pair.show(elsewhere);
+
+    const effects = pair.agent.pass(10_000);
+
+    const opened = ofType(effects, 'send').filter(({ message: { type } }) => type === 'open');
+    assert.deepEqual(
+      opened.map(({ to }) => to),
+      [other.peer],
+    );
+  });
+
   it('ride in pings', () => {
     const pair = new Pair();
 

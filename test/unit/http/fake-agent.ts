@@ -19,6 +19,7 @@ import type {
 import { FirsthandError } from '../../../src/errors.ts';
 import type {
   AgentPort,
+  AuthorityPort,
   BanRequest,
   ClockView,
   ComponentHealth,
@@ -116,6 +117,8 @@ export class FakeAgent implements AgentPort {
   left = false;
   /** An agent that was started for a drill has it. */
   faults: FaultPort | undefined;
+  /** One of a cluster with an authority has it. */
+  authority: AuthorityPort | undefined;
   partitionView: PartitionView = {
     state: 'whole',
     reachable: 2,

@@ -4,6 +4,7 @@ import { errorCodes } from '../../../src/errors.ts';
 import { operations } from '../../../src/http/operations.ts';
 import { statusOf } from '../../../src/http/status-codes.ts';
 import { FakeFaults, partialView } from './fake-agent.ts';
+import { FakeAuthority } from './fake-authority.ts';
 import { fixture, legacy, secret } from './fixture.ts';
 
 interface Media {
@@ -150,6 +151,7 @@ describe('http/openapi', () => {
     agent.put({ id: 'agent-1', nodeType: 'proxy', peerId: '12D3KooWSelf' });
     agent.put({ id: 'b1', status: 'suspect' });
     agent.faults = new FakeFaults();
+    agent.authority = new FakeAuthority();
     const json = (payload: unknown) => ({ payload: JSON.stringify(payload) });
     const calls: readonly Call[] = [
       { method: 'POST', url: '/registration', path: '/registration', ...json(legacy), status: 200 },
@@ -201,6 +203,9 @@ describe('http/openapi', () => {
       { method: 'POST', url: '/admin/faults', ...json({ rules: [{ cut: true, from: ['x'] }] }), status: 200 },
       { method: 'POST', url: '/admin/faults', ...json({ rules: [{ loss: 2 }] }), status: 400 },
       { url: '/admin/faults', status: 200 },
+      { url: '/admin/membership', status: 200 },
+      { method: 'POST', url: '/admin/revocations', ...json({ record: 'AAAA' }), status: 200 },
+      { method: 'POST', url: '/admin/revocations', ...json({ record: 7 }), status: 400 },
       { method: 'POST', url: '/admin/remove/agent-3', path: '/admin/remove/{id}', status: 200 },
       { method: 'POST', url: '/admin/remove/agent-2', path: '/admin/remove/{id}', status: 409 },
       { method: 'POST', url: '/admin/remove/nobody', path: '/admin/remove/{id}', status: 404 },

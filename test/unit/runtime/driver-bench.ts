@@ -41,7 +41,7 @@ export class DriverBench {
   loopDelayMs = 0;
   openFilesMax: number | undefined = 65_536;
 
-  constructor(options: { readonly seeds?: readonly string[] } = {}) {
+  constructor(options: { readonly seeds?: readonly string[]; readonly isCertified?: boolean } = {}) {
     const { clock, store, network, probes, checker, events } = this;
     const httpPeers = { register: () => {}, stop: async () => {} };
     const { codec, probeCodec, peer } = this.me;
@@ -128,7 +128,7 @@ export class DriverBench {
           { protocol: this.protocol, driver: this.driver, codec, clock },
         ),
         keyRotation: new KeyRotation(
-          { id: 'me', overlapMs: 60_000 },
+          { id: 'me', overlapMs: 60_000, isCertified: options.isCertified === true },
           {
             keeper: this.keys,
             driver: this.driver,
@@ -154,7 +154,9 @@ export class DriverBench {
   }
 
   /** Started, and its own entry written and published. */
-  static async begun(options: { readonly seeds?: readonly string[] } = {}): Promise<DriverBench> {
+  static async begun(
+    options: { readonly seeds?: readonly string[]; readonly isCertified?: boolean } = {},
+  ): Promise<DriverBench> {
     const bench = new DriverBench(options);
     bench.start();
     await bench.write();

@@ -1,10 +1,12 @@
 import { assert, describe, it } from 'vitest';
+import type { CertificateReader } from '../../../src/core/authority/roster.ts';
 import type { Input } from '../../../src/core/effects.ts';
 import type { VerifiedRecord } from '../../../src/core/record/record.ts';
 import { recordRef } from '../../../src/core/sync/tree.ts';
 import { SignedRecordCodec } from '../../../src/identity/record-codec.ts';
 import { Intake, type IntakeSettings } from '../../../src/runtime/intake.ts';
 import type { UnverifiedRecord, Verdict } from '../../../src/runtime/ports.ts';
+import { certificateFor, checker, revocation } from '../../authority-builder.ts';
 import { keyNumber, Speaker, subjectHashOf, testCluster, time } from '../../record-builder.ts';
 import { ProtocolBench } from '../core/protocol-bench.ts';
 import { FakeClock } from './fake-ports.ts';
@@ -29,7 +31,7 @@ const opening = {
 } as const;
 
 class Bench {
-  readonly core = new ProtocolBench();
+  readonly core: ProtocolBench;
   readonly clock = new FakeClock();
   readonly codec = new CountingCodec({ cluster: testCluster }, { key: keyNumber(1) });
   readonly peer = new Speaker(2);
@@ -39,7 +41,8 @@ class Bench {
   readonly claims: unknown[] = [];
   readonly intake: Intake;
 
-  constructor(settings: Partial<IntakeSettings> = {}) {
+  constructor(settings: Partial<IntakeSettings> = {}, certificates?: CertificateReader) {
+    this.core = new ProtocolBench(certificates === undefined ? {} : { certificates });
     this.intake = new Intake(
       { cluster: testCluster, settings },
       {
@@ -416,5 +419,24 @@ describe('runtime/intake, frames of the failure detector', () => {
     bench.frame({ type: 'look' });
 
     assert.deepEqual(bench.fed, [{ type: 'look-asked', from: bench.peer.peer }]);
+  });
+
+  it('hears nothing more of a revoked peer, though its connection takes a moment to end', () => {
+    const bench = new Bench({}, checker);
+    const certificate = certificateFor(bench.peer.peer);
+    bench.core.step({ type: 'certificate-shown', peer: bench.peer.peer, certificate: certificate.wire });
+    bench.frame({ type: 'look' });
+    const before = bench.fed.length;
+    bench.core.hear(new Speaker(3), revocation({ serials: [certificate.serial] }));
+
+    bench.frame({ type: 'look' });
+    bench.frame(opening);
+    const verdict = bench.hear(bench.peer.say());
+
+    assert.equal(before, 1);
+    assert.lengthOf(bench.fed, 1);
+    assert.equal(verdict, 'ignore');
+    assert.deepEqual(bench.rejected, ['sync: uncertified', 'sync: uncertified', 'gossip: uncertified']);
+    assert.equal(bench.codec.checksCount, 0);
   });
 });

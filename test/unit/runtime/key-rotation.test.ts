@@ -61,6 +61,13 @@ describe('runtime/key rotation', () => {
     assert.match((refused as FirsthandError).message, /ends in \d+ s/);
   });
 
+  it('refuses to change a key that the certificate of an authority names, and says what to do', async () => {
+    const bench = await DriverBench.begun({ isCertified: true });
+
+    assert.equal(await codeOf(bench.agent.rotateKey()), 'KEY_CERTIFIED');
+    assert.equal(bench.networkMovesCount, 0);
+  });
+
   it('refuses to change a key before the agent is ready', async () => {
     const bench = new DriverBench({ seeds: ['/ip4/10.0.0.9/tcp/7946'] });
     bench.start();

@@ -1,9 +1,11 @@
 import { assert, describe, it } from 'vitest';
+import type { CertificateReader } from '../../../src/core/authority/roster.ts';
 import type { Input } from '../../../src/core/effects.ts';
 import type { VerifiedClaim } from '../../../src/core/swim/claim.ts';
 import { SignedProbeCodec } from '../../../src/identity/probe-codec.ts';
 import type { UnverifiedClaim, UnverifiedProbe } from '../../../src/runtime/ports.ts';
 import { ProbeIntake } from '../../../src/runtime/probe-intake.ts';
+import { certificateFor, checker } from '../../authority-builder.ts';
 import { keyNumber, Speaker, testCluster } from '../../record-builder.ts';
 import { ProtocolBench } from '../core/protocol-bench.ts';
 import { FakeClock } from './fake-ports.ts';
@@ -24,7 +26,7 @@ class CountingCodec extends SignedProbeCodec {
 
 /** Knows two agents. */
 class Bench {
-  readonly core = new ProtocolBench();
+  readonly core: ProtocolBench;
   readonly clock = new FakeClock();
   readonly codec = new CountingCodec({ cluster: testCluster }, { key: keyNumber(1) });
   readonly peer = new Speaker(2);
@@ -34,7 +36,8 @@ class Bench {
   readonly fed: Input[] = [];
   readonly intake: ProbeIntake;
 
-  constructor() {
+  constructor(certificates?: CertificateReader) {
+    this.core = new ProtocolBench(certificates === undefined ? {} : { certificates });
     this.core.start();
     this.core.hear(this.peer, this.peer.introduce('peer'));
     this.core.hear(this.other, this.other.introduce('other'));
@@ -278,5 +281,47 @@ describe('runtime/probe-intake', () => {
       bench.fed.map(({ type }) => type),
       ['claims-received'],
     );
+  });
+
+  describe('where an authority says who is a member', () => {
+    /** Knows the certificate of one of the two agents. */
+    function strictBench(): Bench {
+      const bench = new Bench(checker);
+      const { wire } = certificateFor(bench.peer.peer);
+      bench.core.step({ type: 'certificate-shown', peer: bench.peer.peer, certificate: wire });
+      return bench;
+    }
+
+    it('takes datagrams of members', () => {
+      const bench = strictBench();
+
+      bench.receive(bench.peer.datagram(bench.me, { type: 'ping', nonce: 7 }));
+
+      assert.deepEqual(bench.rejected, []);
+      assert.lengthOf(bench.fed, 1);
+    });
+
+    it.each(['ping', 'ack', 'nack', 'news'] as const)(
+      'drops a %s of anybody else, before its signature costs anything, and without an answer',
+      type => {
+        const bench = strictBench();
+
+        bench.receive(bench.other.datagram(bench.me, { type, nonce: 7 } as never));
+
+        assert.deepEqual(bench.rejected, ['uncertified']);
+        assert.equal(bench.codec.checksCount, 0);
+        assert.deepEqual(bench.fed, []);
+      },
+    );
+
+    it('believes no claim of anybody else, by whomever it comes', () => {
+      const bench = strictBench();
+      const claim = bench.other.claim('suspect', bench.peer.peer);
+
+      bench.intake.claims(bench.peer.peer, [claim]);
+
+      assert.deepEqual(bench.fed, []);
+      assert.equal(bench.codec.checksCount, 0);
+    });
   });
 });

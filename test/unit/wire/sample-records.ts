@@ -71,13 +71,20 @@ export const arbitraryNode: fc.Arbitrary<NodeFields> = fc.record({
   lastUpdatedS: count,
 });
 
-const agent = fc.record({
-  multiaddrs: fc.array(
-    fc.nat(65_535).map(port => `/ip4/10.0.0.1/tcp/${port}/p2p/${key.peerId}`),
-    { maxLength: 8 },
-  ),
-  probe: fc.constant('10.0.0.1:7946'),
-});
+/** To the record it is nothing but bytes. */
+const certificate = fc.uint8Array({ minLength: 1, maxLength: 640 });
+
+const agent = fc.record(
+  {
+    multiaddrs: fc.array(
+      fc.nat(65_535).map(port => `/ip4/10.0.0.1/tcp/${port}/p2p/${key.peerId}`),
+      { maxLength: 8 },
+    ),
+    probe: fc.constant('10.0.0.1:7946'),
+    certificate,
+  },
+  { requiredKeys: ['multiaddrs', 'probe'] },
+);
 
 type Claim = Pick<RecordDraft, 'authority' | 'body'>;
 
@@ -105,6 +112,14 @@ const claim: fc.Arbitrary<Claim> = fc.oneof(
       },
       { requiredKeys: ['type', 'node', 'agent'] },
     ) as fc.Arbitrary<Body>,
+  }),
+  fc.record({
+    authority: fc.constant('self' as const),
+    body: fc.record({
+      type: fc.constant('departure' as const),
+      reason: fc.constant('left' as const),
+      certificate,
+    }),
   }),
   fc.record({
     authority: fc.constantFrom(...authorities),

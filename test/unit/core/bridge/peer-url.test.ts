@@ -21,7 +21,7 @@ describe('core/bridge/peer-url', () => {
     ['a:80', undefined],
     ['http://', undefined],
     ['http://user@a', undefined],
-    ['http://user:password@a', undefined],
+    ['http://user:secret@a', undefined],
     ['http://@a', undefined],
     ['http://a?b', undefined],
     ['http://a?', undefined],

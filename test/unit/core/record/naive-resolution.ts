@@ -18,6 +18,7 @@ const rank: Readonly<Record<string, number>> = { self: 1, delegate: 2, host: 3, 
 function said(record: VerifiedRecord): string {
   if (record.body.type === 'departure') return 'gone';
   if (record.body.type === 'health') return JSON.stringify(record.body.entries);
+  if (record.body.type === 'revocations') return 'revoked';
   const { address, metricsPort, nodeType, isLoadBalancer, capabilities } = record.body.node;
   return JSON.stringify([address, metricsPort, nodeType, isLoadBalancer, [...capabilities].sort()]);
 }

@@ -159,7 +159,7 @@ export class DetectorBench {
     this.send(accuser, { type: 'news' }, { claims });
   }
 
-  wake(input: Extract<Wake, { readonly type: 'probe-overdue' | 'errand-overdue' | 'news-due' }>): void {
+  wake(input: DetectorWake): void {
     this.do(this.detector.wake(input, this.now));
   }
 
@@ -213,8 +213,7 @@ export class DetectorBench {
   #carryOut(effect: Effect): void {
     if (effect.type === 'wake') {
       const { input } = effect;
-      if (input.type !== 'probe-overdue' && input.type !== 'errand-overdue' && input.type !== 'news-due')
-        return;
+      if (!isOfDetector(input)) return;
       return this.#after(effect.afterMs, () => this.wake(input));
     }
     this.effects.push(effect);
@@ -266,4 +265,10 @@ export class DetectorBench {
 /** The datagram as its receiver sees it. */
 export function received(from: DetectorBench, { bytes }: Sent) {
   return asReceived(from.me.probeCodec, bytes, from.me.probeAddress);
+}
+
+type DetectorWake = Parameters<Detector['wake']>[0];
+
+function isOfDetector(input: Wake): input is DetectorWake {
+  return /^(probe|errand|news|accusation)-/.test(input.type);
 }

@@ -1,6 +1,8 @@
 /** Rules of our own: nobody suspects on hearsay, evidence speeds up, and a partition is no mass death. */
+
 import { assert, describe, it } from 'vitest';
 import { credibilityMin } from '../../../../src/core/swim/reachability.ts';
+import { accusationSpreadMs } from '../../../../src/core/swim/timing.ts';
 import type { Speaker } from '../../../record-builder.ts';
 import { DetectorBench } from './detector-bench.ts';
 
@@ -188,7 +190,7 @@ describe('core/swim/detector, evidence', () => {
     assert.deepEqual(bench.sent, []);
   });
 
-  it('a refused datagram makes suspect at once', () => {
+  it('a refused datagram makes suspect at once, and is told when others had time to', () => {
     const bench = warm(4);
     const peer = bench.speaker(2);
     bench.silence(peer);
@@ -198,11 +200,27 @@ describe('core/swim/detector, evidence', () => {
 
     assert.equal(bench.stateOf(peer), 'suspect');
     assert.isFalse(bench.member(peer).isSilent);
+    bench.pass(accusationSpreadMs(bench.detector.settings.gossipIntervalMs, 5));
     assert.isTrue(
       bench.sent
         .flatMap(({ message }) => message.claims)
         .some(claim => claim.kind === 'suspect' && claim.refused),
     );
+  });
+
+  it('is not told of a refusal by one more than has to, when everybody finds out', () => {
+    const bench = warm(8);
+    const [peer, first, second] = [bench.speaker(2), bench.speaker(3), bench.speaker(4)];
+    bench.silence(peer);
+    bench.do(bench.detector.linkDown(peer.peer, true, bench.now));
+    bench.do(bench.detector.refused(peer.peer, bench.now));
+    for (const witness of [first, second]) bench.accuse(witness, peer, { refused: true });
+
+    bench.pass(900);
+
+    const news = bench.sent.filter(({ to }) => to !== peer).flatMap(({ message }) => message.claims);
+    const issuers = new Set(news.filter(({ subject }) => subject === peer.peer).map(({ issuer }) => issuer));
+    assert.deepEqual(issuers, new Set([first.peer, second.peer]));
   });
 
   it('a refusal that answers no question of today is none', () => {

@@ -51,6 +51,36 @@ describe('core/swim/dissemination', () => {
     assert.equal(news.size, 0);
   });
 
+  it('sends a claim less often the more copies of it were heard, but never less than twice', () => {
+    const sendsAfter = (copiesCount: number) => {
+      const news = newsOf(claim());
+      for (let copy = 0; copy < copiesCount; copy++) news.heardAgain(claim());
+      return Array.from({ length: 20 }, () => news.take(roomFor(9), 12).length).reduce((a, b) => a + b);
+    };
+
+    assert.deepEqual([0, 1, 2, 3, 100].map(sendsAfter), [12, 8, 4, 2, 2]);
+  });
+
+  it('does not count what only looks like a copy', () => {
+    const news = newsOf(claim());
+    const forged = { ...claim(), wire: new Uint8Array(claimBytes).fill(1) };
+
+    for (let copy = 0; copy < 9; copy++) news.heardAgain(forged);
+
+    assert.equal(Array.from({ length: 20 }, () => news.take(roomFor(9), 12)).flat().length, 12);
+  });
+
+  it('forgets what was said about earlier lives when a new one begins, but not that it was taken out', () => {
+    const old = claim({ incarnation: 1 });
+    const removal = claim({ kind: 'removed' });
+    const other = claim({ subject: 'd' });
+    const news = newsOf(old, removal, other);
+
+    news.forgetBefore('c', { epoch: 1, incarnation: 2 });
+
+    assert.sameMembers([...news.take(roomFor(9), 9)], [removal, other]);
+  });
+
   it('keeps within the budget, and takes a smaller one that still fits', () => {
     const large = { ...claim({ subject: 'large' }), wire: new Uint8Array(1_000) } as VerifiedClaim;
     const small = claim({ subject: 'small' });

@@ -103,6 +103,33 @@ describe('core/sync/agreement', () => {
     assert.deepEqual(bench.agreement.due(5_500), ['p']);
   });
 
+  it('agrees no more once our own table has changed, and again when it is what they showed', () => {
+    const bench = new Bench();
+    bench.hear(bench.own, 700);
+    const news = record({ subject: 'news' });
+
+    bench.put(news);
+
+    assert.equal(bench.state(2_000), 'unheard');
+    assert.equal(bench.agreement.standings()[0]?.sinceMonoMs, 2_000);
+    bench.tree.put(news.subjectHash, news.subject, []);
+    assert.equal(bench.state(4_000), 'agrees');
+    assert.equal(bench.agreement.standings()[0]?.sinceMonoMs, 4_000);
+  });
+
+  it('has a fresh difference from two seconds after it was shown, and not for long', () => {
+    const bench = new Bench();
+    bench.hear(other, 1_000);
+
+    const fresh = [2_999, 3_000, 5_000, 5_001].map(monoMs => bench.agreement.hasFreshDifference(monoMs));
+
+    assert.deepEqual(fresh, [false, true, true, false]);
+    bench.hear(other, 60_000);
+    assert.isTrue(bench.agreement.hasFreshDifference(60_000));
+    bench.hear(bench.own, 60_500);
+    assert.isFalse(bench.agreement.hasFreshDifference(60_500));
+  });
+
   it('waits twice as long after each walk that changed nothing, and no longer than five minutes', () => {
     const bench = new Bench();
     const pausesS: number[] = [];

@@ -1,0 +1,88 @@
+/** Decisions about requests, for the audit log: every refusal, and of what was allowed as much as is asked for. */
+import type { FastifyRequest } from 'fastify';
+import type { FirsthandError } from '../errors.ts';
+import type { AuditEntry, AuditLog } from '../runtime/ports.ts';
+import type { Log } from '../telemetry/log.ts';
+import type { LogEvent } from '../telemetry/log-events.ts';
+import { accessTable, type Role } from './access-table.ts';
+import { type AuthFailure, authFailures } from './auth-failure.ts';
+import type { Operation } from './operations.ts';
+import type { AuditLevel } from './options.ts';
+import { nobody } from './principal.ts';
+
+const noted: Readonly<Record<AuditLevel, ReadonlySet<Role>>> = {
+  operator: new Set(['operate', 'admin']),
+  changes: new Set(['operate', 'admin', 'register']),
+  all: new Set(['operate', 'admin', 'register', 'read']),
+};
+
+export class AuditTrail {
+  readonly #audit: AuditLog;
+  readonly #noted: ReadonlySet<Role>;
+
+  constructor(options: { readonly level: AuditLevel }, { audit }: { readonly audit: AuditLog }) {
+    this.#audit = audit;
+    this.#noted = noted[options.level];
+  }
+
+  /** @param operation - Of the route; absent where there is none. */
+  failed(request: FastifyRequest, operation: Operation | undefined, error: FirsthandError): void {
+    const { code, details, message } = error;
+    const reason = details.reason as AuthFailure | undefined;
+    if (reason !== undefined) {
+      const why =
+        code === 'RATE_LIMITED' ? `${authFailures[reason]}, once more: ${message}` : authFailures[reason];
+      this.#record(request, operation, { kind: 'authentication', outcome: 'refused', why });
+    } else if (code === 'FORBIDDEN' || code === 'NOT_OWNER') {
+      this.#record(request, operation, { kind: 'authorisation', outcome: 'refused', why: message });
+    } else if (this.#notes(operation)) {
+      this.#record(request, operation, { kind: 'authorisation', outcome: 'failed', why: code });
+    }
+  }
+
+  /** It was allowed, and it was done. */
+  answered(request: FastifyRequest, operation: Operation | undefined): void {
+    if (this.#notes(operation)) {
+      this.#record(request, operation, { kind: 'authorisation', outcome: 'allowed' });
+    }
+  }
+
+  #notes(operation: Operation | undefined): boolean {
+    return operation !== undefined && this.#noted.has(accessTable[operation].role);
+  }
+
+  #record(
+    request: FastifyRequest,
+    operation: Operation | undefined,
+    decision: Pick<AuditEntry, 'kind' | 'outcome' | 'why'>,
+  ): void {
+    const { id = request.target } = (request.params ?? {}) as { readonly id?: string };
+    const what = [operation ?? `${request.method} elsewhere`, id].filter(part => part !== '').join(' ');
+    // What the router refuses has nobody yet.
+    const { who } = request.principal ?? nobody;
+    this.#audit.record({ ...decision, who, what, from: request.ip, requestId: request.id });
+  }
+}
+
+/** Events that change whom this agent believes, or whom others believe it to be. */
+const keyEvents: Partial<Record<LogEvent, Pick<AuditEntry, 'what' | 'outcome'>>> = {
+  tls_files_read: { what: 'take new files for TLS', outcome: 'allowed' },
+  tls_files_failed: { what: 'take new files for TLS', outcome: 'failed' },
+  token_keys_read: { what: 'take the keys for tokens', outcome: 'allowed' },
+};
+
+/** A log that also takes down what becomes of keys. */
+export function withKeyChanges(log: Log, audit: AuditLog): Log {
+  return (event, fields = {}) => {
+    log(event, fields);
+    const change = keyEvents[event];
+    if (change === undefined) return;
+    const why = fields.problem ?? fields.file ?? fields.location;
+    audit.record({
+      kind: 'key',
+      who: 'agent',
+      ...change,
+      ...(why === undefined ? {} : { why: String(why) }),
+    });
+  };
+}
