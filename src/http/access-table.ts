@@ -51,6 +51,15 @@ export const accessTable: Readonly<Record<Operation, Access>> = {
   secrets: { role: 'admin', open: 'this-machine' },
   rotateSecret: { role: 'admin', open: 'this-machine' },
 
+  bans: { role: 'admin', open: 'anyone' },
+  ban: { role: 'admin', open: 'this-machine' },
+  pardon: { role: 'admin', open: 'this-machine' },
+  keys: { role: 'operate', open: 'anyone' },
+  rotateKey: { role: 'admin', open: 'this-machine' },
+  revokeKey: { role: 'admin', open: 'this-machine' },
+  reputation: read,
+  evidence: read,
+
   peers: read,
   backends: read,
   prometheusTargets: read,

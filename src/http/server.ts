@@ -6,6 +6,7 @@ import { type AuditLog, noAuditLog } from '../runtime/ports.ts';
 import { systemClock } from '../runtime/system.ts';
 import type { Log } from '../telemetry/log.ts';
 import { registerAgentMetrics } from '../telemetry/metrics/agent.ts';
+import { registerExclusionMetrics } from '../telemetry/metrics/exclusion.ts';
 import { HttpMetrics } from '../telemetry/metrics/http.ts';
 import { registerOutboxMetrics } from '../telemetry/metrics/outbox.ts';
 import { registerProcessMetrics } from '../telemetry/metrics/process.ts';
@@ -19,8 +20,10 @@ import { bodyReader } from './body.ts';
 import { ConnectionGuard } from './connection-guard.ts';
 import { EventHub } from './event-hub.ts';
 import { eventRoutes } from './event-routes.ts';
+import { exclusionRoutes } from './exclusion-routes.ts';
 import { faultRoutes } from './fault-routes.ts';
 import { Gate } from './gate.ts';
+import { keyRoutes } from './key-routes.ts';
 import { formatAddress, parseListenAddress } from './listen-address.ts';
 import type { Operation } from './operations.ts';
 import type { HttpOptions } from './options.ts';
@@ -96,6 +99,7 @@ export class HttpServer {
     registerProcessMetrics(metrics, this.#vitals);
     registerAgentMetrics(metrics, agent);
     registerOutboxMetrics(metrics, agent);
+    registerExclusionMetrics(metrics, agent);
     this.#events = new EventHub(options, { agent, metrics: this.#metrics });
     this.#peers = new PeerList(agent.listing);
     this.#routes = [
@@ -105,6 +109,8 @@ export class HttpServer {
       ...eventRoutes(this.#events),
       ...viewRoutes(agent),
       ...secretRoutes({ agent }),
+      ...exclusionRoutes({ agent }),
+      ...keyRoutes({ agent }),
       ...faultRoutes({ agent, log }),
       ...authorityRoutes(agent),
       this.#documentRoute(),
