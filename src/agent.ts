@@ -139,7 +139,7 @@ async function assemble(
     { log },
   );
   stops.push(() => store.close());
-  const files = new KeyRotationFiles({ directory });
+  const files = new KeyRotationFiles({ directory, passphrases: storeKeys.map(key => key.reveal()) });
   const stored = await store.load();
   const keys = await openKeys(files, stored.removals, log);
   const { key } = keys;

@@ -12,16 +12,8 @@
 import { readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { AgentKey } from './agent-key.ts';
-import {
-  flushDirectory,
-  keyFileName,
-  makeKey,
-  openKeyFile,
-  readKey,
-  reasonOf,
-  unusable,
-  writeDurably,
-} from './key-file.ts';
+import { type KeyFileOptions, keyFileName, makeKey, openKeyFile, readKey, unusable } from './key-file.ts';
+import { codeOf, flushDirectory, writePrivateFile } from './private-file.ts';
 
 export interface OpenedKeys {
   readonly key: AgentKey;
@@ -32,19 +24,22 @@ export interface OpenedKeys {
 }
 
 export class KeyRotationFiles {
+  readonly #options: KeyFileOptions;
   readonly #directory: string;
   readonly #path: string;
 
-  constructor(options: { readonly directory: string }) {
+  constructor(options: KeyFileOptions) {
+    this.#options = options;
     this.#directory = options.directory;
     this.#path = join(options.directory, keyFileName);
   }
 
   /** Reads what there is, makes a key when there is none, and tidies up after a rotation that was cut off. */
   async open(): Promise<OpenedKeys> {
-    const key = await openKeyFile({ directory: this.#directory });
-    const former = await readKey(this.#former);
-    const hasNext = (await readKey(this.#next).catch(() => undefined)) !== undefined;
+    const { passphrases } = this.#options;
+    const key = await openKeyFile(this.#options);
+    const former = await readKey(this.#former, passphrases);
+    const hasNext = (await readKey(this.#next, passphrases).catch(() => undefined)) !== undefined;
     const isFormer = former !== undefined && former.peerId !== key.peerId;
     const rolledBack = hasNext || (former !== undefined && !isFormer);
     if (rolledBack) await this.#remove(this.#next, ...(isFormer ? [] : [this.#former]));
@@ -54,21 +49,17 @@ export class KeyRotationFiles {
   /** Makes the next key; nothing else changes. @throws FirsthandError KEY_UNUSABLE */
   async prepare(): Promise<AgentKey> {
     await this.#remove(this.#next);
-    return makeKey(this.#directory, this.#next);
+    return makeKey(this.#next, this.#options.passphrases);
   }
 
   /** The next key counts from here on; the present one becomes the former. @throws FirsthandError KEY_UNUSABLE */
   async commit(): Promise<void> {
     try {
-      const draft = `${this.#former}.tmp`;
-      await rm(draft, { force: true });
-      await writeDurably(draft, await readFile(this.#path, 'utf8'));
-      await rename(draft, this.#former);
-      await flushDirectory(this.#directory);
+      await writePrivateFile(this.#former, await readFile(this.#path, 'utf8'));
       await rename(this.#next, this.#path);
       await flushDirectory(this.#directory);
     } catch (error) {
-      throw unusable(this.#path, `cannot be replaced (${reasonOf(error)})`, error);
+      throw unusable(this.#path, `cannot be replaced (${codeOf(error)})`, error);
     }
   }
 
@@ -83,7 +74,7 @@ export class KeyRotationFiles {
       await rename(this.#path, `${this.#path}.revoked`);
       await flushDirectory(this.#directory);
     } catch (error) {
-      throw unusable(this.#path, `cannot be set aside (${reasonOf(error)})`, error);
+      throw unusable(this.#path, `cannot be set aside (${codeOf(error)})`, error);
     }
     await this.#remove(this.#former, this.#next);
   }
@@ -101,11 +92,7 @@ export class KeyRotationFiles {
       for (const path of paths) await rm(path, { force: true });
       await flushDirectory(this.#directory);
     } catch (error) {
-      throw unusable(
-        this.#path,
-        `has leftovers beside it that cannot be removed (${reasonOf(error)})`,
-        error,
-      );
+      throw unusable(this.#path, `has leftovers beside it that cannot be removed (${codeOf(error)})`, error);
     }
   }
 }

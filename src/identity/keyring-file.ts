@@ -6,13 +6,11 @@
  * and the agent comes back with the one in use. A configured secret that the file has never heard of is the
  * operator's own change, and counts alone.
  */
-import { constants } from 'node:fs';
-import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FirsthandError } from '../errors.ts';
 import { ClusterKey, type KeyId } from './cluster-key.ts';
 import { type HeldKey, keysMaxCount } from './cluster-keyring.ts';
-import { replaceDurably } from './durable-file.ts';
+import { readPrivateFile, writePrivateFile } from './private-file.ts';
 
 export const keyringFileName = 'cluster-secrets.json';
 /** Ids of secrets that were taken out, so that a configuration which still has one is recognised. */
@@ -68,7 +66,7 @@ export async function saveKeyring({ directory, cluster }: KeyringPlace, state: K
     ...(acceptedUntilMs === undefined ? {} : { accepted_until_ms: acceptedUntilMs }),
   }));
   const text = JSON.stringify({ format, cluster, keys, retired: state.retired }, undefined, 2);
-  await replaceDurably(join(directory, keyringFileName), `${text}\n`);
+  await writePrivateFile(join(directory, keyringFileName), `${text}\n`);
 }
 
 async function readKeyring({ directory, cluster }: KeyringPlace): Promise<KeyringState | undefined> {
@@ -86,24 +84,9 @@ async function readKeyring({ directory, cluster }: KeyringPlace): Promise<Keyrin
 }
 
 async function readText(path: string): Promise<string | undefined> {
-  let file: Awaited<ReturnType<typeof open>>;
-  try {
-    file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT') return undefined;
-    throw unusable(path, `cannot be read (${code})`, error);
-  }
-  try {
-    const { mode, size } = await file.stat();
-    if (process.platform !== 'win32' && (mode & 0o077) !== 0) {
-      throw unusable(path, `is open to other users; run: chmod 600 '${path.replaceAll("'", `'\\''`)}'`);
-    }
-    if (size > fileMaxBytes) throw unusable(path, `has ${size} bytes, which no keyring has`);
-    return await file.readFile('utf8');
-  } finally {
-    await file.close();
-  }
+  const file = await readPrivateFile(path, fileMaxBytes);
+  if (file !== undefined && !file.ok) throw unusable(path, file.problem, file.cause);
+  return file?.text;
 }
 
 interface KeyringFile {

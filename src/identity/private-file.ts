@@ -81,7 +81,7 @@ async function writeDurably(path: string, text: string): Promise<void> {
 }
 
 /** A name survives a power failure only when the directory is flushed too. */
-async function flushDirectory(directory: string): Promise<void> {
+export async function flushDirectory(directory: string): Promise<void> {
   if (process.platform === 'win32') return; // Directories cannot be opened there.
   const handle = await open(directory, constants.O_RDONLY);
   try {

@@ -16,9 +16,11 @@ beforeEach(async () => {
 
 afterEach(() => rm(directory, { recursive: true }));
 
-async function refusal(): Promise<FirsthandError> {
+async function refusal(
+  act: () => Promise<unknown> = () => openKeyFile({ directory }),
+): Promise<FirsthandError> {
   try {
-    await openKeyFile({ directory });
+    await act();
   } catch (error) {
     assert.instanceOf(error, FirsthandError);
     assert.equal(error.code, 'KEY_UNUSABLE');
@@ -90,6 +92,38 @@ describe('identity/key-file', () => {
       assert.equal(await readFile(path, 'utf8'), text);
     });
   }
+
+  describe('with something to encrypt it with', () => {
+    const open = (...passphrases: readonly string[]) => openKeyFile({ directory, passphrases });
+    const encrypted = /^-----BEGIN ENCRYPTED PRIVATE KEY-----/;
+
+    it('encrypts a new key, and opens it again with that alone', async () => {
+      const { peerId } = await open('first passphrase');
+
+      assert.match(await readFile(path, 'utf8'), encrypted);
+      assert.equal((await open('first passphrase')).peerId, peerId);
+      assert.include((await refusal()).message, 'is encrypted, and no key is given');
+      assert.include((await refusal(() => open('another one'))).message, 'is encrypted with another key');
+    });
+
+    it('encrypts one that was not, and keeps the identity', async () => {
+      const { peerId } = await open();
+
+      assert.equal((await open('first passphrase')).peerId, peerId);
+
+      assert.match(await readFile(path, 'utf8'), encrypted);
+      assert.equal((await stat(path)).mode & 0o777, 0o600);
+    });
+
+    it('encrypts it anew when there is another passphrase before the one it has', async () => {
+      const { peerId } = await open('first passphrase');
+
+      assert.equal((await open('second passphrase', 'first passphrase')).peerId, peerId);
+
+      assert.equal((await open('second passphrase')).peerId, peerId);
+      await refusal(() => open('first passphrase'));
+    });
+  });
 
   it('refuses a key of another type and names it', async () => {
     await writeKey(generateKeyPairSync('x25519').privateKey);

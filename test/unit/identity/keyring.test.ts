@@ -150,6 +150,7 @@ describe('identity/keyring', () => {
   it('promises nothing that it could not write, and says so in its answer', async () => {
     const kept = await keeper();
     await rm(directory, { recursive: true });
+    await writeFile(directory, 'in its place');
 
     const answer = await kept.apply(add(two));
 
@@ -163,7 +164,7 @@ describe('identity/keyring', () => {
 
     await chmod(path(), 0o640);
 
-    await refused(/open to other users; run: chmod 600/);
+    await refused(/open to other users .*run: chmod 600/);
   });
 
   it.each([
