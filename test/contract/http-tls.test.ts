@@ -384,6 +384,47 @@ describe('http client certificates', () => {
     assert.equal((await ask(`${url}/peers`, ca.pem, shown)).status, 401);
   });
 
+  it('of an authority that is trusted no more do not come back with a session from before', async () => {
+    const { url, ca, files, logged } = await guarded();
+    const shown = await ca.issue({ dns: ['backend-1'] });
+    const { hostname, port } = new URL(url);
+    /** Asks once, and gives the session that it was given. */
+    const visit = (session?: Buffer) =>
+      new Promise<{
+        readonly answer: string;
+        readonly isReused: boolean;
+        readonly session: Buffer | undefined;
+      }>((resolve, reject) => {
+        const socket = connect({
+          host: hostname,
+          port: Number(port),
+          ca: ca.pem,
+          cert: shown.cert,
+          key: shown.key,
+          ...(session === undefined ? {} : { session }),
+        });
+        let answer = '';
+        let given: Buffer | undefined;
+        socket.on('session', ticket => {
+          given = ticket;
+        });
+        socket.setEncoding('utf8').on('data', text => {
+          answer += text;
+        });
+        socket.on('error', reject);
+        socket.on('end', () => resolve({ answer, isReused: socket.isSessionReused(), session: given }));
+        socket.write('GET /peers HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
+      });
+    const first = await visit();
+    const second = await visit(first.session);
+    assert.deepEqual([second.isReused, second.answer.includes('200 OK')], [true, true]);
+
+    files.write('client-ca.pem', (await CertificateAuthority.make('next')).pem);
+    await until(() => logged.some(({ event }) => event === 'tls_files_read'), 'taken');
+
+    assert.include((await visit(second.session)).answer, '401 Unauthorized');
+  });
+
   it('end while the connection is open: then they do not count any more, and event streams end', async () => {
     const { url, ca } = await guarded();
     const shown = await ca.issue({ dns: ['backend-1'], toS: 6 });

@@ -51,6 +51,29 @@ describe('audit/noted-events', () => {
     ]);
   });
 
+  it.each([
+    ['peer_banned', { peer: 'p', id: 'x' }, 'ban', 'ban p', undefined],
+    ['peer_pardoned', { peer: 'p', id: 'x' }, 'ban', 'pardon p', undefined],
+    [
+      'standing_changed',
+      { peer: 'p', from: 'good', to: 'throttled' },
+      'ban',
+      'change the standing of p',
+      'throttled',
+    ],
+    ['key_rotated', { id: 'a', former: 'p', peer: 'q' }, 'key', 'change the key of a', 'q'],
+    ['key_revoked', { peer: 'p', id: undefined }, 'key', 'end the key of p', undefined],
+    ['member_revoked', { peer: 'p', id: 'x' }, 'ban', 'revoke x', undefined],
+  ] as const)('takes down %s', (event, fields, kind, what, why) => {
+    const { log, audited } = watched();
+
+    log(event, fields);
+
+    assert.deepEqual(audited, [
+      { kind, who: 'agent', what, outcome: 'allowed', ...(why === undefined ? {} : { why }) },
+    ]);
+  });
+
   it('does without fields that are not there', () => {
     const { log, audited } = watched();
 
