@@ -4,6 +4,7 @@
  * What is slow to load (libp2p, fastify) is loaded while the disk is read.
  */
 import { hostname, networkInterfaces } from 'node:os';
+import { auditedLog } from './audit/noted-events.ts';
 import { openAuditLog } from './audit/open.ts';
 import { HttpPeerClient } from './bridge/http-peers.ts';
 import { clientSecretIn } from './config/client-secret.ts';
@@ -106,10 +107,14 @@ export async function startAgent({ settings, log }: AgentOptions): Promise<Runni
 
 async function assemble(
   settings: Settings,
-  log: Log,
+  plainLog: Log,
   stops: (() => Promise<void> | void)[],
   stopAll: () => Promise<void>,
 ): Promise<RunningAgent> {
+  const metrics = new MetricRegistry();
+  const audit = openAuditLog({ ...settings.identity, ...settings.audit }, { log: plainLog, metrics });
+  stops.push(() => audit.stop());
+  const log = auditedLog(plainLog, audit);
   log('agent_starting', { version, cluster: settings.identity.cluster, data_dir: settings.identity.dataDir });
   const libraries = Promise.all([
     import('./net/network.ts'),
@@ -133,9 +138,6 @@ async function assemble(
   const stored = await store.load();
   if (stored.damagedRows > 0) log('store_rows_damaged', { rows: stored.damagedRows });
 
-  const metrics = new MetricRegistry();
-  const audit = openAuditLog({ ...settings.identity, ...settings.audit }, { log, metrics });
-  stops.push(() => audit.stop());
   const netMetrics = registerNetMetrics(metrics);
   const { cluster } = settings.identity;
   const id = settings.identity.id ?? defaultId(key.peerId);
@@ -172,6 +174,7 @@ async function assemble(
     },
     {
       log,
+      audit,
       answerKeys: secret?.answer,
       metrics: netMetrics,
       mdns: settings.net.mdns
@@ -338,6 +341,9 @@ async function assemble(
   store.sealAll().catch((error: unknown) => log('store_seal_failed', { error }));
   for (const watch of secretWatches(settings, { store, secret, log })) stops.push(() => watch.stop());
   const { auth, httpAuth } = settings.shim;
+  // Tokens are for callers: agents have none to show each other.
+  if (auth === 'jwt')
+    log('agents_prove_nothing', { auth, instead: 'auth: shared_secret or mtls, http_auth: jwt' });
   if (httpAuth !== 'open') {
     const why = `auth is ${auth}, http_auth ${httpAuth}, version ${version}`;
     audit.record({ kind: 'setting', who: 'agent', what: `start ${id}`, outcome: 'allowed', why });

@@ -6,6 +6,7 @@ import { accessTable, type Role } from './access-table.ts';
 import { type AuthFailure, authFailures } from './auth-failure.ts';
 import type { Operation } from './operations.ts';
 import type { AuditLevel } from './options.ts';
+import { nobody } from './principal.ts';
 
 const noted: Readonly<Record<AuditLevel, ReadonlySet<Role>>> = {
   operator: new Set(['operate', 'admin']),
@@ -55,7 +56,8 @@ export class AuditTrail {
   ): void {
     const { id = request.target } = (request.params ?? {}) as { readonly id?: string };
     const what = [operation ?? `${request.method} elsewhere`, id].filter(part => part !== '').join(' ');
-    const { who } = request.principal;
+    // What the router refuses has nobody yet.
+    const { who } = request.principal ?? nobody;
     this.#audit.record({ ...decision, who, what, from: request.ip, requestId: request.id });
   }
 }

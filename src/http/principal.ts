@@ -15,6 +15,8 @@ export interface Principal {
 
 /** Where nothing has to be proved. The access table says what it may not do. */
 export const anonymous: Principal = { who: 'anonymous', roles: new Set(roles), nodes: 'any' };
+/** Who has proved nothing yet where something has to be. */
+export const nobody: Principal = { who: 'anonymous', roles: new Set(), nodes: new Set() };
 export const holderOfSecret: Principal = { who: 'secret', roles: new Set(roles), nodes: 'any' };
 
 /** A role for whoever has this name, or one that begins like it. */

@@ -30,7 +30,7 @@ import type { HttpOptions } from './options.ts';
 import { isLoopback } from './outsiders.ts';
 import { PeerList } from './peer-list.ts';
 import { peerRoutes } from './peer-routes.ts';
-import { anonymous, type Principal } from './principal.ts';
+import { anonymous, nobody, type Principal } from './principal.ts';
 import { registrationRoutes } from './registration-routes.ts';
 import { requestIds } from './request-id.ts';
 import type { Route } from './route.ts';
@@ -216,11 +216,12 @@ export class HttpServer {
     app.decorateRequest('target', '');
     app.removeAllContentTypeParsers();
     app.addContentTypeParser('*', bodyReader(options.bodyMaxBytes));
+    const unproved = this.#authentication.required ? nobody : anonymous;
     app.addHook('onRequest', (request, reply, done) => {
       this.#account(request, reply);
       // A body is JSON or it is refused, whatever it is said to be; Fastify would refuse a type it cannot read.
       request.raw.headers['content-type'] = undefined;
-      request.principal = anonymous;
+      request.principal = unproved;
       const refusal = this.#tooManyHeaders(request) ?? this.#gate.refusal(request);
       if (refusal instanceof Promise) refusal.then(done, done);
       else done(refusal);

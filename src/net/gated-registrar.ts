@@ -5,9 +5,19 @@
  * agent of another cluster before anybody has looked at what it is. So gossipsub and the DHT are given
  * this registrar instead of the real one: streams wait until the connection is admitted, and topologies
  * hear of links, not of connections.
+ *
+ * It also keeps to the number of streams that a protocol may have on one connection. libp2p does too, but tells
+ * nobody, so it is given one more, and what is beyond the limit is refused and counted here.
  */
 import type { GossipSubComponents } from '@libp2p/gossipsub';
-import type { Connection, PeerId, StreamHandler, StreamHandlerOptions, Topology } from '@libp2p/interface';
+import type {
+  Connection,
+  PeerId,
+  Stream,
+  StreamHandler,
+  StreamHandlerOptions,
+  Topology,
+} from '@libp2p/interface';
 
 export type Registrar = GossipSubComponents['registrar'];
 
@@ -24,12 +34,15 @@ export interface Admission {
 export class GatedRegistrar implements Registrar {
   readonly #registrar: Registrar;
   readonly #admission: Admission;
+  readonly #onExcess: () => void;
   readonly #topologies = new Map<string, Topology>();
   #nextId = 1;
 
-  constructor(registrar: Registrar, admission: Admission) {
+  /** @param onExcess - A peer has opened more streams of a protocol than it may. */
+  constructor(registrar: Registrar, admission: Admission, onExcess: () => void = () => {}) {
     this.#registrar = registrar;
     this.#admission = admission;
+    this.#onExcess = onExcess;
   }
 
   /** To be called when a peer is linked, and again to have services look at their streams to it. */
@@ -44,7 +57,13 @@ export class GatedRegistrar implements Registrar {
   }
 
   handle(protocol: string, handler: StreamHandler, options?: StreamHandlerOptions): Promise<void> {
+    const maxCount = options?.maxInboundStreams;
     const gated: StreamHandler = (stream, connection) => {
+      if (maxCount !== undefined && inboundCount(stream, connection) > maxCount) {
+        stream.abort(new Error(`more than ${maxCount} streams of ${stream.protocol}`));
+        this.#onExcess();
+        return undefined;
+      }
       // At once where possible: a stream that is read late may already have ended.
       if (this.#admission.isAdmitted(connection)) return handler(stream, connection);
       return this.#admission.whenAdmitted(connection).then(admitted => {
@@ -53,7 +72,8 @@ export class GatedRegistrar implements Registrar {
         return undefined;
       });
     };
-    return this.#registrar.handle(protocol, gated, options);
+    const lenient = maxCount === undefined ? options : { ...options, maxInboundStreams: maxCount + 1 };
+    return this.#registrar.handle(protocol, gated, lenient);
   }
 
   async register(_protocol: string, topology: Topology): Promise<string> {
@@ -100,4 +120,9 @@ export class GatedRegistrar implements Registrar {
   getMiddleware(protocol: string): ReturnType<Registrar['getMiddleware']> {
     return this.#registrar.getMiddleware(protocol);
   }
+}
+
+/** Streams of the same protocol that the peer has opened on this connection, this one included. */
+function inboundCount({ protocol }: Stream, { streams }: Connection): number {
+  return streams.filter(each => each.protocol === protocol && each.direction === 'inbound').length;
 }

@@ -21,6 +21,8 @@ export interface HostOptions {
   readonly limits?: Partial<HostLimits>;
   /** An inbound connection was refused before anything was read from it. */
   readonly onExcess?: (reason: ConnectionExcess) => void;
+  /** An inbound stream was refused: its protocol has as many on that connection as it may. */
+  readonly onStreamExcess?: () => void;
   readonly dialTimeoutMs: number;
   /** Whether this dial is ours: libp2p and the DHT may not dial on their own. */
   readonly mayDial: (peer: PeerId) => boolean;
@@ -144,7 +146,7 @@ export async function createHost(options: HostOptions, admission: () => Admissio
       ping: ping({ maxInboundStreams: pingStreamsMaxCount, maxOutboundStreams: pingStreamsMaxCount }),
       gossip: components => {
         internals = components;
-        gate = new GatedRegistrar(components.registrar, lateAdmission(admission));
+        gate = new GatedRegistrar(components.registrar, lateAdmission(admission), options.onStreamExcess);
         return gossipsub(gossipProfile(options.topic, limits))({
           privateKey: components.privateKey,
           peerId: components.peerId,

@@ -10,14 +10,16 @@ import { networkInterfaces } from 'node:os';
 import type { Connection, PeerId as Libp2pPeerId } from '@libp2p/interface';
 import type { PeerId } from '../core/record/record.ts';
 import type { AdmissionAuthority, AdmissionFacts } from '../runtime/admission.ts';
-import type {
-  DialTarget,
-  DiscoverySource,
-  LinkView,
-  LocalContact,
-  MdnsFinding,
-  Network,
-  NetworkHandlers,
+import {
+  type AuditLog,
+  type DialTarget,
+  type DiscoverySource,
+  type LinkView,
+  type LocalContact,
+  type MdnsFinding,
+  type Network,
+  type NetworkHandlers,
+  noAuditLog,
 } from '../runtime/ports.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { NetMetrics } from '../telemetry/metrics/net.ts';
@@ -53,6 +55,8 @@ export interface Libp2pNetworkOptions {
 export interface Libp2pNetworkComponents {
   readonly log: Log;
   readonly metrics: NetMetrics;
+  /** Takes down who is admitted and who is not; absent: nobody does. */
+  readonly audit?: AuditLog | undefined;
   /** Addresses of a name; absent: the system's. */
   readonly resolve?: ResolveName | undefined;
   /** LAN discovery; absent: off. */
@@ -119,8 +123,8 @@ export class Libp2pNetwork implements Network {
     this.#options = options;
     this.#parts = components;
     this.#names = protocolNames(options.cluster);
-    const { authority, log, metrics, answerKeys, onAdmitted = () => {} } = components;
-    this.#admitted = authority && new AdmittedPeers({ authority, log, metrics, onAdmitted });
+    const { authority, audit = noAuditLog, log, metrics, answerKeys, onAdmitted = () => {} } = components;
+    this.#admitted = authority && new AdmittedPeers({ authority, audit, log, metrics, onAdmitted });
     this.#keys =
       answerKeys &&
       new RequestChannel(
@@ -241,6 +245,7 @@ export class Libp2pNetwork implements Network {
         mayDial: peer => parts().dialer.isDialing(peer.toString()) || parts().discovery.isLookingUp,
         ...(this.#options.limits === undefined ? {} : { limits: this.#options.limits }),
         admission: this.#admitted,
+        onStreamExcess: () => metrics.streamsRefused.add(),
         onExcess: reason => metrics.connectionsRefused.add({ reason }),
         overEncrypter: faults === undefined ? undefined : make => faults.overEncrypter(make),
       },

@@ -556,6 +556,7 @@ describe('cli commands against an agent', () => {
       'start',
       'watch',
       'leave',
+      'audit',
       'config',
       'store',
       'chaos',

@@ -9,6 +9,7 @@ import { assert, describe, it, onTestFinished } from 'vitest';
 import { pinOf } from '../../src/http/client-certificate.ts';
 import type { HttpOptions } from '../../src/http/options.ts';
 import type { Grant } from '../../src/http/principal.ts';
+import { TlsFiles } from '../../src/http/tls-files.ts';
 import { FakeIo, run } from '../unit/cli/fake-io.ts';
 import { fixture, legacy, secret } from '../unit/http/fixture.ts';
 import {
@@ -211,6 +212,30 @@ describe('http tls', () => {
   });
 });
 
+describe('http/tls-files', () => {
+  it('tells of what is wrong once, and again when it is something else', async () => {
+    const files = new Files();
+    const ca = await CertificateAuthority.make();
+    const problems: string[] = [];
+    const tls = new TlsFiles(
+      { ...files.put(await ca.issue(server)), clientCaFile: undefined, reloadMs: 10_000 },
+      {
+        log: (_event, fields) => problems.push(String(fields?.problem)),
+        onChange: () => assert.fail('nothing is new'),
+      },
+    );
+    files.write('cert.pem', (await ca.issue(server)).cert);
+
+    for (let i = 0; i < 3; i++) tls.reload();
+    files.write('key.pem', 'half');
+    for (let i = 0; i < 3; i++) tls.reload();
+
+    assert.lengthOf(problems, 2);
+    assert.match(problems[0] ?? '', /does not belong to the certificate/);
+    assert.match(problems[1] ?? '', /is no unencrypted private key in PEM form$/);
+  });
+});
+
 describe('http client certificates', () => {
   it('let a node that is named in them register itself, and nobody else', async () => {
     const { url, ca, agent } = await guarded();
@@ -332,7 +357,8 @@ describe('http client certificates', () => {
     socket.setEncoding('utf8').on('data', text => {
       received += text;
     });
-    socket.write('GET /peers HTTP/1.1\r\nHost: x\r\n\r\n');
+    // A stream: an idle connection would be closed in any case.
+    socket.write('GET /events HTTP/1.1\r\nHost: x\r\n\r\n');
     await until(() => received.includes('200 OK'), 'answered');
 
     files.write('client-ca.pem', (await CertificateAuthority.make('next')).pem);

@@ -123,6 +123,44 @@ describe('http tokens', () => {
     }
   });
 
+  it('asks the same of HEAD as of GET, and of aliases as of the path', async () => {
+    const { issuer, app } = await guarded();
+    const none = { authorization: `Bearer ${await issuer.token({ roles: [] })}` };
+    const reader = { authorization: `Bearer ${await issuer.token({ roles: ['read'] })}` };
+    const head = (headers: Record<string, string>) =>
+      app.inject({ method: 'HEAD', url: '/service-discovery/peers', headers });
+    const alias = (headers: Record<string, string>) =>
+      app.inject({
+        method: 'POST',
+        url: '/service-discovery/register',
+        headers,
+        payload: JSON.stringify(legacy),
+      });
+
+    assert.deepEqual(
+      [(await head({})).statusCode, (await head(none)).statusCode, (await head(reader)).statusCode],
+      [401, 403, 200],
+    );
+    assert.deepEqual([(await alias({})).statusCode, (await alias(reader)).statusCode], [401, 403]);
+  });
+
+  it.each([
+    '/health/../peers',
+    '/%70eers',
+    '//peers',
+    '/peers/',
+    '/health;/peers',
+    '/PEERS',
+    '/nowhere',
+    '/health/live/x',
+  ])('answers %s without credentials with nothing but a refusal', async url => {
+    const { app } = await guarded();
+
+    const { statusCode } = await app.inject({ url });
+
+    assert.equal(statusCode, 401);
+  });
+
   it('names the role that is missing and those that are there', async () => {
     const { issuer, get } = await guarded();
 

@@ -206,6 +206,56 @@ describe('network: libp2p only', { timeout: 60_000 }, () => {
       assert.equal(a.network.links().length, 1);
     });
 
+    it('has no more streams of a protocol than it may, and the link goes on', async () => {
+      const a = await start();
+      await raw.gate.handle(names.sync, () => {});
+      const connection = await dialRaw(a);
+      const [first, second, third] = [
+        await connection.newStream(names.sync),
+        await connection.newStream(names.sync),
+        await connection.newStream(names.sync),
+      ];
+      first.send(Uint8Array.of(1, 1));
+      second.send(Uint8Array.of(1, 2));
+
+      await until(() => third.status !== 'open', 'the third to be reset');
+      await until(() => a.heard.frames.length === 2, 'what was sent on the others');
+      first.abort(new Error('enough of it'));
+      await until(
+        () => connection.streams.filter(({ protocol }) => protocol === names.sync).length < 2,
+        'room',
+      );
+      const next = await connection.newStream(names.sync);
+      next.send(Uint8Array.of(1, 9));
+      await until(() => a.heard.frames.length === 3, 'what was sent on another one');
+
+      assert.isAtLeast(await world.metric('firsthand_streams_refused_total'), 1);
+      assert.equal(a.network.links().length, 1);
+    });
+
+    it('cannot make it remember topics by subscribing to many', async () => {
+      const a = await startRawHost();
+      a.node.services.gossip.subscribe(names.topic);
+      const connection = await raw.node.dial(a.node.getMultiaddrs());
+      raw.gate.up(connection);
+      const { gossip } = raw.node.services;
+      const remembered = () =>
+        (a.node.services.gossip as unknown as { readonly topics: ReadonlyMap<string, unknown> }).topics;
+
+      const heard: number[] = [];
+      a.node.services.gossip.addEventListener('message', ({ detail }) => heard.push(detail.data.length));
+      gossip.subscribe(names.topic);
+      await until(() => a.node.services.gossip.getSubscribers(names.topic).length === 1, 'its subscription');
+
+      for (let n = 0; n < 1_000; n += 1) gossip.subscribe(`made up ${n}`);
+      // Behind all of them on the same stream.
+      await gossip.publish(names.topic, bytes(77, 1));
+      await until(() => heard.includes(77), 'its message');
+
+      assert.deepEqual([...remembered().keys()], [names.topic]);
+      await a.node.stop();
+    });
+
     it('is foreign when it speaks no Firsthand at all', async () => {
       const a = await start();
 

@@ -28,6 +28,7 @@ export interface NetMetrics {
   /** `direction`: in, out. */
   readonly probeDatagrams: CounterMetric;
   readonly probeBytes: CounterMetric;
+  readonly streamsRefused: CounterMetric;
   /** `reason`: host_pending, limit. */
   readonly connectionsRefused: CounterMetric;
   /** `reason`: source_rate, strangers_rate, not_sealed. */
@@ -85,6 +86,10 @@ export function registerNetMetrics(registry: MetricRegistry): NetMetrics {
       'firsthand_probe_bytes_total',
       'Bytes in datagrams of the failure detector',
       ['direction'],
+    ),
+    streamsRefused: registry.counter(
+      'firsthand_streams_refused_total',
+      'Inbound streams that were refused because their protocol had as many on the connection as it may',
     ),
     connectionsRefused: registry.counter(
       'firsthand_connections_refused_total',

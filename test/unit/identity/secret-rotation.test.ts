@@ -148,6 +148,22 @@ describe('identity/secret-rotation', () => {
     for (const { keyring } of agents.keepers.values()) assert.equal(keyring.primary.id, idOf(second));
   });
 
+  it('goes on with the same secret when it stood still before the last had used it', async () => {
+    const agents = new Agents(['a', 'b', 'c']);
+    agents.onAsk = (member, { type }) => {
+      if (type === 'use' && member === 'c') agents.unreachable.add('c');
+    };
+    const stopped = await agents.rotation('a').rotate({ secret: second, dropOld: false });
+    agents.onAsk = () => {};
+    agents.unreachable.clear();
+
+    const view = await agents.rotation('a').rotate({ dropOld: false });
+
+    assert.deepEqual([stopped.status, stopped.step], ['waiting', 'use']);
+    assert.deepEqual([view.status, view.keyId], ['done', idOf(second)]);
+    for (const { keyring } of agents.keepers.values()) assert.equal(keyring.primary.id, idOf(second));
+  });
+
   it('waits for a member that is there a moment later', async () => {
     const agents = new Agents(['a', 'b']);
     agents.unreachable.add('b');
@@ -186,6 +202,28 @@ describe('identity/secret-rotation', () => {
     assert.instanceOf(error, FirsthandError);
     assert.equal((error as FirsthandError).code, 'ROTATION_CONFLICT');
     assert.match((error as FirsthandError).message, /b has been given another secret/);
+  });
+
+  it('begins no new change while somebody does not use the last one, though this agent does', async () => {
+    const agents = new Agents(['a', 'b', 'c']);
+    await agents.rotation('a').rotate({ secret: second, dropOld: false });
+    agents.keepers.delete('c');
+    agents.join('c');
+
+    const view = await agents.rotation('a').rotate({ dropOld: false });
+
+    assert.deepEqual([view.status, view.keyId], ['done', idOf(second)]);
+    assert.equal(agents.keeper('c').keyring.primary.id, idOf(second));
+  });
+
+  it('begins a new change when all use the last one', async () => {
+    const agents = new Agents(['a', 'b']);
+    await agents.rotation('a').rotate({ secret: second, dropOld: false });
+
+    const view = await agents.rotation('a').rotate({ dropOld: false });
+
+    assert.equal(view.status, 'done');
+    assert.notEqual(view.keyId, idOf(second));
   });
 
   it('finishes dropping the old one before it makes up another', async () => {
