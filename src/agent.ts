@@ -23,7 +23,8 @@ import type { AgentKey } from './identity/agent-key.ts';
 import { AuthorityDesk } from './identity/authority-desk.ts';
 import { ClusterSecret } from './identity/cluster-secret.ts';
 import { nextEpoch } from './identity/epoch.ts';
-import { openKeyFile } from './identity/key-file.ts';
+import { AgentKeyKeeper } from './identity/key-keeper.ts';
+import { KeyRotationFiles, type OpenedKeys } from './identity/key-rotation-files.ts';
 import type { Membership } from './identity/membership.ts';
 import { admissionBy, openMembership } from './identity/membership-opening.ts';
 import { SignedProbeCodec } from './identity/probe-codec.ts';
@@ -37,11 +38,14 @@ import { Doctor } from './runtime/doctor.ts';
 import { Driver } from './runtime/driver.ts';
 import { RecentEvents } from './runtime/event-log.ts';
 import { HttpDeliverer } from './runtime/http-deliverer.ts';
+import { KeyRotation } from './runtime/key-rotation.ts';
 import { LocalAgent } from './runtime/local-agent.ts';
 import { LoopDelay } from './runtime/loop-delay.ts';
 import { linkOf } from './runtime/outbox-link.ts';
 import type { HealthChecker, HttpPeers, ProbeCodec } from './runtime/ports.ts';
+import { ReplaceableNetwork } from './runtime/replaceable-network.ts';
 import { systemClock, systemRandom } from './runtime/system.ts';
+import { Warden } from './runtime/warden.ts';
 import type { LevelStore } from './store/level-store.ts';
 import type { StoreSecret } from './store/store-keys.ts';
 import type { Log } from './telemetry/log.ts';
@@ -58,6 +62,7 @@ import { observer } from './telemetry/observe.ts';
 import { MetricRegistry } from './telemetry/registry.ts';
 import { openFilesMax } from './telemetry/vitals.ts';
 import { version } from './version.ts';
+import { decodeClaim } from './wire/claim.ts';
 
 /** What the one line on standard output says. */
 export interface ReadyLine {
@@ -134,8 +139,10 @@ async function assemble(
     { log },
   );
   stops.push(() => store.close());
-  const key = await openKeyFile({ directory });
+  const files = new KeyRotationFiles({ directory });
   const stored = await store.load();
+  const keys = await openKeys(files, stored.removals, log);
+  const { key } = keys;
   if (stored.damagedRows > 0) log('store_rows_damaged', { rows: stored.damagedRows });
 
   const netMetrics = registerNetMetrics(metrics);
@@ -145,11 +152,18 @@ async function assemble(
   const epoch = nextEpoch(stored.meta.epoch, Date.now());
   const codec = new SignedRecordCodec({ cluster }, { key });
   const probeCodec = new SignedProbeCodec({ cluster }, { key });
+  const keeper = new AgentKeyKeeper({ cluster, id, keys }, { files, codec, probeCodec });
   const secret = await clusterSecret(settings, log);
   stops.push(() => secret?.stop());
   const events = new RecentEvents({ epoch });
   const protocol = new Protocol(
-    { id, peer: key.peerId, epoch, settings: protocolSettings(settings) },
+    {
+      id,
+      peer: key.peerId,
+      epoch,
+      settings: protocolSettings(settings),
+      predecessor: keeper.predecessor,
+    },
     {
       seal: draft => codec.seal(draft),
       sealClaim: draft => probeCodec.sealClaim(draft),
@@ -164,32 +178,41 @@ async function assemble(
 
   const [{ Libp2pNetwork }, { ProbeSocket }, { HttpServer }, { httpDefaults }, access] = await libraries;
   const faults = settings.net.faultInjection ? await faultLayer(probeCodec, log) : undefined;
-  const network = new Libp2pNetwork(
-    {
-      cluster,
-      privateKeyRaw: key.rawPrivateKey(),
-      listen: settings.net.listen,
-      connectionsMaxCount: settings.limits.connectionsMaxCount,
-      limits: settings.limits,
-    },
-    {
-      log,
-      audit,
-      answerKeys: secret?.answer,
-      metrics: netMetrics,
-      mdns: settings.net.mdns
-        ? async (...args) => (await import('./discovery/mdns.ts')).startMdns(...args)
-        : undefined,
-      dht: settings.net.dht
-        ? async (...args) => (await import('./discovery/dht.ts')).startDht(...args)
-        : undefined,
-      faults,
-      authority: membership ? admissionBy(membership, protocol.roster, Date.now) : secret?.authority,
-      onAdmitted: (peer, { certificate }) => {
-        if (certificate !== undefined) driver.feed({ type: 'certificate-shown', peer, certificate });
+  let libp2p: InstanceType<typeof Libp2pNetwork> | undefined;
+  const networkOn = (listen: readonly string[]) => {
+    libp2p = new Libp2pNetwork(
+      {
+        cluster,
+        privateKeyRaw: keeper.key.rawPrivateKey(),
+        listen,
+        connectionsMaxCount: settings.limits.connectionsMaxCount,
+        limits: settings.limits,
       },
-    },
-  );
+      {
+        log,
+        audit,
+        answerKeys: secret?.answer,
+        metrics: netMetrics,
+        mdns: settings.net.mdns
+          ? async (...args) => (await import('./discovery/mdns.ts')).startMdns(...args)
+          : undefined,
+        dht: settings.net.dht
+          ? async (...args) => (await import('./discovery/dht.ts')).startDht(...args)
+          : undefined,
+        faults,
+        authority: membership ? admissionBy(membership, protocol.roster, Date.now) : secret?.authority,
+        onAdmitted: (peer, { certificate }) => {
+          if (certificate !== undefined) driver.feed({ type: 'certificate-shown', peer, certificate });
+        },
+      },
+    );
+    return libp2p;
+  };
+  const present = () => {
+    if (libp2p === undefined) throw new TypeError('there is no network yet');
+    return libp2p;
+  };
+  const network = new ReplaceableNetwork(networkOn(settings.net.listen), { clock: systemClock });
   const probes = new ProbeSocket({ metrics: netMetrics });
   const sealed =
     secret &&
@@ -240,6 +263,21 @@ async function assemble(
   stops.push(() => driver.stop());
   driver.restore(stored);
   let probeAddress: string | undefined;
+  let listening: readonly string[] = settings.net.listen;
+  const keyRotation = new KeyRotation(
+    { id, overlapMs: settings.keys.keyOverlapMs, isCertified: membership !== undefined },
+    {
+      keeper,
+      driver,
+      clock: systemClock,
+      self: () => protocol.author.peer,
+      epoch: () => protocol.author.dot.epoch,
+      isReady: () => protocol.phase === 'ready' && protocol.storeIsWell,
+      moveNetwork: () => network.replace(() => networkOn(listening)),
+      onFailed: (step, error) => log('key_rotation_failed', { step, error }),
+    },
+  );
+  stops.push(() => keyRotation.stop());
   let contactMultiaddrs: readonly string[] = [];
   const doctor = new Doctor(
     {
@@ -285,6 +323,8 @@ async function assemble(
       profile: settings.membership.detectorProfile,
       doctor,
       faults,
+      keyRotation,
+      warden: new Warden({ cluster }, { protocol, driver, codec, clock: systemClock }),
       authority: desk,
       secret,
     },
@@ -302,12 +342,13 @@ async function assemble(
   secret?.attach({
     members: () => otherAgents(agent, protocol),
     contactOf: peer => protocol.peering.contact(peer)?.multiaddrs ?? [],
-    ask: (peer, multiaddrs, request) => network.askKeys(peer, multiaddrs, request),
-    admissionOf: peer => network.admissionOf(peer),
+    ask: (peer, multiaddrs, request) => present().askKeys(peer, multiaddrs, request),
+    admissionOf: peer => present().admissionOf(peer),
     linked: () => network.links().map(({ peer }) => peer),
     hangUp: peer => network.hangUp(peer),
   });
   const local = await network.start(secret?.watching(driver.handlers) ?? driver.handlers);
+  listening = boundListen(settings.net.listen, local.multiaddrs);
   contactMultiaddrs = local.multiaddrs;
   stops.push(() => probes.stop());
   const probeHandlers = faults?.overProbes(driver.probeHandlers) ?? driver.probeHandlers;
@@ -376,6 +417,31 @@ function runningAgent(
       return stopping;
     },
   });
+}
+
+/** The agent's key; one that its owner has ended is not taken up again, whatever the process was doing then. */
+async function openKeys(
+  files: KeyRotationFiles,
+  removals: readonly Uint8Array[],
+  log: Log,
+): Promise<OpenedKeys> {
+  const keys = await files.open();
+  if (keys.rolledBack) log('key_rotation_rolled_back', { peer: keys.key.peerId });
+  const isRevoked = removals.some(wire => {
+    const claim = decodeClaim(wire);
+    return claim?.kind === 'revoked' && claim.subject === keys.key.peerId;
+  });
+  if (!isRevoked) return keys;
+  await files.setAside();
+  return files.open();
+}
+
+/** Where a network listens that takes the place of another one: the ports that were free ones then. */
+function boundListen(listen: readonly string[], multiaddrs: readonly string[]): readonly string[] {
+  const ports = new Set(multiaddrs.map(each => each.split('/')[4] ?? '0'));
+  const [port = '0'] = ports;
+  // Several ports picked by the system cannot be told apart by their addresses.
+  return ports.size === 1 ? listen.map(each => each.replace(/\/tcp\/0$/, `/tcp/${port}`)) : listen;
 }
 
 /** Where an authority says who is a member: this agent's certificate, or how it gets one. */

@@ -41,6 +41,12 @@ const catalogue = {
     retry: false,
     text: 'the agent is alive; it can leave by itself',
   },
+  KEY_CERTIFIED: {
+    done: 'no',
+    retry: false,
+    text: 'a certificate of an authority names the key of this agent, so another key would be no member; invite the agent anew with another data directory',
+  },
+  KEY_CHANGING: { done: 'no', retry: true, text: 'the key of this agent is being changed' },
   NO_MAJORITY: {
     done: 'no',
     retry: true,
@@ -53,6 +59,7 @@ const catalogue = {
     retry: false,
     text: 'the key of this agent is proved to have signed contradictory records; start it with a new data directory',
   },
+  INVALID_BAN: { done: 'no', retry: false, text: 'the ban is not acceptable' },
   NO_AUTHORITY: {
     done: 'no',
     retry: false,

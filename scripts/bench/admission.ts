@@ -101,6 +101,8 @@ async function host(onExchange: ((tookMs: number) => void) | undefined): Promise
       limits: { hostConnectionsPerSecond: 100_000 },
       dialTimeoutMs: 10_000,
       mayDial: () => true,
+      mayEnter: () => true,
+      scoreOf: () => 0,
       admission: onExchange && authority(onExchange),
     },
     () => ({ isAdmitted: () => true, whenAdmitted: async () => true, linked: () => [] }),

@@ -40,6 +40,7 @@ export async function checkStore(options: {
     ...records.filter(isMisplaced(keys)).map(record => `${nameOf(record)} stands under another key`),
     ...proofProblems(state, verifier),
     ...removalProblems(state, verifier),
+    ...banProblems(state, verifier),
     ...ledgerProblems(records, state),
     ...outboxProblems(state),
   );
@@ -65,6 +66,13 @@ function removalProblems({ removals }: StoredState, verifier: Verifier): readonl
   return removals.flatMap((wire, index) => {
     const claim = verifier.claim(wire);
     return typeof claim === 'string' ? [`removal ${index + 1} ${claim}`] : [];
+  });
+}
+
+function banProblems({ bans = [] }: StoredState, verifier: Verifier): readonly string[] {
+  return bans.flatMap((wire, index) => {
+    const ban = verifier.ban(wire);
+    return typeof ban === 'string' ? [`ban ${index + 1} ${ban}`] : [];
   });
 }
 
@@ -115,6 +123,7 @@ function countsOf(state: StoredState): Readonly<Record<string, number>> {
     proofs: state.proofs.length,
     reachability: state.reachability.size,
     removals: state.removals.length,
+    bans: state.bans?.length ?? 0,
     confirmations: state.confirmations?.length ?? 0,
     deliveries: state.outbox.deliveries.length,
     dead_letters: state.outbox.deadLetters.length,

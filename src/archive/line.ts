@@ -3,7 +3,7 @@
  *
  *     {"kind":"firsthand-export","format":1,"cluster":…}     first
  *     {"kind":"record","subject":…,…,"envelope":…}           signed; the other fields are for the reader
- *     {"kind":"floor"|"clock"|"contact"|"proof"|"reachability"|"removal"|"confirmation"|"meta",…}
+ *     {"kind":"floor"|"clock"|"contact"|"proof"|"reachability"|"removal"|"ban"|"confirmation"|"meta",…}
  *     {"kind":"end","lines":…}                               last, so that a cut-off file is noticed
  *
  * Whatever is signed is checked when it is read; the identity key is not part of it.
@@ -42,6 +42,7 @@ export function* linesOf(state: StoredState, verifier: Verifier): Iterable<Field
   for (const [peer, reachability] of state.reachability)
     yield { kind: 'reachability', peer, ...reachability };
   for (const wire of state.removals) yield { kind: 'removal', claim: base64(wire) };
+  for (const wire of state.bans ?? []) yield { kind: 'ban', ban: base64(wire) };
   for (const confirmation of state.confirmations ?? []) yield { kind: 'confirmation', ...confirmation };
   for (const [name, value] of Object.entries(state.meta)) yield { kind: 'meta', name, value };
 }
@@ -132,6 +133,8 @@ export function operationOf(line: unknown, verifier: Verifier, wallMs: number): 
     }
     case 'removal':
       return { type: 'put-removal', claim: removal(verifier, bytesIn(fields, 'claim')) };
+    case 'ban':
+      return { type: 'put-ban', ban: verified(verifier.ban(bytesIn(fields, 'ban'))) };
     case 'confirmation':
       return { type: 'put-confirmation', confirmation: confirmationIn(fields) };
     case 'meta':
@@ -159,6 +162,8 @@ export function rowName(operation: StoreOperation): string {
       return `reachability ${operation.peer}`;
     case 'put-removal':
       return `removal ${operation.claim.subject}`;
+    case 'put-ban':
+      return `ban ${operation.ban.subject} ${operation.ban.issuer}`;
     case 'put-confirmation':
       return `confirmation ${operation.confirmation.id}`;
     case 'put-meta':
@@ -170,7 +175,7 @@ export function rowName(operation: StoreOperation): string {
 
 function removal(verifier: Verifier, wire: Uint8Array) {
   const claim = verified(verifier.claim(wire));
-  if (claim.kind !== 'removed') throw new LineProblem('removes nobody');
+  if (claim.kind !== 'removed' && claim.kind !== 'revoked') throw new LineProblem('removes nobody');
   return claim;
 }
 

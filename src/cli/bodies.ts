@@ -10,7 +10,14 @@ import type {
   TreePart,
   TreeRow,
 } from '../core/view.ts';
-import type { ClockView, DoctorCheck, MeshView, StatusView } from '../runtime/agent-port.ts';
+import type {
+  ClockView,
+  DoctorCheck,
+  MeshView,
+  NamedBan,
+  NamedReputation,
+  StatusView,
+} from '../runtime/agent-port.ts';
 
 /** On the wire the agent's views have their own keys in snake_case, nothing else changes. */
 export type SnakeCased<T> = T extends readonly (infer Item)[]
@@ -77,6 +84,32 @@ export interface TreeBody {
 export interface DoctorBody {
   readonly ok: boolean;
   readonly checks: readonly DoctorCheck[];
+}
+
+export type ReputationBody = readonly SnakeCased<NamedReputation>[];
+export type BansBody = readonly SnakeCased<NamedBan>[];
+
+export interface DecidedBody {
+  readonly status: 'banned' | 'pardoned';
+  readonly peer: string;
+}
+
+export interface EvidenceBody {
+  readonly id: string;
+  readonly author: string;
+  readonly subject: string;
+  readonly epoch: number;
+  readonly sequence: number;
+  readonly cluster: string;
+  /** Base64. */
+  readonly first: string;
+  readonly second: string;
+}
+
+export interface KeysBody {
+  readonly id: string;
+  readonly peer_id: string;
+  readonly former?: { readonly peer_id: string; readonly ends_in_ms: number };
 }
 
 /** Of departures: `/registration/{id}` and `/admin/…`. */

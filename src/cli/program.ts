@@ -40,6 +40,17 @@ const commands: Readonly<
     summary: 'take an agent that is gone out of the cluster',
     load: () => import('./commands/remove.ts'),
   },
+  ban: { summary: 'shut an agent out', load: () => import('./commands/ban.ts') },
+  pardon: { summary: 'lift a ban', load: () => import('./commands/pardon.ts') },
+  bans: { summary: 'whom operators have shut out', load: () => import('./commands/bans.ts') },
+  evidence: {
+    summary: 'proofs that a key spoke with two tongues: list, show, verify',
+    load: () => import('./commands/evidence.ts'),
+  },
+  keys: {
+    summary: "the key of the agent: show, change or end it; and change the cluster's secret",
+    load: () => import('./commands/keys.ts'),
+  },
   status: { summary: 'one screen: is this cluster well?', load: () => import('./commands/status.ts') },
   diff: {
     summary: 'the entries in which two agents differ, and why',
@@ -48,10 +59,6 @@ const commands: Readonly<
   doctor: {
     summary: 'finds what is wrong, says how to mend it',
     load: () => import('./commands/doctor.ts'),
-  },
-  keys: {
-    summary: "change the cluster's secret",
-    load: () => import('./commands/keys.ts'),
   },
   store: {
     summary: 'check, export or import the database of an agent that does not run',

@@ -47,6 +47,13 @@ export function crossCheck(input: CrossCheckInput): readonly string[] {
     return `${nameOf('strikeBackoffMinMs')}: ${strikeBackoffMinMs} ms must be at most ${longest}`;
   });
 
+  const { reputationThrottleAt, reputationNoMeshAt, reputationQuarantineAt } = values;
+  const thresholds = ['reputationThrottleAt', 'reputationNoMeshAt', 'reputationQuarantineAt'] as const;
+  const isRising = reputationThrottleAt < reputationNoMeshAt && reputationNoMeshAt < reputationQuarantineAt;
+  rule(thresholds, isRising, () => {
+    return `${nameOf('reputationNoMeshAt')}: ${reputationNoMeshAt} must lie between ${nameOf('reputationThrottleAt')} (${reputationThrottleAt}) and ${nameOf('reputationQuarantineAt')} (${reputationQuarantineAt})`;
+  });
+
   const wantsSecret = values.auth === 'shared_secret' || values.httpAuth === 'shared_secret';
   rule(['auth', 'httpAuth', 'secret'], !wantsSecret || secret !== undefined, () => {
     return `${nameOf(values.auth === 'shared_secret' ? 'auth' : 'httpAuth')}: shared_secret needs a secret; give --secret-file, FIRSTHAND_SECRET_FILE or FIRSTHAND_SECRET`;

@@ -11,6 +11,8 @@ const roomTitles: Readonly<Record<Room, string>> = {
   peering: 'Connections',
   membership: 'Liveness',
   records: 'Records',
+  reputation: 'Reputation and bans',
+  keys: 'Keys',
   gossip: 'Gossip and sync',
   store: 'Store',
   shim: 'HTTP',

@@ -6,7 +6,7 @@ import { profiles, type SwimSettings } from '../core/swim/settings.ts';
 import type { SettingKey, Settings } from './settings.ts';
 
 export function protocolSettings(settings: Settings): Partial<ProtocolSettings> {
-  const { peering, membership, records, gossip, store, health, bridge, shim } = settings;
+  const { peering, membership, records, gossip, store, health, bridge, shim, reputation } = settings;
   return {
     peering: {
       fullMeshMaxCount: peering.fullMeshMaxCount,
@@ -41,6 +41,19 @@ export function protocolSettings(settings: Settings): Partial<ProtocolSettings> 
       urls: bridge.registerWith,
       refreshMs: bridge.httpPeerRefreshMs,
       peersMaxCount: bridge.httpPeersMaxCount,
+    },
+    reputation: {
+      halfLifeMs: reputation.reputationHalfLifeMs,
+      throttleAt: reputation.reputationThrottleAt,
+      noMeshAt: reputation.reputationNoMeshAt,
+      quarantineAt: reputation.reputationQuarantineAt,
+      quarantineMs: reputation.reputationQuarantineMs,
+    },
+    bans: { issuers: reputation.banIssuers },
+    newcomers: {
+      membersMaxCount: reputation.membersMaxCount,
+      membersPerHostMaxCount: reputation.membersPerHostMaxCount,
+      newMembersPerSecond: reputation.newMembersPerSecond,
     },
     joinTimeoutMs: gossip.joinTimeoutMs,
     retentionMs: {

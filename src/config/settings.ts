@@ -9,6 +9,7 @@
 import { defaultCheckSettings } from '../core/backends/checks.ts';
 import { defaultBridgeSettings } from '../core/bridge/settings.ts';
 import { defaultHostingSettings } from '../core/hosting/hosting.ts';
+import { defaultNewcomerSettings } from '../core/membership/newcomers.ts';
 import { defaultOutboxSettings } from '../core/outbox/settings.ts';
 import { defaultPeeringSettings } from '../core/peering/peering.ts';
 import { defaultGossipSettings, defaultProtocolSettings } from '../core/protocol.ts';
@@ -27,6 +28,7 @@ import {
   nodeTypes,
 } from '../core/record/node.ts';
 import { defaultTableSettings } from '../core/record/table.ts';
+import { defaultReputationSettings } from '../core/reputation/reputation.ts';
 import { lan, profileNames } from '../core/swim/settings.ts';
 import { defaultSyncSettings } from '../core/sync/exchange.ts';
 import { defaultIntakeSettings } from '../runtime/intake.ts';
@@ -41,6 +43,7 @@ const minute = 60 * second;
 const hour = 60 * minute;
 const day = 24 * hour;
 
+const isPeerId = (value: string) => /^12D3KooW[1-9A-HJ-NP-Za-km-z]{44}$/.test(value);
 const inviteAllowed = "one line from 'firsthand invite' (firsthand1…)";
 /** It lets somebody in, so it is never shown, also not where it is wrong. */
 const invite: Kind<string> = {
@@ -454,6 +457,77 @@ export const schema = {
       default: defaultTableSettings.driftMaxMs,
       help: "How far a record's time may be ahead of this machine's clock; beyond that it waits and is counted.",
       basis: 'guess',
+    }),
+  },
+
+  /** Peers that misbehave, and operators who shut them out. */
+  reputation: {
+    reputationHalfLifeMs: setting({
+      kind: integer({ min: minute, max: 7 * day, unit: 'ms' }),
+      default: defaultReputationSettings.halfLifeMs,
+      help: 'Points for what a peer has done wrong lose half of their weight in this time.',
+      basis: 'derived',
+    }),
+    reputationThrottleAt: setting({
+      kind: integer({ min: 1, max: 1_000_000 }),
+      default: defaultReputationSettings.throttleAt,
+      help: 'From so many points on a tenth of the usual messages is taken from a peer.',
+      basis: 'derived',
+    }),
+    reputationNoMeshAt: setting({
+      kind: integer({ min: 1, max: 1_000_000 }),
+      default: defaultReputationSettings.noMeshAt,
+      help: 'From so many points on gossip does not go through a peer.',
+      basis: 'derived',
+    }),
+    reputationQuarantineAt: setting({
+      kind: integer({ min: 1, max: 1_000_000 }),
+      default: defaultReputationSettings.quarantineAt,
+      help: 'From so many points on no connection with a peer is kept, for a while.',
+      basis: 'derived',
+    }),
+    reputationQuarantineMs: setting({
+      kind: integer({ min: second, max: 7 * day, unit: 'ms' }),
+      default: defaultReputationSettings.quarantineMs,
+      help: 'How long that is at least.',
+      basis: 'guess',
+    }),
+    membersMaxCount: setting({
+      kind: integer({ min: 2, max: 100_000 }),
+      default: defaultNewcomerSettings.membersMaxCount,
+      help: 'Agents that this one meets and probes; the records of further ones are kept, and they count as gone.',
+      basis: 'derived',
+    }),
+    membersPerHostMaxCount: setting({
+      kind: integer({ min: 1, max: 100_000 }),
+      default: defaultNewcomerSettings.membersPerHostMaxCount,
+      help: 'The same for agents that name one host in their probe address.',
+      basis: 'guess',
+    }),
+    newMembersPerSecond: setting({
+      kind: integer({ min: 1, max: 100_000 }),
+      default: defaultNewcomerSettings.newMembersPerSecond,
+      help: 'Keys met for the first time, a second, once as many as may be members have come at once.',
+      basis: 'guess',
+    }),
+    banIssuers: setting({
+      kind: list(text({ allowed: 'a peer id (12D3…)', placeholder: 'peer id' }, isPeerId), {
+        min: 0,
+        max: 64,
+      }),
+      default: [],
+      help: 'Keys of agents through which operators speak for the whole cluster: a ban or pardon said there takes effect here too. By default each agent goes by its own operators only.',
+      basis: 'guess',
+    }),
+  },
+
+  /** The agent's own key. */
+  keys: {
+    keyOverlapMs: setting({
+      kind: integer({ min: second, max: day, unit: 'ms' }),
+      default: minute,
+      help: 'After `keys rotate`, how long what the former key has said still counts: twice what a record may wait for others.',
+      basis: 'derived',
     }),
   },
 
@@ -871,6 +945,8 @@ export type Values = RoomValues<'identity'> &
   RoomValues<'limits'> &
   RoomValues<'peering'> &
   RoomValues<'membership'> &
+  RoomValues<'keys'> &
+  RoomValues<'reputation'> &
   RoomValues<'records'> &
   RoomValues<'gossip'> &
   RoomValues<'store'> &
@@ -891,6 +967,8 @@ export interface Settings {
   readonly limits: RoomValues<'limits'>;
   readonly peering: RoomValues<'peering'>;
   readonly membership: RoomValues<'membership'>;
+  readonly keys: RoomValues<'keys'>;
+  readonly reputation: RoomValues<'reputation'>;
   readonly records: RoomValues<'records'>;
   readonly gossip: RoomValues<'gossip'>;
   /** `keys`: what the database is sealed with, the present one first; none: it is not. */

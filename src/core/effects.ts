@@ -20,7 +20,16 @@ import type {
 import type { Dial } from './peering/peering.ts';
 import type { FloorEntry } from './record/floor.ts';
 import type { NodeFields, NodeId } from './record/node.ts';
-import type { AgentContact, Dot, EquivocationProof, PeerId, VerifiedRecord } from './record/record.ts';
+import type {
+  AgentContact,
+  Dot,
+  EquivocationProof,
+  PeerId,
+  Predecessor,
+  VerifiedRecord,
+} from './record/record.ts';
+import type { VerifiedBan } from './reputation/ban.ts';
+import type { Fault, Standing } from './reputation/reputation.ts';
 import type { VerifiedClaim } from './swim/claim.ts';
 import type { Nonce, ProbeMessage, ReceivedProbe } from './swim/message.ts';
 import type { StoredReachability } from './swim/reachability.ts';
@@ -69,6 +78,23 @@ export type Input =
   | { readonly type: 'depart'; readonly ticket: Ticket; readonly forGood: boolean }
   /** An operator takes an agent out that is gone. */
   | { readonly type: 'remove'; readonly ticket: Ticket; readonly id: NodeId }
+  /** An operator shuts a key out, or pardons it, through this agent. */
+  | { readonly type: 'ban'; readonly ticket: Ticket; readonly ban: VerifiedBan }
+  /** What an operator has said through another agent. */
+  | { readonly type: 'ban-received'; readonly ban: VerifiedBan }
+  /** A peer was caught at something, by us. */
+  | { readonly type: 'fault-seen'; readonly peer: PeerId; readonly fault: Fault }
+  /** Another key speaks for this agent from now on, with which `seal` signs already; answered once that is durable. */
+  | {
+      readonly type: 'rekey';
+      readonly ticket: Ticket;
+      readonly peer: PeerId;
+      readonly predecessor: Predecessor;
+    }
+  /** A former key of this agent ends, by its own word. */
+  | { readonly type: 'end-key'; readonly ticket: Ticket; readonly claim: VerifiedClaim }
+  /** The key of this agent ends; the agent stops afterwards. */
+  | { readonly type: 'revoke-key'; readonly ticket: Ticket }
   /** Something that one receiver must confirm; answered once it is durable. */
   | { readonly type: 'enqueue'; readonly ticket: Ticket; readonly request: DeliveryRequest }
   | { readonly type: 'store-health'; readonly ok: boolean; readonly problem?: StoreProblem }
@@ -186,6 +212,8 @@ export type StoreOperation =
     }
   | { readonly type: 'put-reachability'; readonly peer: PeerId; readonly reachability: StoredReachability }
   | { readonly type: 'delete-reachability'; readonly peer: PeerId }
+  | { readonly type: 'put-ban'; readonly ban: VerifiedBan }
+  | { readonly type: 'delete-ban'; readonly ban: Pick<VerifiedBan, 'issuer' | 'subject'> }
   | { readonly type: 'put-removal'; readonly claim: VerifiedClaim }
   | { readonly type: 'delete-removal'; readonly peer: PeerId }
   | { readonly type: 'put-delivery'; readonly delivery: StoredDelivery }
@@ -220,6 +248,7 @@ export type Effect =
     }
   | { readonly type: 'publish'; readonly records: readonly VerifiedRecord[] }
   | { readonly type: 'publish-proof'; readonly proof: EquivocationProof }
+  | { readonly type: 'publish-bans'; readonly bans: readonly VerifiedBan[] }
   | {
       readonly type: 'send';
       readonly to: PeerId;
@@ -234,6 +263,8 @@ export type Effect =
     }
   | { readonly type: 'dial'; readonly dial: Dial }
   | { readonly type: 'hang-up'; readonly peer: PeerId }
+  /** How much of this peer is taken from now on. */
+  | { readonly type: 'standing'; readonly peer: PeerId; readonly standing: Standing }
   | { readonly type: 'ping'; readonly peer: PeerId }
   | { readonly type: 'look-up'; readonly peer: PeerId }
   /**
@@ -289,6 +320,11 @@ export type CoreLogEvent =
   | 'http_peer_fails'
   | 'dial_failed'
   | 'agent_removed'
+  | 'standing_changed'
+  | 'peer_banned'
+  | 'peer_pardoned'
+  | 'key_revoked'
+  | 'key_rotated'
   | 'member_revoked'
   | 'own_certificate_revoked'
   | 'own_certificate_renewed'

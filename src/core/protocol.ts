@@ -27,9 +27,11 @@ import type {
 import { RateLimit } from './gossip/rate-limit.ts';
 import { Hosting, type HostingSettings } from './hosting/hosting.ts';
 import { Links } from './membership/links.ts';
+import { type NewcomerSettings, Newcomers } from './membership/newcomers.ts';
 import { PartitionWatch } from './membership/partition.ts';
 import { Retirement } from './membership/retirement.ts';
 import { Strangers } from './membership/strangers.ts';
+import { Succession } from './membership/succession.ts';
 import type { DeliveryRequest, LinkOf } from './outbox/delivery.ts';
 import { Outbox } from './outbox/outbox.ts';
 import { emptyStoredOutbox, type StoredOutbox } from './outbox/recovery.ts';
@@ -49,10 +51,15 @@ import {
   type Digest,
   type Dot,
   type PeerId,
+  type Predecessor,
   type VerifiedRecord,
 } from './record/record.ts';
 import { covers } from './record/resolution.ts';
 import { defaultTableSettings, Table, type TableSettings } from './record/table.ts';
+import type { VerifiedBan } from './reputation/ban.ts';
+import type { BanSettings } from './reputation/bans.ts';
+import { Exclusion } from './reputation/exclusion.ts';
+import type { Reputation, ReputationSettings } from './reputation/reputation.ts';
 import type { ClaimDraft, VerifiedClaim } from './swim/claim.ts';
 import { Detector, type SwimStep, tickMaxMs } from './swim/detector.ts';
 import type { MemberFields } from './swim/member.ts';
@@ -97,6 +104,9 @@ export interface ProtocolSettings {
   readonly outbox: Partial<OutboxSettings>;
   readonly bridge: Partial<BridgeSettings>;
   readonly confirm: Partial<ConfirmSettings>;
+  readonly reputation: Partial<ReputationSettings>;
+  readonly bans: Partial<BanSettings>;
+  readonly newcomers: Partial<NewcomerSettings>;
   /** How long a starting agent looks for a peer to learn from before it calls itself ready, ms. */
   readonly joinTimeoutMs: number;
   /** How long an agent that is dead or has left is remembered, ms, by its type. Bootstrap agents are never forgotten. */
@@ -114,6 +124,9 @@ export const defaultProtocolSettings: ProtocolSettings = {
   outbox: {},
   bridge: {},
   confirm: {},
+  reputation: {},
+  bans: {},
+  newcomers: {},
   joinTimeoutMs: 3_000, // Guess: a few dials that time out; alone is a normal state.
   retentionMs: { proxy: 24 * 3_600_000, backend: 24 * 3_600_000, governator: 24 * 3_600_000 }, // Serf tries for 24 h.
 };
@@ -123,6 +136,8 @@ export interface ProtocolOptions {
   readonly peer: PeerId;
   readonly epoch: number;
   readonly settings: Partial<ProtocolSettings>;
+  /** A former key of this agent that is not ended yet: what it said is said again at the start. */
+  readonly predecessor?: Predecessor | undefined;
 }
 
 /** What the store kept, verified again or trusted by the driver. */
@@ -138,6 +153,7 @@ export interface Restored {
   readonly proofs: readonly { readonly first: VerifiedRecord; readonly second: VerifiedRecord }[];
   readonly reachability: ReadonlyMap<PeerId, StoredReachability>;
   readonly removals: readonly VerifiedClaim[];
+  readonly bans?: readonly VerifiedBan[];
   readonly outbox?: StoredOutbox;
   readonly confirmations?: readonly StoredConfirmation[];
   readonly aliveAtMs: number | undefined;
@@ -160,6 +176,8 @@ const freshMaxCount = 100;
 const insteadEveryMs = 2_000;
 const reassertEveryMs = 5_000;
 const lookMaxMs = 10_000;
+/** Of those for whom there was no room, looked at again in one turn. */
+const refusedAtOnceMaxCount = 256;
 /** Two that jump so far by chance meet once in a thousand answers. */
 const twinEpochsCount = 1_000;
 /** Saying everything again costs all of them; a liar must not make us do it all the time. */
@@ -170,6 +188,7 @@ export class Protocol {
   readonly links = new Links();
   readonly detector: Detector;
   readonly retirement: Retirement;
+  readonly succession: Succession;
   readonly peering: Peering;
   /** The table as a hash of hashes. */
   readonly tree: RecordTree;
@@ -180,6 +199,9 @@ export class Protocol {
   readonly outbox: Outbox;
   readonly bridge: Bridge;
   readonly confirmations: Confirmations;
+  readonly newcomers: Newcomers;
+  /** Who is shut out. */
+  readonly exclusion: Exclusion;
   readonly author: Author;
   readonly ownVoice = new OwnVoice();
   /** Who is a member, where an authority says so. */
@@ -196,6 +218,7 @@ export class Protocol {
   readonly #synced = new Set<PeerId>();
   /** What our own entry says, once the agent has started. */
   #own: { readonly node: NodeFields; readonly agent: AgentContact } | undefined;
+  #predecessor: Predecessor | undefined;
   #phase: 'starting' | 'ready' | 'stopping' = 'starting';
   #storeProblem: StoreProblem | undefined;
   #hasListeners = false;
@@ -226,16 +249,35 @@ export class Protocol {
     this.#settings = { ...defaultProtocolSettings, ...options.settings };
     this.#gossip = { ...defaultGossipSettings, ...this.#settings.gossip };
     this.#random = components.random;
-    const self = options.peer;
+    this.author = new Author({ peer: options.peer, epoch: options.epoch }, components);
+    const { author } = this;
+    this.#predecessor = options.predecessor;
     const { certificates } = components;
-    this.roster = certificates && new Roster({ self }, { reader: certificates });
+    this.roster =
+      certificates &&
+      new Roster(
+        {
+          get self() {
+            return author.peer;
+          },
+        },
+        { reader: certificates },
+      );
     this.detector = new Detector(
-      { self, selfId: options.id, epoch: options.epoch, settings: this.#settings.swim },
+      {
+        get self() {
+          return author.peer;
+        },
+        selfId: options.id,
+        epoch: options.epoch,
+        settings: this.#settings.swim,
+      },
       {
         random: components.random,
         sealClaim: components.sealClaim,
         isLinked: peer => this.links.has(peer),
         isRemoved: (peer, epoch) => this.retirement.isRemoved(peer, epoch),
+        hasHeardOf: peer => this.table.ledger.subjectsOf(peer).size > 0 || this.succession.isFollowed(peer),
         tableRoot: (now, since = 0) => this.tree.root(Math.max(this.sync.since(now), since)),
       },
     );
@@ -244,7 +286,9 @@ export class Protocol {
     const { hash } = components;
     this.tree = new RecordTree({ hash });
     this.table = new Table(this.#settings.table, {
-      self,
+      get self() {
+        return author.peer;
+      },
       livenessOf,
       roster: this.roster,
       onSubject: (subject, subjectHash, records) => {
@@ -252,7 +296,6 @@ export class Protocol {
         this.tree.put(subjectHash, subject, records, expiryEpochOf(records, isDeparted));
       },
     });
-    this.author = new Author({ peer: self, epoch: options.epoch }, components);
     this.hosting = new Hosting(this.#settings.hosting, {
       selfId: options.id,
       author: this.author,
@@ -264,6 +307,21 @@ export class Protocol {
         this.bridge.follow(record, now);
       },
     });
+    this.succession = new Succession({
+      author,
+      table: this.table,
+      say: (record, now) => this.hosting.say(record, now, []),
+    });
+    this.newcomers = new Newcomers(this.#settings.newcomers);
+    this.exclusion = new Exclusion(this.#settings, {
+      self: () => author.peer,
+      latest: peer => this.succession.latest(peer),
+      formersOf: peer => this.succession.formersOf(peer),
+      nameOf: peer => this.nodeIdOf(peer),
+      onBanned: (peer, now) => this.#shutOut(peer, now),
+      onPardoned: (peer, now) => this.#letBack(peer, now),
+    });
+    if (options.predecessor !== undefined) this.succession.add(options.predecessor.peer, author.peer);
     this.outbox = new Outbox(this.#settings.outbox, {
       random: components.random,
       linkOf: components.linkOf,
@@ -293,12 +351,20 @@ export class Protocol {
       renew: (id, now) => this.hosting.renew(id, now),
     });
     this.peering = new Peering(this.#settings.peering, {
-      self,
+      get self() {
+        return author.peer;
+      },
       random: components.random,
       isLinked: peer => this.links.has(peer),
     });
     this.retirement = new Retirement(
-      { self, selfId: options.id, retentionMs: this.#settings.retentionMs },
+      {
+        get self() {
+          return author.peer;
+        },
+        selfId: options.id,
+        retentionMs: this.#settings.retentionMs,
+      },
       {
         detector: () => this.detector,
         table: this.table,
@@ -311,7 +377,11 @@ export class Protocol {
     this.#membership =
       this.roster &&
       new Membership(
-        { self },
+        {
+          get self() {
+            return author.peer;
+          },
+        },
         {
           roster: this.roster,
           table: this.table,
@@ -322,14 +392,21 @@ export class Protocol {
         },
       );
     this.sync = new SyncExchange(this.#settings.sync, {
-      self,
+      get self() {
+        return author.peer;
+      },
       tree: this.tree,
       hash,
       retentionMs: this.#retentionMs,
     });
     this.agreement = new Agreement({ tree: this.tree });
     this.confirmations = new Confirmations(this.#settings.confirm, {
-      self: { peer: self, id: options.id },
+      self: {
+        get peer() {
+          return author.peer;
+        },
+        id: options.id,
+      },
       table: this.table,
       members: () => this.detector.members(),
       isLinked: peer => this.links.has(peer),
@@ -346,6 +423,11 @@ export class Protocol {
     return this.#phase;
   }
 
+  /** What peers have done wrong before our eyes. */
+  get reputation(): Reputation {
+    return this.exclusion.reputation;
+  }
+
   get storeIsWell(): boolean {
     return this.#storeProblem === undefined;
   }
@@ -357,12 +439,22 @@ export class Protocol {
 
   /** The agent that goes by this key, as its own record says. */
   nodeIdOf(peer: PeerId): NodeId | undefined {
-    return peer === this.author.peer ? this.#options.id : this.detector.member(peer)?.id;
+    const speaker = this.succession.latest(peer);
+    return speaker === this.author.peer ? this.#options.id : this.detector.member(speaker)?.id;
   }
 
-  livenessOf(author: PeerId): LivenessState {
+  livenessOf(peer: PeerId): LivenessState {
+    const author = this.succession.latest(peer);
     if (author === this.author.peer) return this.#phase === 'stopping' ? 'left' : 'alive';
-    return this.detector.member(author)?.state ?? (this.#strangers.isGone(author) ? 'dead' : 'suspect');
+    if (this.exclusion.isBanned(peer) || this.exclusion.isBanned(author)) return 'dead';
+    const state = this.detector.member(author)?.state ?? this.#formerState(author);
+    return state ?? (this.#strangers.isGone(author) ? 'dead' : 'suspect');
+  }
+
+  /** Of a key that has just followed another one, and was not met yet. */
+  #formerState(author: PeerId): LivenessState | undefined {
+    const former = this.succession.formersOf(author).find(each => this.detector.member(each) !== undefined);
+    return former === undefined ? undefined : this.detector.member(former)?.state;
   }
 
   /** Which part of the cluster we speak for. */
@@ -410,6 +502,7 @@ export class Protocol {
       this.peering.addPeer(peer, multiaddrs, 'store', now.monoMs);
     for (const [author, dot] of restored.clocks) ledger.restoreClock(author, dot);
     this.retirement.restore(restored.removals);
+    this.exclusion.restore(restored.bans ?? [], now);
     this.detector.restore(restored.reachability);
     this.#resumeAfter(restored);
     let outbox = this.outbox.restore(restored.outbox ?? emptyStoredOutbox, now);
@@ -428,6 +521,7 @@ export class Protocol {
         .map(({ subject, author }) => ({ type: 'delete-record', subject, author }) as const);
       outbox = [...outbox, { type: 'persist', operations, then: [] }];
     }
+    for (const record of restored.records) this.succession.note(record);
     if (isOutdated) {
       this.table.restore(records);
       return outbox;
@@ -521,6 +615,21 @@ export class Protocol {
         ];
       case 'look-asked':
         return this.#noted(this.detector.check(input.from, now), now);
+      case 'fault-seen':
+        return this.exclusion.fault(input.peer, input.fault, now);
+      case 'ban':
+        return this.exclusion.decide(input.ticket, input.ban, now);
+      case 'ban-received':
+        return this.exclusion.hear(input.ban, now);
+      case 'rekey':
+        return this.#rekey(input, now);
+      case 'end-key':
+        return [
+          ...this.retirement.end(input.claim, now),
+          { type: 'persist', operations: [], then: [accepted(input.ticket)] },
+        ];
+      case 'revoke-key':
+        return this.#unlessClosed(input.ticket) ?? this.#revoke(input.ticket, now);
       case 'remove':
         return this.#unlessClosed(input.ticket) ?? this.retirement.remove(input.ticket, input.id, now);
       case 'certificate-shown':
@@ -566,12 +675,70 @@ export class Protocol {
         operations: [{ type: 'put-meta', name: 'epoch', value: this.author.dot.epoch }, ...this.#vitals(now)],
         then: [],
       },
-      ...this.#announce(now),
+      ...this.exclusion.start(),
+      ...this.#takeOver(now, record => this.hosting.adopt(record, now)),
       ...(hasSomebodyToAsk ? [wake(this.#settings.joinTimeoutMs, { type: 'join-overdue' })] : this.#ready()),
       wake(this.detector.nextTickMs(), { type: 'tick' }),
       ...this.confirmations.start(now),
       ...this.#dialDue(now),
       ...this.bridge.tick(now),
+    ];
+  }
+
+  /** Our own entry, and what a former key of ours has said and we have not. */
+  #takeOver(now: Now, onRecord?: (record: VerifiedRecord) => void): readonly Effect[] {
+    const announced = this.#announce(now);
+    if (this.#predecessor === undefined || this.table.ledger.isQuarantined(this.author.peer))
+      return announced;
+    return [
+      ...announced,
+      ...this.succession.sayAgain(this.#predecessor.peer, this.#options.id, now, onRecord),
+    ];
+  }
+
+  /**
+   * Changes the key that we speak with, while everything goes on: the name, the services, who is alive, and what
+   * callers wait for.
+   */
+  #rekey(
+    { ticket, peer, predecessor }: Extract<Input, { readonly type: 'rekey' }>,
+    now: Now,
+  ): readonly Effect[] {
+    const former = this.author.peer;
+    this.author.rename(peer);
+    this.#predecessor = predecessor;
+    this.succession.add(former, peer);
+    const epoch = this.author.openEpoch(0);
+    this.detector.openEpoch(epoch);
+    if (this.#own !== undefined) {
+      const multiaddrs = this.#own.agent.multiaddrs.map(each =>
+        each.replace(`/p2p/${former}`, `/p2p/${peer}`),
+      );
+      this.#own = { ...this.#own, agent: { ...this.#own.agent, multiaddrs } };
+    }
+    return [
+      log('key_rotated', { id: this.#options.id, former, peer }),
+      { type: 'persist', operations: [{ type: 'put-meta', name: 'epoch', value: epoch }], then: [] },
+      ...this.#takeOver(now),
+      { type: 'persist', operations: [], then: [accepted(ticket)] },
+    ];
+  }
+
+  /** Nothing that our key has said counts any more: others may take our name at once. */
+  #revoke(ticket: Ticket, now: Now): readonly Effect[] {
+    this.#phase = 'stopping';
+    const { claim, step } = this.detector.revokeSelf(now);
+    const told = [...this.links.peers()].map(
+      to => ({ type: 'send', to, message: { type: 'claims', claims: [claim] } }) as const,
+    );
+    return [
+      log('key_revoked', { peer: this.author.peer, id: this.#options.id }),
+      ...this.confirmations.stop(true, now),
+      {
+        type: 'persist',
+        operations: [{ type: 'put-removal', claim }],
+        then: [...step.effects, ...told, accepted(ticket)],
+      },
     ];
   }
 
@@ -584,7 +751,11 @@ export class Protocol {
   /** Our own entry, said anew: at start, and when another key laid its hand on our name. */
   #announce(now: Now, then: readonly Effect[] = []): readonly Effect[] {
     if (this.#own === undefined || this.table.ledger.isQuarantined(this.author.peer)) return then;
-    const own = this.table.ledger.recordBy(this.author.peer, this.#options.id);
+    const { ledger } = this.table;
+    const before = ledger.recordBy(this.author.peer, this.#options.id);
+    const own = before ?? (this.#predecessor && ledger.recordBy(this.#predecessor.peer, this.#options.id));
+    const predecessor =
+      this.#predecessor ?? (before?.body.type === 'entry' ? before.body.predecessor : undefined);
     const record = this.author.write(
       {
         subject: this.#options.id,
@@ -592,7 +763,7 @@ export class Protocol {
         context: this.#nameContext(),
         claimedAt: own !== undefined && !this.#wasFollowed(own) ? own.claimedAt : undefined,
         leaseMs: 0,
-        body: { type: 'entry', ...this.#own },
+        body: { type: 'entry', ...this.#own, ...(predecessor === undefined ? {} : { predecessor }) },
       },
       now.wallMs,
     );
@@ -614,6 +785,7 @@ export class Protocol {
     return ledger.contextFor(this.author.peer, this.#options.id).filter(({ author }) => {
       const record = ledger.recordBy(author, this.#options.id);
       if (record?.authority !== 'self' || record.body.type !== 'entry') return true;
+      if (author === this.#predecessor?.peer) return true;
       const state = this.livenessOf(author);
       return state === 'dead' || state === 'left';
     });
@@ -733,6 +905,7 @@ export class Protocol {
 
   /** Takes one record in, and then whatever was waiting for it. */
   #take(record: VerifiedRecord, via: 'gossip' | 'sync', now: Now, isHeld = false): readonly Effect[] {
+    this.succession.note(record); // True whether the record itself is taken in or not.
     const isNews = this.roster?.learnFrom(record) === true;
     const effects = this.#takeIn(record, via, now, isHeld);
     if (!isNews) return effects;
@@ -791,7 +964,8 @@ export class Protocol {
 
   /** Of a host about a service. */
   #noteHost({ author, subject }: VerifiedRecord, now: Now): readonly Effect[] {
-    if (author !== this.author.peer && this.detector.member(author) === undefined)
+    const speaker = this.succession.latest(author);
+    if (speaker === author && author !== this.author.peer && this.detector.member(author) === undefined)
       this.#strangers.note(author, now.monoMs);
     return this.#phase === 'ready' ? this.hosting.reassert(subject, now) : [];
   }
@@ -815,6 +989,10 @@ export class Protocol {
   /** An agent's own record says who it is, where, and whether it is leaving. */
   #meet(record: VerifiedRecord, now: Now): readonly Effect[] {
     const { author, body, epoch } = record;
+    if (this.succession.isFollowed(author)) return [];
+    // Whoever is banned cannot escape by another key that follows its own.
+    const shutOut = body.type === 'entry' && body.predecessor ? this.exclusion.settle(author, now) : [];
+    if (this.exclusion.isBanned(author)) return shutOut;
     const before = this.detector.member(author);
     if (body.type === 'departure') {
       const fields = { ...unknownFields, ...before, peer: author, id: record.subject };
@@ -822,12 +1000,56 @@ export class Protocol {
     }
     if (body.type !== 'entry') return [];
     const { multiaddrs = [], probe = '', isBootstrap = false } = body.agent ?? {};
+    if (before === undefined && !this.#hasRoomFor(record, probe, now)) return [];
     this.peering.addPeer(author, multiaddrs, 'record', now.monoMs, isBootstrap);
     const isFresh = now.wallMs - record.time.wallMs < this.#settings.joinTimeoutMs;
     const { nodeType, address, metricsPort } = body.node;
     const metrics = { host: address.slice(0, address.lastIndexOf(':')), port: metricsPort };
     const fields = { peer: author, id: record.subject, nodeType, isBootstrap, address: probe, metrics };
-    return this.#noted(this.detector.known(fields, epoch, isFresh, now), now);
+    const known = this.#noted(this.detector.known(fields, epoch, isFresh, now), now);
+    return body.predecessor === undefined
+      ? known
+      : [...known, ...this.#leaveFormer(record, body.predecessor.peer, now)];
+  }
+
+  /** Of a key that is not met we know as much as of one that nobody introduces: after a while it counts as gone. */
+  #hasRoomFor({ author, body }: VerifiedRecord, probe: string, now: Now): boolean {
+    // It takes the place of another one.
+    if (body.type === 'entry' && body.predecessor !== undefined && this.#formerState(author) !== undefined)
+      return true;
+    const { detector } = this;
+    if (this.newcomers.admits(probe, detector.members(), detector.membersCount, now.monoMs)) return true;
+    this.#strangers.note(author, now.monoMs);
+    return false;
+  }
+
+  /** There may be room by now for those for whom there was none. */
+  #meetRefused(now: Now): readonly Effect[] {
+    if (!this.newcomers.takeRefused()) return [];
+    const { ledger } = this.table;
+    const refused = [...ledger.records()].filter(
+      record => isOfAgent(record) && this.detector.member(record.author) === undefined,
+    );
+    const others = refused.filter(({ author }) => author !== this.author.peer);
+    return others.slice(0, refusedAtOnceMaxCount).flatMap(record => this.#meet(record, now));
+  }
+
+  /** A key gives its place to another one: it is probed and dialled no more, and what it said lives on. */
+  #leaveFormer(record: VerifiedRecord, former: PeerId, now: Now): readonly Effect[] {
+    const isKnown = this.detector.member(former) !== undefined || this.peering.contact(former) !== undefined;
+    if (former === this.author.peer || !isKnown) return [];
+    this.detector.forget(former);
+    this.peering.forget(former);
+    const operations = [
+      { type: 'delete-contact', peer: former },
+      { type: 'delete-reachability', peer: former },
+    ] as const;
+    return [
+      log('key_rotated', { id: record.subject, former, peer: record.author }),
+      { type: 'persist', operations, then: [] },
+      ...this.table.livenessChanged(former, this.livenessOf(former), []),
+      ...this.#isGone(former, now),
+    ];
   }
 
   /** Our own key spoke, and it was not this process: an earlier life of ours, or a copy of the key. */
@@ -911,8 +1133,32 @@ export class Protocol {
     ];
   }
 
+  /** Operators have banned a key: as good as gone. */
+  #shutOut(peer: PeerId, now: Now): readonly Effect[] {
+    this.detector.forget(peer);
+    this.peering.forget(peer);
+    const operations = [{ type: 'delete-contact', peer }] as const;
+    return [
+      { type: 'persist', operations, then: [] },
+      ...this.table.livenessChanged(peer, 'dead', []),
+      ...this.#isGone(peer, now),
+    ];
+  }
+
+  /** A ban is over: whoever it was is met again, by what it last said of itself. */
+  #letBack(peer: PeerId, now: Now): readonly Effect[] {
+    const { ledger } = this.table;
+    const own = [...ledger.subjectsOf(peer)].flatMap(subject => ledger.recordBy(peer, subject) ?? []);
+    return [
+      ...own.filter(isOfAgent).flatMap(record => this.#meet(record, now)),
+      ...this.table.livenessChanged(peer, this.livenessOf(peer), []),
+      ...this.#dialDue(now),
+    ];
+  }
+
   #linkUp(peer: PeerId, address: string, now: Now): readonly Effect[] {
-    if (this.table.ledger.isQuarantined(peer) || !this.isMember(peer, now.wallMs))
+    const isShutOut = this.exclusion.isShutOut(peer) || this.retirement.isRevoked(peer);
+    if (this.table.ledger.isQuarantined(peer) || isShutOut || !this.isMember(peer, now.wallMs))
       return [{ type: 'hang-up', peer }];
     this.#synced.delete(peer);
     this.links.up(peer, address, now.monoMs);
@@ -958,9 +1204,11 @@ export class Protocol {
     if (!this.links.has(peer)) return [];
     this.#synced.add(peer);
     const proofs = [...this.table.ledger.proofs.values()];
+    const bans = this.exclusion.bans.latestStatements();
     return [
       ...this.#openSync(peer, now),
       ...proofs.map(proof => ({ type: 'publish-proof', proof }) as const),
+      ...(bans.length > 0 ? [{ type: 'publish-bans', bans } as const] : []),
     ];
   }
 
@@ -978,6 +1226,7 @@ export class Protocol {
     if (ended !== undefined) effects.push(...this.#syncEnded(peer, ended, now));
     if (lie !== undefined) {
       this.detector.lied(peer, now);
+      effects.push(...this.exclusion.fault(peer, 'sync-lie', now));
       effects.push(log('sync_lied', { peer, id: this.nodeIdOf(peer), lie }));
     }
     return effects;
@@ -1076,13 +1325,16 @@ export class Protocol {
     const effects: Effect[] = [...step.effects];
     for (const { member, by } of step.changed) {
       const { peer, state } = member;
-      effects.push(...this.table.livenessChanged(peer, state, by));
+      for (const key of [peer, ...this.succession.formersOf(peer)])
+        effects.push(...this.table.livenessChanged(key, state, by));
       // The other side may have given up dialling us, or have a pause of half a minute before it.
       if (state === 'alive' && !this.links.has(peer)) this.peering.dialSoon(peer, now.monoMs);
       if (state !== 'dead' && state !== 'left') continue;
       effects.push(...this.#isGone(peer, now));
       if (member.id === this.#options.id) effects.push(...this.#reclaimName(now));
     }
+    for (const accuser of step.falseAccusers)
+      effects.push(...this.exclusion.fault(accuser, 'false-accusation', now));
     for (const claim of step.removals) {
       // An authority is no agent: whoever takes it out would take out the list of who was shut out.
       if (this.roster?.isAuthority(claim.subject) !== true) effects.push(...this.retirement.hear(claim, now));
@@ -1116,6 +1368,7 @@ export class Protocol {
       ...this.bridge.tick(now),
       ...(this.#membership?.tick(now) ?? []),
     ];
+    effects.push(...this.exclusion.tick(now));
     effects.push(...this.#answerOwnVoice(now));
     if (this.#isReassertOwed) effects.push(...this.#reannounce(now));
     for (const { peer, ended } of this.sync.tick(now.monoMs))
@@ -1174,7 +1427,11 @@ export class Protocol {
       ...this.#vitals(now),
       ...this.#reachabilityRows(now),
     ];
-    return [{ type: 'persist', operations, then: [] }, ...this.retirement.reap(now)];
+    return [
+      { type: 'persist', operations, then: [] },
+      ...this.retirement.reap(now),
+      ...this.#meetRefused(now),
+    ];
   }
 
   /** We were gone too long, or an operator thought so: what we said is void, so we say it again. */
@@ -1306,6 +1563,10 @@ function wake(afterMs: number, input: Wake): Effect {
 
 function refuse(ticket: Ticket, code: 'NOT_READY' | StoreProblem, text: string): Effect {
   return { type: 'reply', ticket, reply: { ok: false, code, details: { text } } };
+}
+
+function accepted(ticket: Ticket): Effect {
+  return { type: 'reply', ticket, reply: { ok: true, changed: true } };
 }
 
 function log(event: CoreLogEvent, fields: Readonly<Record<string, unknown>>): Effect {

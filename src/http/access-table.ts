@@ -38,7 +38,7 @@ const read: Access = { role: 'read', open: 'anyone' };
 
 export const accessTable: Readonly<Record<Operation, Access>> = {
   register: { role: 'register', open: 'no-web-page' },
-  deregister: { role: 'register', open: 'anyone' },
+  deregister: { role: 'register', open: 'no-web-page' },
 
   leave: { role: 'operate', open: 'this-machine' },
   remove: { role: 'operate', open: 'this-machine' },
@@ -50,6 +50,15 @@ export const accessTable: Readonly<Record<Operation, Access>> = {
   setRevocations: { role: 'operate', open: 'no-web-page' },
   secrets: { role: 'admin', open: 'this-machine' },
   rotateSecret: { role: 'admin', open: 'this-machine' },
+
+  bans: { role: 'admin', open: 'anyone' },
+  ban: { role: 'admin', open: 'this-machine' },
+  pardon: { role: 'admin', open: 'this-machine' },
+  keys: { role: 'operate', open: 'anyone' },
+  rotateKey: { role: 'admin', open: 'this-machine' },
+  revokeKey: { role: 'admin', open: 'this-machine' },
+  reputation: read,
+  evidence: read,
 
   peers: read,
   backends: read,

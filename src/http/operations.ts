@@ -8,6 +8,14 @@ import { faultRulesSchema, faultsSchema } from './fault-schemas.ts';
 import { outboxSchema } from './outbox-schemas.ts';
 import * as schemas from './schemas.ts';
 import { rotateSecretSchema, rotationSchema, secretsSchema } from './secret-schemas.ts';
+import {
+  banSchema,
+  bansSchema,
+  decidedSchema,
+  evidenceSchema,
+  keysSchema,
+  reputationSchema,
+} from './security-schemas.ts';
 import { syncSchema, treeSchema } from './sync-schemas.ts';
 
 export interface OperationSchema {
@@ -142,6 +150,55 @@ export const operations = {
       200: json('Removed', schemas.goneSchema),
       ...errors(400, 401, 403, 404, 409, 413, 429, 503),
     },
+  },
+  reputation: {
+    tags: ['inspect'],
+    summary: 'What peers have done wrong before the eyes of this agent, and what follows from it',
+    response: { 200: json('The worst first', reputationSchema), ...errors(401, 403, 429, 503) },
+  },
+  evidence: {
+    tags: ['inspect'],
+    summary: 'Proofs that a key has signed two different records under one number',
+    response: { 200: json('Whoever has one can check it', evidenceSchema), ...errors(401, 403, 429, 503) },
+  },
+  bans: {
+    tags: ['admin'],
+    summary: 'Keys that operators have shut out, here or elsewhere',
+    response: { 200: json('By key', bansSchema), ...errors(401, 403, 429, 503) },
+  },
+  ban: {
+    tags: ['admin'],
+    summary: 'Shut an agent out',
+    description:
+      'Here at once, and wherever this agent is among the `ban_issuers`. In open mode only for callers on the same machine.',
+    body: banSchema,
+    response: { 200: json('Shut out', decidedSchema), ...errors(400, 401, 403, 404, 413, 429, 503, 507) },
+  },
+  pardon: {
+    tags: ['admin'],
+    summary: 'Lift a ban, and forgive what this agent holds against the peer',
+    description: 'In open mode only for callers on the same machine.',
+    params: Type.Object({ id: Type.String({ description: 'Node id of an agent, or its key' }) }),
+    response: { 200: json('Pardoned', decidedSchema), ...errors(400, 401, 403, 404, 413, 429, 503, 507) },
+  },
+  keys: {
+    tags: ['admin'],
+    summary: 'The key that this agent speaks with, and the one before while that still counts',
+    response: { 200: json('Public halves only', keysSchema), ...errors(401, 403, 429, 503) },
+  },
+  rotateKey: {
+    tags: ['admin'],
+    summary: 'Give this agent another key',
+    description:
+      'Its name, its services and its callers stay; its peer id changes. In open mode only for callers on the same machine.',
+    response: { 200: json('The new key', keysSchema), ...errors(401, 403, 409, 413, 429, 503) },
+  },
+  revokeKey: {
+    tags: ['admin'],
+    summary: 'End the key of this agent for ever, and stop it',
+    description:
+      'What it has signed counts no more, anywhere. In open mode only for callers on the same machine.',
+    response: { 200: json('Ended', schemas.goneSchema), ...errors(401, 403, 409, 413, 429, 503, 507) },
   },
   faults: {
     tags: ['admin'],

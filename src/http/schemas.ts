@@ -121,7 +121,7 @@ export const confirmationsSchema = Type.Array(
 export type RegisteredJson = Static<typeof registeredSchema>;
 
 export const goneSchema = exact({
-  status: Type.Enum(['deregistered', 'left', 'removed']),
+  status: Type.Enum(['deregistered', 'left', 'removed', 'revoked']),
   message: Type.String(),
 });
 

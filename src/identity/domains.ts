@@ -4,6 +4,10 @@ export function recordDomain(cluster: string): Buffer {
   return Buffer.from(`firsthand/record/1\0${cluster}\0`);
 }
 
+export function banDomain(cluster: string): Buffer {
+  return Buffer.from(`firsthand/ban/1\0${cluster}\0`);
+}
+
 export function claimDomain(cluster: string): Buffer {
   return Buffer.from(`firsthand/claim/1\0${cluster}\0`);
 }

@@ -29,7 +29,8 @@ export async function openKeyFile(options: { readonly directory: string }): Prom
   return (await readKey(path)) ?? (await makeKey(options.directory, path));
 }
 
-async function readKey(path: string): Promise<AgentKey | undefined> {
+/** The key in a file, or `undefined` without one. @throws FirsthandError KEY_UNUSABLE */
+export async function readKey(path: string): Promise<AgentKey | undefined> {
   const file = await openForReading(path);
   if (file === undefined) return undefined;
   try {
@@ -76,7 +77,8 @@ function parseKey(path: string, text: string): AgentKey {
   return new AgentKey(key);
 }
 
-async function makeKey(directory: string, path: string): Promise<AgentKey> {
+/** A new key in a file of this name, whole and flushed. @throws FirsthandError KEY_UNUSABLE */
+export async function makeKey(directory: string, path: string): Promise<AgentKey> {
   const { privateKey } = generateKeyPairSync('ed25519');
   try {
     await mkdir(directory, { recursive: true, mode: 0o700 });
@@ -87,11 +89,32 @@ async function makeKey(directory: string, path: string): Promise<AgentKey> {
   return new AgentKey(privateKey);
 }
 
-function unusable(path: string, what: string, cause?: unknown): FirsthandError {
+export async function writeDurably(path: string, text: string): Promise<void> {
+  const file = await open(path, 'wx', 0o600);
+  try {
+    await file.writeFile(text);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+/** A rename survives a power failure only when the directory is flushed too. */
+export async function flushDirectory(directory: string): Promise<void> {
+  if (process.platform === 'win32') return; // Directories cannot be opened there.
+  const handle = await open(directory, constants.O_RDONLY);
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+export function unusable(path: string, what: string, cause?: unknown): FirsthandError {
   return new FirsthandError('KEY_UNUSABLE', { text: `the identity key ${path} ${what}`, path }, cause);
 }
 
-function reasonOf(error: unknown): string {
+export function reasonOf(error: unknown): string {
   return (error as NodeJS.ErrnoException).code ?? String(error);
 }
 

@@ -9,7 +9,7 @@ import { claimDomain } from './domains.ts';
 import { SignatureChecker } from './signature-checker.ts';
 
 export class SignedProbeCodec implements ProbeCodec {
-  readonly #key: SigningKey;
+  #key: SigningKey;
   readonly #tag: number;
   readonly #checker: SignatureVerifier;
   readonly #claimDomain: Buffer;
@@ -27,11 +27,21 @@ export class SignedProbeCodec implements ProbeCodec {
     this.#probeDomain = Buffer.from(`firsthand/probe/1\0${options.cluster}\0`);
   }
 
+  /** What is sealed and sent from now on is signed with this key. */
+  takeKey(key: SigningKey): void {
+    this.#key = key;
+  }
+
   /** @throws RangeError when the draft names another issuer: a bug in the caller. */
   sealClaim(draft: ClaimDraft): VerifiedClaim {
-    if (draft.issuer !== this.#key.peerId) throw new RangeError(`cannot sign for ${draft.issuer}`);
+    return this.sealClaimWith(this.#key, draft);
+  }
+
+  /** The same with another key of ours, such as the one before. */
+  sealClaimWith(key: SigningKey, draft: ClaimDraft): VerifiedClaim {
+    if (draft.issuer !== key.peerId) throw new RangeError(`cannot sign for ${draft.issuer}`);
     const claim = encodeClaim(draft);
-    const signature = this.#key.sign(Buffer.concat([this.#claimDomain, claim]));
+    const signature = key.sign(Buffer.concat([this.#claimDomain, claim]));
     return asVerified({ ...draft, wire: sealClaim({ claim, signature }) });
   }
 

@@ -25,7 +25,12 @@ export const gossipLimits: GossipLimits = {
   gossipSubscriptionsMaxCount: 16, // Guess: an honest agent has one.
 };
 
-export function gossipProfile(topic: string, limits = gossipLimits): Partial<GossipsubOpts> {
+/** @param scoreOf - What we ourselves hold against a peer; below zero it is not in the mesh. */
+export function gossipProfile(
+  topic: string,
+  limits = gossipLimits,
+  scoreOf: (peer: string) => number = () => 0,
+): Partial<GossipsubOpts> {
   return {
     globalSignaturePolicy: 'StrictNoSign',
     // The whole payload, not only what is signed in it: otherwise a copy with a forged signature would
@@ -69,6 +74,8 @@ export function gossipProfile(topic: string, limits = gossipLimits): Partial<Gos
     },
 
     scoreParams: {
+      appSpecificScore: scoreOf,
+      appSpecificWeight: 1,
       IPColocationFactorWeight: 0, // Many agents behind one address are normal: containers, NAT, one laptop.
       behaviourPenaltyThreshold: 6, // As Ethereum: a few broken promises happen to everybody under load.
       topics: {

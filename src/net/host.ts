@@ -26,6 +26,10 @@ export interface HostOptions {
   readonly dialTimeoutMs: number;
   /** Whether this dial is ours: libp2p and the DHT may not dial on their own. */
   readonly mayDial: (peer: PeerId) => boolean;
+  /** Whether this peer, whose key is proved by now, is let in. */
+  readonly mayEnter: (peer: PeerId) => boolean;
+  /** What we ourselves hold against a peer, for gossipsub's score; 0 for nothing. */
+  readonly scoreOf: (peer: string) => number;
   /** Who says which peers belong here; absent: any that is of the cluster. */
   readonly admission?: AdmissionEncrypterComponents | undefined;
   /** What stands between every connection and its encryption; for drills. */
@@ -112,6 +116,7 @@ export async function createHost(options: HostOptions, admission: () => Admissio
     streamMuxers: [carefulYamux({ keepAliveInterval: linkKeepAliveMs })],
     connectionGater: {
       denyDialPeer: peer => !options.mayDial(peer),
+      denyInboundEncryptedConnection: peer => !options.mayEnter(peer),
       // libp2p refuses private addresses in browsers only; said here because a cluster lives on them.
       denyDialMultiaddr: () => false,
       denyInboundConnection: connection => {
@@ -147,7 +152,7 @@ export async function createHost(options: HostOptions, admission: () => Admissio
       gossip: components => {
         internals = components;
         gate = new GatedRegistrar(components.registrar, lateAdmission(admission), options.onStreamExcess);
-        return gossipsub(gossipProfile(options.topic, limits))({
+        return gossipsub(gossipProfile(options.topic, limits, options.scoreOf))({
           privateKey: components.privateKey,
           peerId: components.peerId,
           peerStore: components.peerStore,

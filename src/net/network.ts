@@ -9,6 +9,7 @@
 import { networkInterfaces } from 'node:os';
 import type { Connection, PeerId as Libp2pPeerId } from '@libp2p/interface';
 import type { PeerId } from '../core/record/record.ts';
+import type { Standing } from '../core/reputation/reputation.ts';
 import type { AdmissionAuthority, AdmissionFacts } from '../runtime/admission.ts';
 import {
   type AuditLog,
@@ -111,6 +112,7 @@ export class Libp2pNetwork implements Network {
   readonly #options: Libp2pNetworkOptions;
   readonly #parts: Libp2pNetworkComponents;
   readonly #names: ProtocolNames;
+  readonly #standings = new Map<PeerId, Standing>();
   #running: Running | undefined;
   #started = false;
   #stopped = false;
@@ -175,6 +177,11 @@ export class Libp2pNetwork implements Network {
         // libp2p aborts a connection that does not close in time, so it is gone either way.
         this.#parts.log('network_fault', { during: 'hang-up', error }),
       );
+  }
+
+  setStanding(peer: PeerId, standing: Standing): void {
+    if (standing === 'good') this.#standings.delete(peer);
+    else this.#standings.set(peer, standing);
   }
 
   /** What a connected peer has proved; `undefined` where nothing is asked for. */
@@ -242,7 +249,11 @@ export class Libp2pNetwork implements Network {
         topic: this.#names.topic,
         connectionsMaxCount: this.#options.connectionsMaxCount ?? netDefaults.connectionsMaxCount,
         dialTimeoutMs,
-        mayDial: peer => parts().dialer.isDialing(peer.toString()) || parts().discovery.isLookingUp,
+        mayDial: peer =>
+          !isShutOut(this.#standings.get(peer.toString())) &&
+          (parts().dialer.isDialing(peer.toString()) || parts().discovery.isLookingUp),
+        mayEnter: peer => !isShutOut(this.#standings.get(peer.toString())),
+        scoreOf: peer => standingScore(this.#standings.get(peer)),
         ...(this.#options.limits === undefined ? {} : { limits: this.#options.limits }),
         admission: this.#admitted,
         onStreamExcess: () => metrics.streamsRefused.add(),
@@ -446,4 +457,13 @@ export class Libp2pNetwork implements Network {
       for (const connection of host.node.getConnections()) connection.abort(new Error('stopped'));
     }
   }
+}
+
+function isShutOut(standing: Standing | undefined): boolean {
+  return standing === 'quarantined' || standing === 'banned';
+}
+
+/** What gossipsub is told: below zero nobody is in the mesh; what we publish ourselves still goes there. */
+function standingScore(standing: Standing | undefined): number {
+  return standing === 'no-mesh' || isShutOut(standing) ? -50 : 0;
 }

@@ -8,6 +8,8 @@ import type { ConfirmationOutcome, ConfirmationView, ConfirmRequest } from '../c
 import type { HybridTime } from '../core/record/hybrid-time.ts';
 import type { NodeFields, NodeId, NodeType } from '../core/record/node.ts';
 import type { Dot, PeerId } from '../core/record/record.ts';
+import type { BanView } from '../core/reputation/bans.ts';
+import type { ReputationView } from '../core/reputation/reputation.ts';
 import type {
   AgentEvent,
   DetectorView,
@@ -204,6 +206,45 @@ export interface FaultPort {
   set(rules: readonly FaultRule[]): void;
 }
 
+/** What an operator wants done about an agent, by its node id or its key. */
+export interface BanRequest {
+  readonly who: string;
+  /** Absent: until it is lifted. */
+  readonly forMs?: number;
+  readonly reason: string;
+}
+
+/** Two records that one key signed under one number; whoever has both can check them. */
+export interface EvidenceView {
+  /** Of this proof: the first digits of the digest of its first half. */
+  readonly id: string;
+  readonly author: PeerId;
+  readonly subject: NodeId;
+  readonly epoch: number;
+  readonly sequence: number;
+  readonly cluster: string;
+  /** The signed envelopes. */
+  readonly first: Uint8Array;
+  readonly second: Uint8Array;
+}
+
+export interface NamedReputation extends ReputationView {
+  readonly id?: NodeId;
+}
+
+export interface NamedBan extends BanView {
+  readonly id?: NodeId;
+  readonly issuerId?: NodeId;
+}
+
+/** With which keys an agent speaks. Public halves only. */
+export interface KeysView {
+  readonly id: NodeId;
+  readonly peerId: PeerId;
+  /** The key before, while what it has said still counts. */
+  readonly former?: { readonly peerId: PeerId; readonly endsInMs: number };
+}
+
 /** An authority's list of who is shut out. */
 export interface RevocationsView {
   readonly authority: PeerId;
@@ -246,6 +287,24 @@ export interface AgentPort {
    * Rejects with UNKNOWN_NODE when there is no such agent, STILL_ALIVE when it answers.
    */
   remove(id: NodeId): Promise<void>;
+  /** How often a key was not met because there were too many: of all, or at one address. */
+  readonly newcomersRefused: number;
+  /** Peers that were caught at something by this agent, the worst first. */
+  reputation(): readonly NamedReputation[];
+  evidence(): readonly EvidenceView[];
+  bans(): readonly NamedBan[];
+  /** Rejects with UNKNOWN_NODE, INVALID_BAN, STORE_FULL, STORE_FAILED. @returns The key that is shut out. */
+  ban(request: BanRequest): Promise<PeerId>;
+  /** Lifts a ban, and forgives what this agent holds against the peer. Rejects as `ban` does. */
+  pardon(request: Omit<BanRequest, 'forMs'>): Promise<PeerId>;
+  keys(): KeysView;
+  /**
+   * Gives this agent another key, under the same name; nothing else changes. Rejects with NOT_READY, KEY_CHANGING,
+   * KEY_UNUSABLE.
+   */
+  rotateKey(): Promise<KeysView>;
+  /** Ends the key of this agent for ever; the process stops afterwards. */
+  revokeKey(): Promise<void>;
   /** Which part of the cluster this agent speaks for; cheap enough for every answer. */
   partition(): PartitionView;
   detector(): DetectorView;

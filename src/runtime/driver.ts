@@ -9,7 +9,9 @@ import type { CoreLogEvent, Effect, Input, Refusal, Reply, Ticket } from '../cor
 import type { DeliveryRequest } from '../core/outbox/delivery.ts';
 import type { Protocol } from '../core/protocol.ts';
 import type { NodeFields, NodeId } from '../core/record/node.ts';
-import type { AgentContact, PeerId, VerifiedRecord } from '../core/record/record.ts';
+import type { AgentContact, PeerId, Predecessor, VerifiedRecord } from '../core/record/record.ts';
+import type { VerifiedBan } from '../core/reputation/ban.ts';
+import type { VerifiedClaim } from '../core/swim/claim.ts';
 import { errorKind, FirsthandError, unreachable } from '../errors.ts';
 import type { RegistrationRequest } from './agent-port.ts';
 import type { RecentEvents } from './event-log.ts';
@@ -138,8 +140,16 @@ export class Driver {
     this.#publisher = new Publisher(components);
     const { protocol, clock, probeCodec, observer } = components;
     this.#probeIntake = new ProbeIntake(
-      { self: protocol.author.peer },
-      { feed, onRejected: reason => observer.rejected(reason, 'probe') },
+      {
+        get self() {
+          return protocol.author.peer;
+        },
+      },
+      {
+        feed,
+        onFault: (peer, fault) => feed({ type: 'fault-seen', peer, fault }),
+        onRejected: reason => observer.rejected(reason, 'probe'),
+      },
       { protocol, clock, codec: probeCodec },
     );
     this.#intake = new Intake(
@@ -147,6 +157,7 @@ export class Driver {
       {
         feed,
         onClaims: (from, claims) => this.#probeIntake.claims(from, claims),
+        onFault: (peer, fault) => feed({ type: 'fault-seen', peer, fault }),
         onRejected: (reason, via) => observer.rejected(reason, via),
       },
       components,
@@ -175,6 +186,7 @@ export class Driver {
       proofs,
       reachability: stored.reachability,
       confirmations: stored.confirmations ?? [],
+      bans: (stored.bans ?? []).map(wire => codec.trustBan(wire)).filter(isKnown),
       removals: stored.removals.map(wire => probeCodec.trustClaim(wire)).filter(isKnown),
       outbox: stored.outbox,
       aliveAtMs: stored.meta['alive-at-ms'],
@@ -214,6 +226,32 @@ export class Driver {
   /** Takes an agent that is gone out of the cluster. @throws FirsthandError UNKNOWN_NODE, STILL_ALIVE */
   async remove(id: NodeId): Promise<void> {
     await this.#ask(ticket => ({ type: 'remove', ticket, id }));
+  }
+
+  /** The codecs sign with the new key already. Resolves once everything is said with it, durably. */
+  async rekey(peer: PeerId, predecessor: Predecessor): Promise<void> {
+    await this.#ask(ticket => ({ type: 'rekey', ticket, peer, predecessor }));
+    this.#publisher.flush();
+  }
+
+  /** Ends a former key of this agent, by its own word. */
+  async endKey(claim: VerifiedClaim): Promise<void> {
+    await this.#ask(ticket => ({ type: 'end-key', ticket, claim }));
+  }
+
+  /** Ends the key of this agent, which should be stopped then. @throws FirsthandError NOT_READY, STORE_FULL, STORE_FAILED */
+  async revokeKey(): Promise<void> {
+    await this.#ask(ticket => ({ type: 'revoke-key', ticket }));
+  }
+
+  /** An operator shuts a key out, or pardons it, through this agent. @throws FirsthandError STORE_FULL, STORE_FAILED */
+  async decide(ban: VerifiedBan): Promise<void> {
+    await this.#ask(ticket => ({ type: 'ban', ticket, ban }));
+  }
+
+  /** What is to be written by now is written. */
+  settled(): Promise<void> {
+    return this.#writes.idle();
   }
 
   /** Resolves once it is durable, long before it has arrived. @throws FirsthandError OUTBOX_FULL, STORE_FULL, STORE_FAILED */
@@ -284,6 +322,8 @@ export class Driver {
         return this.#publisher.add(effect.records);
       case 'publish-proof':
         return this.#publisher.addProof(effect.proof);
+      case 'publish-bans':
+        return this.#publisher.addBans(effect.bans);
       case 'send':
         return network.send(effect.to, codec.encodeFrame(effect.message));
       case 'datagram': {
@@ -297,6 +337,8 @@ export class Driver {
       }
       case 'hang-up':
         return network.hangUp(effect.peer);
+      case 'standing':
+        return network.setStanding(effect.peer, effect.standing);
       case 'ping':
         return network.ping(effect.peer);
       case 'look-up':

@@ -11,7 +11,16 @@ import type { Input, Refusal } from '../core/effects.ts';
 import { RateLimit } from '../core/gossip/rate-limit.ts';
 import type { Protocol } from '../core/protocol.ts';
 import { compareDots, type PeerId, type VerifiedRecord } from '../core/record/record.ts';
-import type { Clock, RecordCodec, UnverifiedClaim, UnverifiedRecord, Verdict } from './ports.ts';
+import type { VerifiedBan } from '../core/reputation/ban.ts';
+import type { Fault } from '../core/reputation/reputation.ts';
+import type {
+  Clock,
+  RecordCodec,
+  UnverifiedBan,
+  UnverifiedClaim,
+  UnverifiedRecord,
+  Verdict,
+} from './ports.ts';
 import { recordsPerMessageMaxCount } from './publisher.ts';
 
 /** Why bytes from a peer were thrown away before the core saw them. */
@@ -26,6 +35,8 @@ export type Rejection =
 
 export interface IntakeHandlers {
   readonly feed: (input: Input) => void;
+  /** The peer at the other end of a connection did what no honest one does, or sent too much. */
+  readonly onFault: (peer: PeerId, fault: Fault) => void;
   readonly onClaims: (from: PeerId, claims: readonly UnverifiedClaim[]) => void;
   readonly onRejected: (rejection: Rejection | Refusal, via: 'gossip' | 'sync', from: PeerId) => void;
 }
@@ -46,6 +57,18 @@ const proofsPerMessageMaxCount = 4;
 /** Signature checks in one turn: about 5 ms at 0.1 ms each. */
 const checksPerTurn = 50;
 const framesQueuedMaxCount = 512;
+/** Of what others may send, whoever is throttled may send a tenth. Guess. */
+const throttledShare = 10;
+
+/** Faults of whoever sent the bytes, over a connection that its key authenticates. */
+const faultOf: Readonly<Partial<Record<Rejection | Refusal, Fault>>> = {
+  malformed: 'malformed',
+  'wrong-cluster': 'malformed',
+  'bad-signature': 'bad-signature',
+  'bad-proof': 'bad-signature',
+  'peer-rate': 'flood',
+  'queue-full': 'flood',
+};
 
 interface QueuedFrame {
   readonly from: PeerId;
@@ -60,6 +83,7 @@ export class Intake {
   readonly #clock: Clock;
   readonly #cluster: string;
   readonly #peerRate: RateLimit;
+  readonly #throttledRate: RateLimit;
   #frames: QueuedFrame[] = [];
   #position = 0;
   #verified: VerifiedRecord[] = [];
@@ -80,6 +104,11 @@ export class Intake {
       burstCount: settings.peerBurstCount,
       bucketsMaxCount: 4_096,
     });
+    this.#throttledRate = new RateLimit({
+      perSecond: settings.peerMessagesPerSecond / throttledShare,
+      burstCount: settings.peerBurstCount / throttledShare,
+      bucketsMaxCount: 4_096,
+    });
   }
 
   gossip(from: PeerId, bytes: Uint8Array): Verdict {
@@ -87,7 +116,7 @@ export class Intake {
     // A connection takes a moment to end.
     if (!this.#protocol.isMember(from, now.wallMs))
       return this.#dismiss('uncertified', 'gossip', from, 'ignore');
-    if (!this.#peerRate.take(from, now.monoMs)) return this.#dismiss('peer-rate', 'gossip', from, 'ignore');
+    if (!this.#hasRoomFor(from)) return this.#dismiss('peer-rate', 'gossip', from, 'ignore');
     const message = this.#codec.decodeGossip(bytes);
     if (
       message === undefined ||
@@ -97,17 +126,30 @@ export class Intake {
       return this.#dismiss('malformed', 'gossip', from, 'reject');
     }
     const verified: VerifiedRecord[] = [];
+    const unchecked: UnverifiedRecord[] = [];
     for (const record of message.records) {
       const checked = this.#check(record, 'gossip', from);
       if (checked === 'reject') return 'reject';
-      if (checked !== 'ignore') verified.push(checked);
+      if (checked === 'ignore') unchecked.push(record);
+      else verified.push(checked);
     }
+    let isVouchedFor = true;
     const proofs: (readonly [VerifiedRecord, VerifiedRecord])[] = [];
     for (const [first, second] of message.proofs) {
-      if (this.#protocol.table.ledger.isQuarantined(first.author)) continue;
+      if (this.#protocol.table.ledger.isQuarantined(first.author)) {
+        isVouchedFor = false;
+        continue;
+      }
       const proof = this.#prove(first, second);
       if (proof === undefined) return this.#dismiss('bad-proof', 'gossip', from, 'reject');
       proofs.push(proof);
+    }
+    const bans: VerifiedBan[] = [];
+    for (const ban of message.bans) {
+      if (!this.#wantsBan(ban)) continue;
+      const checked = this.#codec.verifyBan(ban);
+      if (checked === undefined) return this.#dismiss('bad-signature', 'gossip', from, 'reject');
+      bans.push(checked);
     }
     const { ledger } = this.#protocol.table;
     const before = ledger.receivedCount;
@@ -116,7 +158,43 @@ export class Intake {
       this.#handlers.feed({ type: 'records-received', from, via: 'gossip', records: verified, last: false });
     }
     for (const [first, second] of proofs) this.#handlers.feed({ type: 'proof-received', first, second });
-    return ledger.receivedCount > before || ledger.proofs.size > proofsBefore ? 'accept' : 'ignore';
+    for (const ban of bans) this.#handlers.feed({ type: 'ban-received', ban });
+    if (bans.length < message.bans.length) isVouchedFor = false; // What was not looked at is not passed on.
+    const isNews = bans.length > 0 || ledger.receivedCount > before || ledger.proofs.size > proofsBefore;
+    // What the banned say is kept, or tables would differ, but nobody hears it from us.
+    if (!isNews || verified.some(({ author }) => this.#protocol.exclusion.isBanned(author))) return 'ignore';
+    const vouched = this.#vouchFor(unchecked, from);
+    return vouched === 'accept' && !isVouchedFor ? 'ignore' : vouched;
+  }
+
+  /**
+   * Whoever passes a message on vouches for the whole of it: else anybody could put a forged record beside a genuine
+   * one, where we know the first already, and have us punished by the next who does not.
+   */
+  #vouchFor(unchecked: readonly UnverifiedRecord[], from: PeerId): Verdict {
+    const { ledger } = this.#protocol.table;
+    for (const record of unchecked) {
+      // Whoever may not speak, or speaks too much, is not worth a signature check; nor is he passed on.
+      if (ledger.isQuarantined(record.author) || ledger.wants(record)) return 'ignore';
+      const held = ledger.recordBy(record.author, record.subject);
+      if (held?.digest === record.digest && Buffer.compare(held.wire, record.wire) === 0) continue;
+      if (this.#codec.verify(record) === undefined)
+        return this.#dismiss('bad-signature', 'gossip', from, 'reject');
+    }
+    return 'accept';
+  }
+
+  #wantsBan(ban: UnverifiedBan): boolean {
+    const { exclusion, detector } = this.#protocol;
+    return exclusion.bans.wants(ban, detector.member(ban.issuer) !== undefined, this.#clock.now());
+  }
+
+  /** A tenth of it for whoever was caught at something. */
+  #hasRoomFor(from: PeerId): boolean {
+    const { monoMs } = this.#clock.now();
+    if (this.#protocol.reputation.standing(from) !== 'good' && !this.#throttledRate.take(from, monoMs))
+      return false;
+    return this.#peerRate.take(from, monoMs);
   }
 
   frame(from: PeerId, bytes: Uint8Array): void {
@@ -126,7 +204,7 @@ export class Intake {
     }
     const message = this.#codec.decodeFrame(bytes);
     if (message === undefined) {
-      this.#handlers.onRejected('malformed', 'sync', from);
+      this.#reject('malformed', 'sync', from);
       return;
     }
     if (message.type === 'claims') return this.#handlers.onClaims(from, message.claims);
@@ -139,7 +217,7 @@ export class Intake {
     if (message.type === 'held') return this.#handlers.feed({ type: 'held', from, digests: message.digests });
     if (message.type !== 'records') return this.#handlers.feed({ type: 'sync-message', from, message });
     if (this.#frames.length >= framesQueuedMaxCount) {
-      this.#handlers.onRejected('queue-full', 'sync', from);
+      this.#reject('queue-full', 'sync', from);
       return;
     }
     const { sync } = this.#protocol;
@@ -206,7 +284,13 @@ export class Intake {
     from: PeerId,
     verdict: V,
   ): V {
-    this.#handlers.onRejected(rejection, via, from);
+    this.#reject(rejection, via, from);
     return verdict;
+  }
+
+  #reject(rejection: Rejection | Refusal, via: 'gossip' | 'sync', from: PeerId): void {
+    this.#handlers.onRejected(rejection, via, from);
+    const fault = faultOf[rejection];
+    if (fault !== undefined) this.#handlers.onFault(from, fault);
   }
 }

@@ -20,14 +20,19 @@ import type {
   AgentIdentity,
   AgentPort,
   AuthorityPort,
+  BanRequest,
   ClockView,
   ComponentHealth,
   DoctorCheck,
   EventLog,
+  EvidenceView,
   FaultPort,
+  KeysView,
   Listing,
   MeshPeer,
   MeshView,
+  NamedBan,
+  NamedReputation,
   Phase,
   RegistrationOutcome,
   RegistrationRequest,
@@ -37,10 +42,12 @@ import type { SecretPort } from './cluster-secret.ts';
 import { detectorView } from './detector-view.ts';
 import type { Doctor } from './doctor.ts';
 import type { Driver } from './driver.ts';
+import type { KeyRotation } from './key-rotation.ts';
 import { membershipFinding } from './membership-finding.ts';
 import { named, partitionSentence } from './partition-sentence.ts';
 import type { Clock, Network } from './ports.ts';
 import { syncAgreement, syncView, treeParts, treeRows } from './sync-view.ts';
+import type { Warden } from './warden.ts';
 
 export interface LocalAgentComponents {
   readonly protocol: Protocol;
@@ -53,6 +60,8 @@ export interface LocalAgentComponents {
   /** Name of the failure detector's profile. */
   readonly profile: string;
   readonly doctor: Doctor;
+  readonly keyRotation: KeyRotation;
+  readonly warden: Warden;
   /** Present where the agent was started for a drill. */
   readonly faults?: FaultPort | undefined;
   readonly authority?: AuthorityPort | undefined;
@@ -64,7 +73,7 @@ export interface LocalAgentComponents {
 const loopDelayMaxMs = 500;
 
 export class LocalAgent implements AgentPort {
-  readonly identity: AgentIdentity;
+  readonly #identity: AgentIdentity;
   readonly listing: Listing;
   readonly events: EventLog;
   readonly faults: FaultPort | undefined;
@@ -79,7 +88,7 @@ export class LocalAgent implements AgentPort {
     options: { readonly identity: AgentIdentity; readonly topic: string },
     components: LocalAgentComponents,
   ) {
-    this.identity = options.identity;
+    this.#identity = options.identity;
     this.#topic = options.topic;
     this.#components = components;
     this.#startedMonoMs = components.clock.now().monoMs;
@@ -88,6 +97,10 @@ export class LocalAgent implements AgentPort {
     this.faults = components.faults;
     this.authority = components.authority;
     this.secret = components.secret;
+  }
+
+  get identity(): AgentIdentity {
+    return { ...this.#identity, peerId: this.#components.protocol.author.peer };
   }
 
   get phase(): Phase {
@@ -155,6 +168,43 @@ export class LocalAgent implements AgentPort {
 
   async leave(): Promise<void> {
     await this.#components.driver.depart(true);
+    this.#left.resolve();
+  }
+
+  get newcomersRefused(): number {
+    return this.#components.protocol.newcomers.refusedCount;
+  }
+
+  reputation(): readonly NamedReputation[] {
+    return this.#components.warden.reputation();
+  }
+
+  evidence(): readonly EvidenceView[] {
+    return this.#components.warden.evidence();
+  }
+
+  bans(): readonly NamedBan[] {
+    return this.#components.warden.bans();
+  }
+
+  async ban(request: BanRequest): Promise<PeerId> {
+    return this.#components.warden.ban(request);
+  }
+
+  async pardon(request: Omit<BanRequest, 'forMs'>): Promise<PeerId> {
+    return this.#components.warden.pardon(request);
+  }
+
+  keys(): KeysView {
+    return this.#components.keyRotation.view();
+  }
+
+  rotateKey(): Promise<KeysView> {
+    return this.#components.keyRotation.rotate();
+  }
+
+  async revokeKey(): Promise<void> {
+    await this.#components.keyRotation.revoke();
     this.#left.resolve();
   }
 

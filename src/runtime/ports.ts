@@ -12,7 +12,9 @@ import type { StoredOutbox } from '../core/outbox/recovery.ts';
 import type { FloorEntry } from '../core/record/floor.ts';
 import type { SubjectHash } from '../core/record/health.ts';
 import type { NodeId } from '../core/record/node.ts';
-import type { Digest, Dot, PeerId, RecordDraft, VerifiedRecord } from '../core/record/record.ts';
+import type { Digest, Dot, PeerId, Predecessor, RecordDraft, VerifiedRecord } from '../core/record/record.ts';
+import type { BanDraft, VerifiedBan } from '../core/reputation/ban.ts';
+import type { Standing } from '../core/reputation/reputation.ts';
 import type { ClaimDraft, VerifiedClaim } from '../core/swim/claim.ts';
 import type { ProbeBody, ProbeMessage } from '../core/swim/message.ts';
 import type { StoredReachability } from '../core/swim/reachability.ts';
@@ -108,6 +110,8 @@ export interface Network {
   /** Ends with exactly one `onDialEnded`. */
   dial(target: DialTarget): void;
   hangUp(peer: PeerId): void;
+  /** How much of this peer is taken from now on; whoever is quarantined is neither dialled nor let in. */
+  setStanding(peer: PeerId, standing: Standing): void;
   /** Ends with exactly one `onPing`. */
   ping(peer: PeerId): void;
   /** Asks the DHT where a peer is; answers come as `onDiscovered`. */
@@ -152,6 +156,8 @@ export interface StoredState {
   readonly reachability: ReadonlyMap<PeerId, StoredReachability>;
   /** Signed claims. */
   readonly removals: readonly Uint8Array[];
+  /** Signed statements; absent: none. */
+  readonly bans?: readonly Uint8Array[];
   readonly outbox: StoredOutbox;
   /** What callers still wait to hear of. */
   readonly confirmations?: readonly StoredConfirmation[];
@@ -219,6 +225,29 @@ export interface HttpPeers {
   stop(): Promise<void>;
 }
 
+// --- keys ----------------------------------------------------------------------------------------
+
+/**
+ * The key of this agent on disk and in its codecs. `prepare`, `commit`, `adopt`, and later `finish`: a process that
+ * ends before `commit` has resolved goes on with the old key at its next start, after that with the new one.
+ */
+export interface KeyKeeper {
+  /** The key before the present one, until it is ended. */
+  readonly former: PeerId | undefined;
+  /** Makes the next key. @throws FirsthandError KEY_UNUSABLE */
+  prepare(): Promise<void>;
+  /** From here on the next start takes the prepared key. @throws FirsthandError KEY_UNUSABLE */
+  commit(): Promise<void>;
+  /** From here on this process signs with it. */
+  adopt(): { readonly peer: PeerId; readonly predecessor: Predecessor };
+  /** The former key's own word that it ends. */
+  endOfFormer(epoch: number): VerifiedClaim;
+  /** The former key is destroyed. @throws FirsthandError KEY_UNUSABLE */
+  finish(): Promise<void>;
+  /** The present key is taken out of use: the next start makes another one. @throws FirsthandError KEY_UNUSABLE */
+  setAside(): Promise<void>;
+}
+
 // --- audit ---------------------------------------------------------------------------------------
 
 export type AuditKind =
@@ -279,6 +308,11 @@ export interface GossipMessage {
   readonly records: readonly UnverifiedRecord[];
   /** Pairs that prove equivocation; both halves still have to be verified. */
   readonly proofs: readonly (readonly [UnverifiedRecord, UnverifiedRecord])[];
+  readonly bans: readonly UnverifiedBan[];
+}
+
+export interface UnverifiedBan extends BanDraft {
+  readonly wire: Uint8Array;
 }
 
 /** Bytes to claims and back. Decoders answer `undefined` for anything malformed and never throw. */
@@ -292,10 +326,15 @@ export interface RecordCodec {
   encodeGossip(
     records: readonly VerifiedRecord[],
     proofs: readonly (readonly [VerifiedRecord, VerifiedRecord])[],
+    bans?: readonly VerifiedBan[],
   ): Uint8Array;
   decodeGossip(bytes: Uint8Array): GossipMessage | undefined;
   encodeFrame(message: SyncMessage<VerifiedRecord, VerifiedClaim>): Uint8Array;
   decodeFrame(bytes: Uint8Array): SyncMessage<UnverifiedRecord, UnverifiedClaim> | undefined;
+  sealBan(draft: BanDraft): VerifiedBan;
+  verifyBan(ban: UnverifiedBan): VerifiedBan | undefined;
+  /** For bans from our own store. */
+  trustBan(wire: Uint8Array): VerifiedBan | undefined;
 }
 
 export interface UnverifiedClaim extends ClaimDraft {

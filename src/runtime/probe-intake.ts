@@ -5,6 +5,7 @@
 import type { Input } from '../core/effects.ts';
 import type { Protocol } from '../core/protocol.ts';
 import type { PeerId } from '../core/record/record.ts';
+import type { Fault } from '../core/reputation/reputation.ts';
 import type { VerifiedClaim } from '../core/swim/claim.ts';
 import type { ProbeRefusal } from '../core/swim/detector.ts';
 import type { ReceivedProbe, RelayedAck } from '../core/swim/message.ts';
@@ -17,28 +18,32 @@ export type ProbeRejection =
   | 'bad-signature'
   | 'bad-relay'
   | 'quarantined'
+  | 'banned'
   /** Of a key that has shown no certificate, or whose certificate does not count now. */
   | 'uncertified'
   | ProbeRefusal;
 
 export interface ProbeIntakeHandlers {
   readonly feed: (input: Input) => void;
+  /** Of whoever signed the datagram, or is at the other end of the link. */
+  readonly onFault: (peer: PeerId, fault: Fault) => void;
   readonly onRejected: (rejection: ProbeRejection) => void;
 }
 
 export class ProbeIntake {
-  readonly #self: PeerId;
+  readonly #options: { readonly self: PeerId };
   readonly #handlers: ProbeIntakeHandlers;
   readonly #protocol: Protocol;
   readonly #codec: ProbeCodec;
   readonly #clock: Clock;
 
   constructor(
+    /** `self` is read anew each time: a key can be replaced. */
     options: { readonly self: PeerId },
     handlers: ProbeIntakeHandlers,
     components: { readonly protocol: Protocol; readonly codec: ProbeCodec; readonly clock: Clock },
   ) {
-    this.#self = options.self;
+    this.#options = options;
     this.#handlers = handlers;
     this.#protocol = components.protocol;
     this.#codec = components.codec;
@@ -49,8 +54,9 @@ export class ProbeIntake {
     const probe = this.#codec.decodeProbe(bytes);
     if (probe === undefined) return this.#handlers.onRejected('malformed');
     if (probe === 'foreign') return this.#handlers.onRejected('wrong-cluster');
-    const { detector, table } = this.#protocol;
+    const { detector, table, exclusion } = this.#protocol;
     if (table.ledger.isQuarantined(probe.from)) return this.#handlers.onRejected('quarantined');
+    if (exclusion.isBanned(probe.from)) return this.#handlers.onRejected('banned');
     const now = this.#clock.now();
     if (!this.#protocol.isMember(probe.from, now.wallMs)) return this.#handlers.onRejected('uncertified');
     const refusal = detector.screen(probe, address, now);
@@ -71,38 +77,43 @@ export class ProbeIntake {
 
   /** Into news, which is verified, and what is none. */
   #sorted(unverified: readonly UnverifiedClaim[], sender: PeerId) {
-    const { detector, table } = this.#protocol;
+    const { detector, table, exclusion } = this.#protocol;
     const now = this.#clock.now();
     const claims: VerifiedClaim[] = [];
     const repeats: UnverifiedClaim[] = [];
     for (const claim of unverified) {
-      if (table.ledger.isQuarantined(claim.issuer) || !this.#protocol.isMember(claim.issuer, now.wallMs))
-        continue;
+      if (table.ledger.isQuarantined(claim.issuer) || exclusion.isBanned(claim.issuer)) continue;
+      if (!this.#protocol.isMember(claim.issuer, now.wallMs)) continue;
       if (!detector.wants(claim, sender, now)) {
         repeats.push(claim);
         continue;
       }
       const verified = this.#codec.verifyClaim(claim);
-      if (verified === undefined) this.#handlers.onRejected('bad-signature');
-      else claims.push(verified);
+      if (verified === undefined) {
+        this.#handlers.onRejected('bad-signature');
+        this.#handlers.onFault(sender, 'bad-signature');
+      } else claims.push(verified);
     }
     return { claims, repeats };
   }
 
-  #bodyOf({ body }: UnverifiedProbe): ReceivedProbe['body'] | undefined {
+  #bodyOf({ body, from }: UnverifiedProbe): ReceivedProbe['body'] | undefined {
     if (body.type !== 'relay') return body;
-    const relayed = this.#relayed(body.ack);
+    const relayed = this.#relayed(body.ack, from);
     return relayed && { type: 'relay', relayed };
   }
 
   /** The target's own ack, for a question that a helper asked on our behalf. */
-  #relayed(bytes: Uint8Array): RelayedAck | undefined {
+  #relayed(bytes: Uint8Array, helper: PeerId): RelayedAck | undefined {
     const ack = this.#codec.decodeProbe(bytes);
     if (ack === undefined || ack === 'foreign' || ack.body.type !== 'ack') return undefined;
     const { origin } = ack.body;
-    if (origin?.peer !== this.#self || !this.#protocol.isMember(ack.from, this.#clock.now().wallMs))
+    if (origin?.peer !== this.#options.self || !this.#protocol.isMember(ack.from, this.#clock.now().wallMs))
       return undefined;
-    if (!this.#codec.verifyProbe(ack)) return undefined;
+    if (!this.#codec.verifyProbe(ack)) {
+      this.#handlers.onFault(helper, 'forged-ack');
+      return undefined;
+    }
     const { from, epoch, incarnation } = ack;
     return { from, epoch, incarnation, origin };
   }

@@ -1,5 +1,6 @@
 /** Gathers what is to be gossiped in one turn into as few messages as possible. */
 import type { EquivocationProof, VerifiedRecord } from '../core/record/record.ts';
+import { bansPerMessageMaxCount, type VerifiedBan } from '../core/reputation/ban.ts';
 import { type Clock, gossipMaxBytes, type Network, type RecordCodec } from './ports.ts';
 
 /** Verifying a message must not hold up the receiver's event loop for more than a few milliseconds. */
@@ -26,6 +27,11 @@ export class Publisher {
 
   addProof(proof: EquivocationProof): void {
     this.#network.publish(this.#codec.encodeGossip([], [[proof.first, proof.second]]));
+  }
+
+  addBans(bans: readonly VerifiedBan[]): void {
+    for (let i = 0; i < bans.length; i += bansPerMessageMaxCount)
+      this.#network.publish(this.#codec.encodeGossip([], [], bans.slice(i, i + bansPerMessageMaxCount)));
   }
 
   flush(): void {

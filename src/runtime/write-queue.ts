@@ -183,6 +183,9 @@ function rowOf(operation: StoreOperation): string {
     case 'put-reachability':
     case 'delete-reachability':
       return `reachability ${operation.peer}`;
+    case 'put-ban':
+    case 'delete-ban':
+      return `ban ${operation.ban.subject} ${operation.ban.issuer}`;
     case 'put-removal':
       return `removal ${operation.claim.subject}`;
     case 'delete-removal':

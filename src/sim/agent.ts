@@ -17,9 +17,19 @@ import { Driver, type Observer } from '../runtime/driver.ts';
 import { RecentEvents } from '../runtime/event-log.ts';
 import { HttpDeliverer } from '../runtime/http-deliverer.ts';
 import type { Rejection } from '../runtime/intake.ts';
+import { KeyRotation } from '../runtime/key-rotation.ts';
 import { linkOf } from '../runtime/outbox-link.ts';
-import type { NetworkHandlers, ProbeCodec, ProbePort, StoredState, Verdict } from '../runtime/ports.ts';
+import type {
+  Clock,
+  Network,
+  NetworkHandlers,
+  ProbeCodec,
+  ProbePort,
+  StoredState,
+  Verdict,
+} from '../runtime/ports.ts';
 import type { ProbeRejection } from '../runtime/probe-intake.ts';
+import { ReplaceableNetwork } from '../runtime/replaceable-network.ts';
 import { seededRandom } from '../runtime/seeded-random.ts';
 import type { SimAuthority } from './authority.ts';
 import type { Clinic } from './clinic.ts';
@@ -27,6 +37,7 @@ import { MachineClock, ProcessClock } from './clock.ts';
 import { type Decoded, SimRecordCodec } from './codec.ts';
 import { SimDisk } from './disk.ts';
 import type { SimHost } from './host.ts';
+import { type KeyDisk, SimKeyKeeper } from './key-keeper.ts';
 import type { KeyRing } from './key-ring.ts';
 import { ipOf, multiaddrOf, type Place, probeAddressOf, type SimNetworkHub } from './network.ts';
 import type { PostOffice } from './post.ts';
@@ -37,6 +48,10 @@ export const cluster = 'simulation';
 const wallAtZeroMs = 1_767_225_600_000;
 /** From SIGTERM to the end of the process. */
 const stopMs = 500;
+/** As long as a start takes to write a file and flush it. */
+const keyWriteMs = 20;
+/** Shorter than in production, so that a simulation sees the end of it. */
+const keyOverlapMs = 10_000;
 
 export interface SimAgentOptions {
   readonly seed: number;
@@ -81,7 +96,8 @@ export interface Process {
   readonly protocol: Protocol;
   readonly driver: Driver;
   readonly clock: ProcessClock;
-  readonly host: SimHost;
+  readonly host: Network;
+  readonly keyRotation: KeyRotation;
   readonly probes: ProbePort;
   readonly codec: SimRecordCodec;
   readonly probeCodec: SignedProbeCodec;
@@ -96,10 +112,11 @@ export class SimAgent {
   readonly machine: MachineClock;
   readonly #options: SimAgentOptions;
   readonly #parts: SimAgentComponents;
-  #key: SigningKey;
+  readonly #keyDisk: KeyDisk;
   #process: Process | undefined;
   #lives = 0;
-  #disksCount = 1;
+  #keysCount = 1;
+  #admission: SimHost['admission'];
   /** Neither passes gossip on nor exchanges records. */
   isSilent = false;
   /** Shows a root that nobody has. */
@@ -114,7 +131,7 @@ export class SimAgent {
     this.#parts = components;
     const { seed, index, syncs = false } = options;
     const { scheduler } = components.hub;
-    this.#key = components.keys.key(index, 1);
+    this.#keyDisk = { current: components.keys.key(index, 1), former: undefined };
     this.machine = new MachineClock({ wallAtZeroMs }, { scheduler });
     this.disk = new SimDisk({ syncs }, { scheduler, random: seededRandom(seed, `disk ${index}`) });
   }
@@ -125,7 +142,7 @@ export class SimAgent {
   }
 
   get peer(): PeerId {
-    return this.#key.peerId;
+    return this.#keyDisk.current.peerId;
   }
 
   get isUp(): boolean {
@@ -160,12 +177,20 @@ export class SimAgent {
     const store = this.disk.open();
     const stored = await store.load();
     const epoch = nextEpoch(stored.meta.epoch, clock.now().wallMs);
-    const parts = { key: this.#key, checker: keys };
-    const codec = new SimRecordCodec({ cluster }, { key: this.#key, keys, decoded });
+    const parts = { key: this.#keyDisk.current, checker: keys };
+    const codec = new SimRecordCodec({ cluster }, { key: this.#keyDisk.current, keys, decoded });
     const probeCodec = new SignedProbeCodec({ cluster }, parts);
+    const patient = promising(clock, hub);
+    const keeper = this.#keeper(codec, probeCodec, patient);
     const create = this.#options.createProtocol ?? ((...each) => new Protocol(...each));
     const protocol = create(
-      { id: this.id, peer: this.peer, epoch, settings: this.#options.settings },
+      {
+        id: this.id,
+        peer: this.peer,
+        epoch,
+        settings: this.#options.settings,
+        predecessor: keeper.predecessor,
+      },
       {
         seal: draft => keys.sealed(codec.seal(draft)),
         sealClaim: draft => probeCodec.sealClaim(draft),
@@ -177,8 +202,8 @@ export class SimAgent {
     );
     const events = new RecentEvents({ epoch, keptMaxCount: 100 });
     events.subscribe(({ event }) => witness.event?.(this, event));
-    const host = hub.host(this.place, this.peer);
-    host.onArrival = callback => clock.arrive(callback);
+    const first = this.#host(clock);
+    const network = new ReplaceableNetwork(first, { clock: patient });
     const probes = hub.probes(this.place);
     const httpPeers = predecessors.httpPeers(clock);
     const deliverer = new Deliverers({ clock });
@@ -190,7 +215,7 @@ export class SimAgent {
         protocol,
         codec,
         probeCodec: this.#tongue(probeCodec),
-        network: host,
+        network,
         probes,
         store,
         checker: clinic.checker(clock),
@@ -202,7 +227,20 @@ export class SimAgent {
         observer: this.#observer(),
       },
     );
-    this.#process = { protocol, driver, clock, host, probes, codec, probeCodec };
+    const keyRotation = new KeyRotation(
+      { id: this.id, overlapMs: keyOverlapMs, isCertified: authority !== undefined },
+      {
+        keeper,
+        driver,
+        clock: patient,
+        self: () => protocol.author.peer,
+        epoch: () => protocol.author.dot.epoch,
+        isReady: () => protocol.phase === 'ready' && protocol.storeIsWell,
+        moveNetwork: () => network.replace(() => this.#host(clock)),
+        onFailed: () => {},
+      },
+    );
+    this.#process = { protocol, driver, clock, probes, codec, probeCodec, keyRotation, host: network };
     driver.restore(stored);
     witness.restored?.(this, stored);
     probes.listen({
@@ -212,8 +250,9 @@ export class SimAgent {
       },
       onRefused: peer => clock.arrive(() => driver.probeHandlers.onRefused(peer)),
     });
-    host.admission = authority?.admissionOf(this, protocol, input => driver.feed(input));
-    const { multiaddrs } = await host.start(this.#handlers(driver.handlers, clock));
+    this.#admission = authority?.admissionOf(this, protocol, input => driver.feed(input));
+    first.admission = this.#admission;
+    const { multiaddrs } = await network.start(this.#handlers(driver.handlers, clock));
     driver.start({
       node: this.#node(`${ipOf(this.place)}:7000`, 9_000, this.#options.nodeType),
       agent: {
@@ -243,6 +282,11 @@ export class SimAgent {
     );
   }
 
+  /** Another key under the same name; what has failed when it is cut off is for the next start. */
+  async rotateKey(): Promise<Outcome> {
+    return outcomeOf(this.#process?.keyRotation.rotate());
+  }
+
   async deregister(id: NodeId): Promise<Outcome> {
     return outcomeOf(this.#process?.driver.deregister(id));
   }
@@ -269,8 +313,8 @@ export class SimAgent {
   wipe(): void {
     this.crash();
     this.disk.wipe();
-    this.#disksCount += 1;
-    this.#key = this.#parts.keys.key(this.place, this.#disksCount);
+    this.#keyDisk.former = undefined;
+    this.#keyDisk.current = this.#nextKey();
   }
 
   /** SIGSTOP, and SIGCONT after a while; or a machine that is too busy. */
@@ -290,6 +334,31 @@ export class SimAgent {
     scheduler.after(stopMs, () => {
       if (this.#process === process) this.crash();
     });
+  }
+
+  #nextKey(): SigningKey {
+    this.#keysCount += 1;
+    return this.#parts.keys.key(this.place, this.#keysCount);
+  }
+
+  #keeper(codec: SimRecordCodec, probeCodec: SignedProbeCodec, clock: Clock): SimKeyKeeper {
+    return new SimKeyKeeper(
+      { cluster, id: this.id },
+      {
+        disk: this.#keyDisk,
+        codec,
+        probeCodec,
+        makeKey: () => this.#nextKey(),
+        write: () => new Promise(resolve => clock.after(keyWriteMs, resolve)),
+      },
+    );
+  }
+
+  #host(clock: ProcessClock): SimHost {
+    const host = this.#parts.hub.host(this.place, this.peer);
+    host.onArrival = callback => clock.arrive(callback);
+    host.admission = this.#admission;
+    return host;
   }
 
   #end(): void {
@@ -365,6 +434,19 @@ export class SimAgent {
       onPing: (peer, rttMs) => clock.arrive(() => handlers.onPing(peer, rttMs)),
     };
   }
+}
+
+/** For those whose timers settle promises: what follows runs before virtual time goes on. */
+function promising(clock: ProcessClock, { scheduler }: SimNetworkHub): Clock {
+  return {
+    now: () => clock.now(),
+    soon: callback => clock.soon(callback),
+    after: (delayMs, callback) =>
+      clock.after(delayMs, () => {
+        scheduler.settled();
+        callback();
+      }),
+  };
 }
 
 function outcomeOf(answer: Promise<unknown> | undefined): Promise<Outcome> {

@@ -1,5 +1,6 @@
 /** The network as the process at one place has it: links, gossip and dials. */
 import { compareText, type PeerId } from '../core/record/record.ts';
+import type { Standing } from '../core/reputation/reputation.ts';
 import type { DialTarget, LinkView, LocalContact, Network, NetworkHandlers } from '../runtime/ports.ts';
 import { multiaddrOf, type Place, placeOf, type SimNetworkHub } from './network.ts';
 
@@ -29,6 +30,7 @@ export class SimHost implements Network {
   /** The peers of all links, until one comes or goes. */
   #linked: readonly { readonly peer: PeerId; readonly place: Place }[] | undefined;
   readonly #seen = new Set<string>();
+  readonly #shutOut = new Set<PeerId>();
   /** Brings what the process itself has to answer; it may not run at the moment. */
   onArrival: (callback: () => void) => void = callback => callback();
   /** Who is let in; absent: everybody. */
@@ -117,6 +119,11 @@ export class SimHost implements Network {
 
   #connect(key: string, callee: SimHost): void {
     if (this.#handlers === undefined) return;
+    if (this.#shutOut.has(callee.peer) || callee.#shutOut.has(this.peer)) {
+      const refused = { ok: false, reason: 'unreachable', text: 'refused by its gate' } as const;
+      this.#handlers.onDialEnded(key, refused);
+      return;
+    }
     if (!callee.#admits(this) || !this.#admits(callee)) {
       const text = 'admission refused';
       this.#handlers.onDialEnded(key, { ok: false, reason: 'unreachable', text });
@@ -139,6 +146,11 @@ export class SimHost implements Network {
       const other = this.#hub.at(link.place);
       if (other?.peer === peer) other.#unlink(this.peer);
     });
+  }
+
+  setStanding(peer: PeerId, standing: Standing): void {
+    if (standing === 'quarantined' || standing === 'banned') this.#shutOut.add(peer);
+    else this.#shutOut.delete(peer);
   }
 
   ping(peer: PeerId): void {

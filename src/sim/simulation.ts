@@ -11,6 +11,7 @@ import { disagreements, lostWrites, misjudgements, unbridged } from './checkers.
 import { Coverage } from './coverage.ts';
 import { AnswerInvariants } from './invariants/answers.ts';
 import { BoundInvariants } from './invariants/bounds.ts';
+import { ConductInvariants } from './invariants/conduct.ts';
 import { DeliveryInvariants } from './invariants/deliveries.ts';
 import { DurabilityInvariants } from './invariants/durability.ts';
 import { ExchangeInvariants } from './invariants/exchanges.ts';
@@ -100,6 +101,7 @@ class Simulation {
       new BoundInvariants(parts),
       new ExchangeInvariants(parts),
       new VerdictInvariants(parts),
+      new ConductInvariants(parts),
       new DeliveryInvariants(parts),
       new DurabilityInvariants(parts),
       new ServiceInvariants(parts),

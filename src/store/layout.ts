@@ -95,6 +95,10 @@ export function rowOf(operation: StoreOperation): Row {
       return { key: `s!${operation.peer}` };
     case 'put-removal':
       return put(`x!${operation.claim.subject}`, operation.claim.wire);
+    case 'put-ban':
+      return put(`b!${operation.ban.subject}!${operation.ban.issuer}`, operation.ban.wire);
+    case 'delete-ban':
+      return { key: `b!${operation.ban.subject}!${operation.ban.issuer}` };
     case 'delete-removal':
       return { key: `x!${operation.peer}` };
     case 'put-delivery': {
@@ -181,6 +185,7 @@ export class StateBuilder {
   readonly #proofs: { readonly first: Uint8Array; readonly second: Uint8Array }[] = [];
   readonly #reachability = new Map<PeerId, StoredReachability>();
   readonly #removals: Uint8Array[] = [];
+  readonly #bans: Uint8Array[] = [];
   readonly #deliveries: StoredDelivery[] = [];
   readonly #heads: QueueHead[] = [];
   readonly #deadLetters: DeadLetter[] = [];
@@ -220,6 +225,9 @@ export class StateBuilder {
         this.#reachability.set(name, { history, credibility });
         return true;
       }
+      case 'b!':
+        this.#bans.push(payload);
+        return true;
       case 'x!':
         this.#removals.push(payload);
         return true;
@@ -260,6 +268,7 @@ export class StateBuilder {
       proofs: this.#proofs,
       reachability: this.#reachability,
       removals: this.#removals,
+      bans: this.#bans,
       outbox: {
         heads: this.#heads,
         deliveries: this.#deliveries,

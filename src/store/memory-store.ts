@@ -27,6 +27,7 @@ export class MemoryStore implements Store {
   readonly #proofs = new Map<PeerId, Proof>();
   readonly #reachability = new Map<PeerId, StoredReachability>();
   readonly #removals = new Map<PeerId, Uint8Array>();
+  readonly #bans = new Map<string, Uint8Array>();
   readonly #deliveries = new Map<string, StoredDelivery>();
   readonly #queues = new Map<Receiver, QueueHead>();
   readonly #deadLetters = new Map<number, DeadLetter>();
@@ -43,6 +44,7 @@ export class MemoryStore implements Store {
       proofs: sorted(this.#proofs).map(([, proof]) => proof),
       reachability: new Map(sorted(this.#reachability)),
       removals: sorted(this.#removals).map(([, wire]) => wire),
+      bans: sorted(this.#bans).map(([, wire]) => wire),
       outbox: {
         heads: sorted(this.#queues).map(([, head]) => head),
         deliveries: [...this.#deliveries.values()],
@@ -80,6 +82,7 @@ export class MemoryStore implements Store {
       [this.#proofs, copy.#proofs],
       [this.#reachability, copy.#reachability],
       [this.#removals, copy.#removals],
+      [this.#bans, copy.#bans],
       [this.#deliveries, copy.#deliveries],
       [this.#queues, copy.#queues],
       [this.#deadLetters, copy.#deadLetters],
@@ -131,6 +134,12 @@ export class MemoryStore implements Store {
         break;
       case 'put-removal':
         this.#removals.set(operation.claim.subject, operation.claim.wire);
+        break;
+      case 'put-ban':
+        this.#bans.set(banKey(operation.ban), operation.ban.wire);
+        break;
+      case 'delete-ban':
+        this.#bans.delete(banKey(operation.ban));
         break;
       case 'delete-removal':
         this.#removals.delete(operation.peer);
@@ -188,4 +197,8 @@ function deliveryKey({
 /** In the order in which a database would return them. */
 function sorted<Value>(map: ReadonlyMap<string, Value>): [string, Value][] {
   return [...map].sort(([a], [b]) => compareText(a, b));
+}
+
+function banKey({ subject, issuer }: { readonly subject: PeerId; readonly issuer: PeerId }): string {
+  return `${subject}!${issuer}`;
 }

@@ -21,6 +21,7 @@ import {
   multiaddrMaxLength,
   multiaddrsMaxCount,
   type PeerId,
+  type Predecessor,
   type RecordDraft,
 } from '../core/record/record.ts';
 import { publicKeyOf } from './peer-id.ts';
@@ -30,6 +31,7 @@ const multiaddrPattern = /^\/[\x21-\x7e]+$/;
 const bucketPattern = /^[0-9a-f]{2}$/;
 const subjectHashPattern = /^[0-9a-f]{12}$/;
 const digestPattern = /^[0-9a-f]{64}$/;
+const signaturePattern = /^[0-9a-f]{128}$/;
 
 /** The first thing wrong with a claim, or `undefined`. */
 export function recordProblem(cluster: string, draft: RecordDraft): string | undefined {
@@ -90,14 +92,24 @@ function bodyProblem({ author, authority, body }: RecordDraft): string | undefin
     return certificateSizeProblem(body.certificate);
   }
   if (body.type !== 'entry') return undefined;
-  const { agent, learntFrom } = body;
+  const { agent, learntFrom, predecessor } = body;
   if (learntFrom !== undefined && (authority !== 'hint' || !isPeerUrl(learntFrom))) {
     return 'only hints say from which HTTP peer they were learnt, and that is a base URL';
   }
   if ((agent !== undefined) !== (authority === 'self')) {
     return 'agent contact belongs to entries of authority self, and to no others';
   }
-  return nodeProblem(body.node)?.text ?? (agent && contactProblem(author, agent));
+  if (predecessor !== undefined && authority !== 'self') return 'only an agent itself has a predecessor';
+  return (
+    nodeProblem(body.node)?.text ??
+    (agent && contactProblem(author, agent)) ??
+    (predecessor && predecessorProblem(author, predecessor))
+  );
+}
+
+function predecessorProblem(author: PeerId, { peer, signature }: Predecessor): string | undefined {
+  if (publicKeyOf(peer) === undefined || peer === author) return 'predecessor is not another Ed25519 peer id';
+  return signaturePattern.test(signature) ? undefined : 'the signature of the predecessor is malformed';
 }
 
 function certificateSizeProblem(certificate: Uint8Array): string | undefined {

@@ -8,6 +8,7 @@ import protobuf from 'protobufjs';
 import { certificateMaxBytes } from '../core/authority/certificate.ts';
 import { isNodeId } from '../core/record/node.ts';
 import type { VerifiedRecord } from '../core/record/record.ts';
+import { bansPerMessageMaxCount, type VerifiedBan } from '../core/reputation/ban.ts';
 import type { VerifiedClaim } from '../core/swim/claim.ts';
 import {
   type HeldItem,
@@ -20,9 +21,11 @@ import {
   frameMaxBytes,
   type GossipMessage,
   gossipMaxBytes,
+  type UnverifiedBan,
   type UnverifiedClaim,
   type UnverifiedRecord,
 } from '../runtime/ports.ts';
+import { decodeBan } from './ban.ts';
 import { decodeMessage } from './bounded-reader.ts';
 import { decodeClaim } from './claim.ts';
 import type { SignedParts } from './envelope.ts';
@@ -50,6 +53,7 @@ type Writer = protobuf.Writer;
 
 const gossipRecordsTag = fieldTag(gossipType, 'records');
 const gossipPairsTag = fieldTag(gossipType, 'equivocations');
+const gossipBansTag = fieldTag(gossipType, 'bans');
 const firstTag = fieldTag(equivocationType, 'first');
 const secondTag = fieldTag(equivocationType, 'second');
 
@@ -57,6 +61,7 @@ const secondTag = fieldTag(equivocationType, 'second');
 export function encodeGossip(
   records: readonly VerifiedRecord[],
   proofs: readonly Pair<VerifiedRecord>[],
+  bans: readonly VerifiedBan[] = [],
 ): Uint8Array {
   const writer = protobuf.Writer.create();
   for (const record of records) writer.uint32(gossipRecordsTag).bytes(record.wire);
@@ -64,6 +69,8 @@ export function encodeGossip(
     writer.uint32(gossipPairsTag).fork();
     writer.uint32(firstTag).bytes(first.wire).uint32(secondTag).bytes(second.wire).ldelim();
   }
+  if (bans.length > bansPerMessageMaxCount) throw new RangeError(`${bans.length} bans in one message`);
+  for (const ban of bans) writer.uint32(gossipBansTag).bytes(ban.wire);
   return finish(writer, gossipMaxBytes);
 }
 
@@ -73,6 +80,7 @@ interface GossipFields {
     readonly first: SignedParts | null;
     readonly second: SignedParts | null;
   }[];
+  readonly bans: readonly Uint8Array[];
 }
 
 export function decodeGossip(bytes: Uint8Array): GossipMessage | undefined {
@@ -88,7 +96,9 @@ export function decodeGossip(bytes: Uint8Array): GossipMessage | undefined {
     if (!proof) return undefined;
     proofs.push(proof);
   }
-  return { records, proofs };
+  if (message.bans.length > bansPerMessageMaxCount) return undefined;
+  const bans = message.bans.map(decodeBan);
+  return bans.includes(undefined) ? undefined : { records, proofs, bans: bans as UnverifiedBan[] };
 }
 
 /** A proof is two different records of one author for one dot; anything else proves nothing. */

@@ -12,6 +12,7 @@ import {
   type AgentContact,
   type Body,
   type ContextEntry,
+  type Predecessor,
   type RecordDraft,
   recordMaxBytes,
 } from '../core/record/record.ts';
@@ -77,6 +78,11 @@ interface RecordMessage {
   readonly departure: { readonly reason: number; readonly certificate: Uint8Array } | null;
   readonly health: { readonly unhealthy: Uint8Array } | null;
   readonly revocations: PackedRevocations | null;
+  readonly predecessor: PredecessorMessage | null;
+}
+interface PredecessorMessage {
+  readonly key: Uint8Array;
+  readonly signature: Uint8Array;
 }
 
 /**
@@ -118,8 +124,9 @@ function bodyMessage(body: Body): object {
   }
   if (body.type === 'health') return { health: { unhealthy: packHealth(body.entries) } };
   if (body.type === 'revocations') return { revocations: packRevocations(body) };
-  const { node, agent, learntFrom } = body;
+  const { node, agent, learntFrom, predecessor } = body;
   return {
+    ...(predecessor === undefined ? {} : { predecessor: predecessorMessage(predecessor) }),
     entry: {
       ...node,
       nodeType: nodeTypeNames.numberOf(node.nodeType),
@@ -127,6 +134,16 @@ function bodyMessage(body: Body): object {
       ...(learntFrom === undefined ? {} : { learntFrom }),
     },
   };
+}
+
+function predecessorMessage({ peer, signature }: Predecessor): object {
+  return { key: publicKeyOf(peer), signature: Buffer.from(signature, 'hex') };
+}
+
+/** Whatever its lengths are: out of bounds, it has to be seen to be refused. */
+function predecessorOf({ key, signature }: PredecessorMessage): Predecessor {
+  const peer = key.length === publicKeyBytes ? peerIdOf(key) : '';
+  return { peer, signature: (signature as Buffer).toString('hex') };
 }
 
 function packHealth(entries: readonly HealthEntry[]): Buffer {
@@ -239,7 +256,13 @@ function contextOf(messages: readonly ContextMessage[]): readonly ContextEntry[]
   return context;
 }
 
-function bodyOf({ body, entry, departure, health, revocations }: RecordMessage): Body | undefined {
+function bodyOf(message: RecordMessage): Body | undefined {
+  const said = plainBodyOf(message);
+  if (message.predecessor === null || said === undefined) return said;
+  return said.type === 'entry' ? { ...said, predecessor: predecessorOf(message.predecessor) } : undefined;
+}
+
+function plainBodyOf({ body, entry, departure, health, revocations }: RecordMessage): Body | undefined {
   if (body === 'departure' && departure !== null) {
     const reason = departureNames.nameOf(departure.reason);
     return reason && { type: 'departure', reason, ...certificateOf(departure) };

@@ -26,6 +26,7 @@ import {
   startWallMs,
   testCluster,
 } from '../record-builder.ts';
+import { ban } from './store-samples.ts';
 
 const wallMs = startWallMs;
 let root: string;
@@ -70,6 +71,7 @@ function everything(): readonly StoreOperation[] {
     { type: 'put-proof', author: b.peer, first: first.wire, second: second.wire },
     { type: 'put-reachability', peer: b.peer, reachability: { history: 'UUx', credibility: 1 } },
     { type: 'put-removal', claim: claims.sealClaim(draft) },
+    { type: 'put-ban', ban },
     {
       type: 'put-confirmation',
       confirmation: {
@@ -121,7 +123,7 @@ describe('archive', { timeout: 60_000 }, () => {
     const { counts } = await importing(lines);
 
     assert.deepEqual(await load(join(root, 'new')), await load(directory));
-    assert.deepInclude(counts, { record: 3, floor: 1, removal: 1, confirmation: 1, meta: 2 });
+    assert.deepInclude(counts, { record: 3, floor: 1, removal: 1, ban: 1, confirmation: 1, meta: 2 });
     assert.deepEqual((await exported(join(root, 'new'))).slice(1), lines.slice(1));
   });
 
@@ -225,9 +227,9 @@ describe('archive', { timeout: 60_000 }, () => {
         lines => lines.splice(1, 99, 'x'.repeat(lineMaxBytes + 1)),
       ],
       ['the same row twice', 3, /says again/, lines => lines.splice(2, 0, lines[1] ?? '')],
-      ['a cut-off file', 13, /is missing: the export was cut off/, lines => lines.splice(12)],
-      ['lines that somebody took out', 13, /counts 14 lines/, lines => lines.splice(5, 1)],
-      ['what comes after the end', 15, /comes after the end/, lines => lines.push('{"kind":"meta"}\n')],
+      ['a cut-off file', 14, /is missing: the export was cut off/, lines => lines.splice(13)],
+      ['lines that somebody took out', 14, /counts 15 lines/, lines => lines.splice(5, 1)],
+      ['what comes after the end', 16, /comes after the end/, lines => lines.push('{"kind":"meta"}\n')],
       [
         'a proof of nothing',
         at('proof'),
@@ -240,11 +242,12 @@ describe('archive', { timeout: 60_000 }, () => {
         /wrong signature/,
         edit(at('removal'), f => ({ ...f, claim: flipped(f.claim) })),
       ],
+      ['a forged ban', at('ban'), /wrong signature/, edit(at('ban'), f => ({ ...f, ban: flipped(f.ban) }))],
       [
         'an epoch at the end of time',
-        13,
+        14,
         /more than a year ahead/,
-        edit(13, f => ({ ...f, value: 2 ** 53 - 1 })),
+        edit(14, f => ({ ...f, value: 2 ** 53 - 1 })),
       ],
       [
         'a clock at the end of time',

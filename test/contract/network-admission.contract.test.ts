@@ -60,6 +60,8 @@ describe('network: admission', { timeout: 60_000 }, () => {
         connectionsMaxCount: 10,
         dialTimeoutMs: 5_000,
         mayDial: () => true,
+        mayEnter: () => true,
+        scoreOf: () => 0,
         admission: authority && { authority, ...parts },
         limits,
         onExcess: reason => excess.push(reason),

@@ -312,6 +312,8 @@ async function startRawHost(): Promise<Host> {
       connectionsMaxCount: 10,
       dialTimeoutMs: 5_000,
       mayDial: () => true,
+      mayEnter: () => true,
+      scoreOf: () => 0,
     },
     () => admitsAll,
   );

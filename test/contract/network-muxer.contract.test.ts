@@ -26,6 +26,8 @@ describe('net/muxer', { timeout: 30_000 }, () => {
         connectionsMaxCount: 10,
         dialTimeoutMs: 5_000,
         mayDial: () => true,
+        mayEnter: () => true,
+        scoreOf: () => 0,
         overEncrypter,
       },
       () => admission,

@@ -11,6 +11,16 @@ export const otherAuthor = keyNumber(2).peerId;
 export const removal = new Speaker(1).claim('removed', keyNumber(3).peerId);
 export const otherRemoval = new Speaker(1).claim('removed', keyNumber(4).peerId);
 
+/** An operator has shut a key out. */
+export const ban = new Speaker(1).codec.sealBan({
+  issuer: author,
+  subject: otherAuthor,
+  issuedAtMs: 1_764_000_000_000,
+  untilMs: 0,
+  isLifted: false,
+  reason: 'floods us',
+});
+
 export function recordNumber(number: number, sequence = 1): VerifiedRecord {
   return codec.seal({ ...draft, subject: `backend-${number}`, sequence });
 }

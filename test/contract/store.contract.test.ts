@@ -12,6 +12,7 @@ import type { StoreSecret } from '../../src/store/store-keys.ts';
 import { silentLog } from '../../src/telemetry/log.ts';
 import {
   author,
+  ban,
   loadRecords,
   otherAuthor,
   otherRemoval,
@@ -80,6 +81,7 @@ for (const [name, { create, restart, remove }] of Object.entries(cases)) {
         proofs: [],
         reachability: new Map(),
         removals: [],
+        bans: [],
         outbox: emptyStoredOutbox,
         confirmations: [],
         meta: {},
@@ -100,6 +102,7 @@ for (const [name, { create, restart, remove }] of Object.entries(cases)) {
         { type: 'put-proof', author: otherAuthor, first, second },
         { type: 'put-reachability', peer: author, reachability: { history: 'UUxI', credibility: 0.75 } },
         { type: 'put-removal', claim: removal },
+        { type: 'put-ban', ban },
         { type: 'put-meta', name: 'epoch', value: 1_764_000_000_000 },
         { type: 'put-meta', name: 'alive-at-ms', value: 0 },
       ]);
@@ -117,6 +120,7 @@ for (const [name, { create, restart, remove }] of Object.entries(cases)) {
       );
       assert.deepEqual(state.reachability, new Map([[author, { history: 'UUxI', credibility: 0.75 }]]));
       assert.deepEqual(bytes(state.removals), bytes([removal.wire]));
+      assert.deepEqual(bytes(state.bans ?? []), bytes([ban.wire]));
       assert.deepEqual(state.meta, { epoch: 1_764_000_000_000, 'alive-at-ms': 0 });
       assert.equal(state.damagedRows, 0);
     });
@@ -135,6 +139,7 @@ for (const [name, { create, restart, remove }] of Object.entries(cases)) {
         { type: 'put-reachability', peer: author, reachability: { history: 'U', credibility: 1 } },
         { type: 'put-reachability', peer: otherAuthor, reachability: { history: 'x', credibility: 1 } },
         { type: 'put-removal', claim: removal },
+        { type: 'put-ban', ban },
         { type: 'put-removal', claim: otherRemoval },
       ]);
 
@@ -145,6 +150,7 @@ for (const [name, { create, restart, remove }] of Object.entries(cases)) {
         { type: 'delete-contact', peer: author },
         { type: 'delete-reachability', peer: author },
         { type: 'delete-removal', peer: removal.subject },
+        { type: 'delete-ban', ban: { issuer: ban.issuer, subject: ban.subject } },
       ]);
       store = await restart(store);
 
@@ -161,6 +167,7 @@ for (const [name, { create, restart, remove }] of Object.entries(cases)) {
         state.removals.map(wire => Buffer.from(wire)),
         [Buffer.from(otherRemoval.wire)],
       );
+      assert.deepEqual(state.bans, []);
     });
 
     it('takes the deletion of what is not there', async () => {

@@ -2,6 +2,7 @@
 
 import { answerBugs } from './planted/answer-bugs.ts';
 import type { PlantedBug } from './planted/bug.ts';
+import { conductBugs } from './planted/conduct-bugs.ts';
 import { detectorBugs } from './planted/detector-bugs.ts';
 import { outboxBugs } from './planted/outbox-bugs.ts';
 import { recordBugs } from './planted/record-bugs.ts';
@@ -11,6 +12,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   ...recordBugs,
   ...syncBugs,
   ...detectorBugs,
+  ...conductBugs,
   ...outboxBugs,
   ...answerBugs,
 ];

@@ -7,6 +7,7 @@ import type {
   MeshBody,
   OutboxBody,
   RecordsBody,
+  ReputationBody,
   SubjectBody,
   SyncBody,
 } from '../bodies.ts';
@@ -16,6 +17,7 @@ import { detectorScreen } from '../detector-screen.ts';
 import { localTime, safe, shortPeer } from '../display.ts';
 import { outboxScreen } from '../outbox-screen.ts';
 import { explainSubject } from '../record-explanation.ts';
+import { reputationScreen } from '../reputation-screen.ts';
 import { syncScreen } from '../sync-screen.ts';
 import { renderTable, stateColour } from '../table.ts';
 
@@ -48,6 +50,10 @@ export function define(command: Command, context: Context): void {
     .command('detector')
     .description('how every agent answers, who accuses whom, and how hosted backends pass their checks')
     .action(() => inspectDetector(context));
+  command
+    .command('reputation')
+    .description('what peers have done wrong before the eyes of this agent')
+    .action(() => inspectReputation(context));
   command
     .command('outbox')
     .description('what waits for each receiver, how it responds, and what did not arrive')
@@ -170,6 +176,14 @@ async function inspectDetector(context: Context): Promise<void> {
   const detector = await client.request<DetectorBody>({ path: '/detector' });
   if (context.globals().json) await printJson(io, detector);
   else await io.out(detectorScreen(detector, io.colour));
+}
+
+async function inspectReputation(context: Context): Promise<void> {
+  const { io } = context;
+  const client = await clientFor(io, context.globals());
+  const reputation = await client.request<ReputationBody>({ path: '/reputation' });
+  if (context.globals().json) await printJson(io, reputation);
+  else await io.out(reputationScreen(reputation, io.colour));
 }
 
 async function inspectOutbox(context: Context): Promise<void> {

@@ -23,7 +23,8 @@ export function define(command: Command, context: Context): void {
   });
 }
 
-async function untilGone(client: AgentClient): Promise<void> {
+/** Waits for the process to end. @throws FirsthandError TIMED_OUT */
+export async function untilGone(client: AgentClient): Promise<void> {
   const deadline = performance.now() + goneLimitMs;
   while (performance.now() < deadline) {
     if (!(await answers(client))) return;

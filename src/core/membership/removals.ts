@@ -1,7 +1,7 @@
 /**
  * Agents that were taken out, by an operator or because they were gone for too long: nothing that they said
  * up to then comes back, from whomever it comes. An agent that is not gone after all hears of it when it
- * connects, and speaks anew in a later epoch.
+ * connects, and speaks anew in a later epoch. And keys that their owners have ended, which never speak again.
  */
 import type { PeerId } from '../record/record.ts';
 import type { VerifiedClaim } from '../swim/claim.ts';
@@ -15,7 +15,8 @@ export class Removals {
   readonly #claims = new Map<PeerId, VerifiedClaim>();
 
   has(peer: PeerId, epoch: number): boolean {
-    return (this.#claims.get(peer)?.epoch ?? -1) >= epoch;
+    const claim = this.#claims.get(peer);
+    return claim !== undefined && lastEpochOf(claim) >= epoch;
   }
 
   of(peer: PeerId): VerifiedClaim | undefined {
@@ -26,7 +27,8 @@ export class Removals {
   add(claim: VerifiedClaim): readonly PeerId[] {
     this.#claims.delete(claim.subject);
     this.#claims.set(claim.subject, claim);
-    const dropped = [...this.#claims.keys()].slice(0, Math.max(0, this.#claims.size - removalsMaxCount));
+    const excessCount = Math.max(0, this.#claims.size - removalsMaxCount);
+    const dropped = excessCount === 0 ? [] : this.#leastLasting().slice(0, excessCount);
     for (const peer of dropped) this.#claims.delete(peer);
     return dropped;
   }
@@ -35,4 +37,17 @@ export class Removals {
   latest(): readonly VerifiedClaim[] {
     return [...this.#claims.values()].slice(-toldMaxCount);
   }
+
+  /** Who was taken out may come back by itself; a key that was ended must not. */
+  #leastLasting(): readonly PeerId[] {
+    const peers = [...this.#claims].sort(
+      ([, a], [, b]) => Number(a.kind === 'revoked') - Number(b.kind === 'revoked'),
+    );
+    return peers.map(([peer]) => peer);
+  }
+}
+
+/** Up to which epoch nothing of the subject is taken in. */
+export function lastEpochOf({ kind, epoch }: Pick<VerifiedClaim, 'kind' | 'epoch'>): number {
+  return kind === 'revoked' ? Number.MAX_SAFE_INTEGER : epoch;
 }

@@ -16,10 +16,11 @@ import type { Detector } from '../swim/detector.ts';
 import type { Tracked } from '../swim/member.ts';
 import type { Now } from '../time.ts';
 import type { Links } from './links.ts';
-import { Removals } from './removals.ts';
+import { lastEpochOf, Removals } from './removals.ts';
 
 export interface RetirementOptions {
   readonly selfId: NodeId;
+  /** Read anew each time: a key can be replaced. */
   readonly self: PeerId;
   /** How long an agent that is dead or has left is remembered, ms. */
   readonly retentionMs: Readonly<Record<NodeType, number>>;
@@ -65,7 +66,7 @@ export class Retirement {
   restore(claims: readonly VerifiedClaim[]): void {
     for (const claim of claims) {
       this.#removals.add(claim);
-      this.#parts.table.ledger.closeEpoch(claim.subject, claim.epoch);
+      this.#parts.table.ledger.closeEpoch(claim.subject, lastEpochOf(claim));
     }
   }
 
@@ -89,6 +90,7 @@ export class Retirement {
 
   /** Somebody says that an agent was taken out. */
   hear(claim: VerifiedClaim, now: Now): readonly Effect[] {
+    if (claim.kind === 'revoked') return this.end(claim, now);
     const { subject, epoch, issuer } = claim;
     const { nameOf, onSelfRemoved } = this.#parts;
     const detector = this.#parts.detector();
@@ -106,6 +108,24 @@ export class Retirement {
     ];
   }
 
+  /** The owner of a key has ended it: nothing that it signed counts any more, from whomever it comes. */
+  end(claim: VerifiedClaim, now: Now): readonly Effect[] {
+    const { subject } = claim;
+    if (this.isRevoked(subject)) return [];
+    const detector = this.#parts.detector();
+    const id = this.#parts.nameOf(subject);
+    detector.forget(subject);
+    return [
+      log('key_revoked', { peer: subject, id }),
+      ...this.#takeOut(claim),
+      ...detector.spread(claim, now).effects,
+    ];
+  }
+
+  isRevoked(peer: PeerId): boolean {
+    return this.#removals.has(peer, Number.MAX_SAFE_INTEGER);
+  }
+
   /** Those whose retention is over, for ourselves alone: others do it in their own time. */
   reap(now: Now): readonly Effect[] {
     const detector = this.#parts.detector();
@@ -121,7 +141,7 @@ export class Retirement {
   }
 
   #takeOut(claim: VerifiedClaim): readonly Effect[] {
-    const { subject, epoch } = claim;
+    const { subject } = claim;
     const { peering, links, table } = this.#parts;
     const dropped = this.#removals.add(claim).map(peer => ({ type: 'delete-removal', peer }) as const);
     const operations: StoreOperation[] = [{ type: 'put-removal', claim }, ...dropped];
@@ -135,7 +155,7 @@ export class Retirement {
     }
     return [
       { type: 'persist', operations, then: [] },
-      ...table.closeEpoch(subject, epoch),
+      ...table.closeEpoch(subject, lastEpochOf(claim)),
       ...(links.has(subject) && isGone ? [{ type: 'hang-up', peer: subject } as const] : []),
     ];
   }

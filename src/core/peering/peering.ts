@@ -79,7 +79,7 @@ const lookUpEveryFailures = 3;
 
 export class Peering {
   readonly #settings: PeeringSettings;
-  readonly #self: PeerId;
+  readonly #components: { readonly self: PeerId };
   readonly #random: Random;
   readonly #isLinked: (peer: PeerId) => boolean;
   readonly #contacts = new Map<string, State>();
@@ -104,7 +104,7 @@ export class Peering {
     },
   ) {
     this.#settings = { ...defaultPeeringSettings, ...settings };
-    this.#self = components.self;
+    this.#components = components;
     this.#random = components.random;
     this.#isLinked = components.isLinked;
     this.#lookOrder = new ProbeOrder(components.random);
@@ -138,13 +138,13 @@ export class Peering {
     monoMs: number,
     isBootstrap = false,
   ): void {
-    if (peer === this.#self) return;
+    if (peer === this.#components.self) return;
     const known = this.#contacts.get(peer);
     if (isBootstrap) this.#bootstrap.add(peer);
     else if (source === 'record') this.#bootstrap.delete(peer);
     if (known === undefined) {
       if (this.#contacts.size >= this.#settings.contactsMaxCount && source !== 'record') return;
-      const waits = source === 'record' && this.#self > peer ? this.#settings.politenessMs : 0;
+      const waits = source === 'record' && this.#components.self > peer ? this.#settings.politenessMs : 0;
       this.#contacts.set(peer, this.#fresh(peer, peer, multiaddrs, source, monoMs + waits));
       this.#lookOrder.add(peer);
       this.#quietUntilMonoMs = Math.min(this.#quietUntilMonoMs, monoMs + waits);

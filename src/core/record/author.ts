@@ -14,8 +14,8 @@ export type Claim = Pick<RecordDraft, 'subject' | 'authority' | 'context' | 'lea
 };
 
 export class Author {
-  readonly peer: PeerId;
   readonly #seal: Seal;
+  #peer: PeerId;
   #epoch: number;
   #sequence = 0;
   #time: HybridTime = { wallMs: 0, counter: 0 };
@@ -24,9 +24,18 @@ export class Author {
     options: { readonly peer: PeerId; readonly epoch: number },
     components: { readonly seal: Seal },
   ) {
-    this.peer = options.peer;
+    this.#peer = options.peer;
     this.#epoch = options.epoch;
     this.#seal = components.seal;
+  }
+
+  get peer(): PeerId {
+    return this.#peer;
+  }
+
+  /** We speak with another key from now on, which has said nothing yet. `seal` signs with it. */
+  rename(peer: PeerId): void {
+    this.#peer = peer;
   }
 
   get dot(): Dot {
@@ -63,7 +72,7 @@ export class Author {
     return this.#seal({
       ...claim,
       claimedAt,
-      author: this.peer,
+      author: this.#peer,
       epoch: this.#epoch,
       sequence: this.#sequence,
       time,

@@ -91,6 +91,8 @@ export class Ledger {
   readonly #onSubject: SubjectListener;
   /** Of authors that were taken out: nothing of this epoch or an earlier one is taken in. */
   readonly #closedEpochs = new Map<PeerId, number>();
+  /** Keys that another one follows: contexts go on naming what they said, and need not wait for it. */
+  readonly #followed = new Set<PeerId>();
   #recordsCount = 0;
   #receivedCount = 0;
   #conflictsCount = 0;
@@ -212,7 +214,7 @@ export class Ledger {
   missingContext(record: VerifiedRecord, alsoHere: readonly VerifiedRecord[]): readonly ContextEntry[] {
     if (record.context.length === 0) return [];
     return record.context.filter(entry => {
-      if (this.isQuarantined(entry.author)) return false;
+      if (this.isQuarantined(entry.author) || this.#followed.has(entry.author)) return false;
       const isReached = (other: VerifiedRecord) =>
         other.author === entry.author && compareDots(other, entry) >= 0;
       if (this.recordsOf(record.subject).some(isReached) || alsoHere.some(isReached)) return false;
@@ -288,6 +290,15 @@ export class Ledger {
       removed.push(record);
     }
     return { removed, before };
+  }
+
+  /** Another key speaks for this one now. The caller bounds how many there are. */
+  follow(former: PeerId): void {
+    this.#followed.add(former);
+  }
+
+  unfollow(former: PeerId): void {
+    this.#followed.delete(former);
   }
 
   setFloor(subject: NodeId, floor: readonly FloorEntry[]): void {

@@ -49,6 +49,16 @@ export interface AgentContact {
   readonly certificate?: Uint8Array;
 }
 
+/**
+ * The key that an agent had before: it gives its place to the author of the record. Signed by the old key, and the
+ * record by the new one, so neither can take or give anything without the other.
+ */
+export interface Predecessor {
+  readonly peer: PeerId;
+  /** 64 bytes as hexadecimal digits. */
+  readonly signature: string;
+}
+
 export type DepartureReason =
   /** The agent leaves for good. */
   | 'left'
@@ -64,6 +74,8 @@ export type Body =
       readonly agent?: AgentContact;
       /** Base URL of the HTTP peer that said so, at most 256 characters; only with authority `hint`. */
       readonly learntFrom?: string;
+      /** Only with authority `self`. */
+      readonly predecessor?: Predecessor;
     }
   | {
       readonly type: 'departure';

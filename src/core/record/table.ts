@@ -50,7 +50,7 @@ export class Table {
   readonly parking: Parking;
   readonly listing: Listing;
   readonly #settings: TableSettings;
-  readonly #self: PeerId;
+  readonly #components: { readonly self: PeerId };
   readonly #livenessOf: (author: PeerId) => LivenessState;
   readonly #roster: Pick<Roster, 'recordFault'> | undefined;
   /** Subjects that may hold nothing but departures. */
@@ -68,7 +68,7 @@ export class Table {
   ) {
     this.#roster = components.roster;
     this.#settings = { ...defaultTableSettings, ...settings };
-    this.#self = components.self;
+    this.#components = components;
     this.#livenessOf = components.livenessOf;
     this.ledger = new Ledger(settings, { onSubject: components.onSubject });
     this.parking = new Parking(settings);
@@ -100,7 +100,7 @@ export class Table {
     // A list must not wait for the clocks: nothing is compared with its time.
     if (isList) return this.#admit(record, [], now, isHeld);
     const aheadMs = record.time.wallMs - now.wallMs - this.#settings.driftMaxMs;
-    if (aheadMs > 0 && record.author !== this.#self) return this.#park(record, 'future', now);
+    if (aheadMs > 0 && record.author !== this.#components.self) return this.#park(record, 'future', now);
     if (this.#usurps(record)) return this.#park(record, 'succession', now);
     return this.#admit(record, [], now, isHeld);
   }
@@ -250,6 +250,8 @@ export class Table {
     const { winner } = this.ledger.resolution(record.subject);
     if (winner?.authority !== 'self' || winner.author === record.author || winner.body.type !== 'entry')
       return false;
+    // The holder itself gave it its place.
+    if (record.body.type === 'entry' && record.body.predecessor?.peer === winner.author) return false;
     if (!covers(record, winner) || compareHybrid(record.claimedAt, winner.claimedAt) < 0) return false;
     const state = this.#livenessOf(winner.author);
     return state === 'alive' || state === 'suspect';

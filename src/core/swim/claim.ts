@@ -12,8 +12,11 @@ export interface Life {
   readonly incarnation: number;
 }
 
-export const claimKinds = ['alive', 'left', 'suspect', 'dead', 'removed'] as const;
-/** `removed`: an operator took the subject out, up to and including the life that is named. */
+export const claimKinds = ['alive', 'left', 'suspect', 'dead', 'removed', 'revoked'] as const;
+/**
+ * `removed`: an operator took the subject out, up to and including the life that is named. `revoked`: the owner of a
+ * key ends it, in whatever life.
+ */
 export type ClaimKind = (typeof claimKinds)[number];
 
 export interface ClaimDraft extends Life {
@@ -41,11 +44,11 @@ export function isAccusation(kind: ClaimKind): kind is 'suspect' | 'dead' {
   return kind === 'suspect' || kind === 'dead';
 }
 
-/** Whether the issuer may say this: about itself that it lives or leaves, about others the rest. */
+/** Whether the issuer may say this: about itself that it lives, leaves or ends, about others the rest. */
 export function isProper({
   kind,
   issuer,
   subject,
 }: Pick<ClaimDraft, 'kind' | 'issuer' | 'subject'>): boolean {
-  return (kind === 'alive' || kind === 'left') === (issuer === subject);
+  return (kind === 'alive' || kind === 'left' || kind === 'revoked') === (issuer === subject);
 }

@@ -42,6 +42,7 @@ import { lan, type SwimSettings } from './settings.ts';
 import { accusationSpreadMs, checkSpreadMs, suspicionLeftMs, suspicionRange } from './timing.ts';
 
 export interface DetectorOptions {
+  /** Read anew each time: a key can be replaced. */
   readonly self: PeerId;
   readonly selfId: NodeId;
   readonly epoch: number;
@@ -54,6 +55,8 @@ export interface DetectorComponents {
   readonly isLinked: (peer: PeerId) => boolean;
   /** Whether a removal that covers this one is known already. */
   readonly isRemoved: (peer: PeerId, epoch: number) => boolean;
+  /** Whether anything is held that this key has signed, member or not. */
+  readonly hasHeardOf?: (peer: PeerId) => boolean;
   /**
    * What this agent holds, for pings and acks; those of an agent without one say nothing of it.
    *
@@ -73,8 +76,10 @@ export interface MemberChange {
 export interface SwimStep {
   readonly changed: readonly MemberChange[];
   readonly effects: readonly Effect[];
-  /** Claims that an operator took somebody out, for the owner to judge. */
+  /** Claims that an operator took somebody out, or that a key has ended, for the owner to judge. */
   readonly removals: readonly VerifiedClaim[];
+  /** Who accused somebody that has answered us just now. */
+  readonly falseAccusers: readonly PeerId[];
 }
 
 /** Why a datagram was not taken. */
@@ -139,6 +144,7 @@ export class Detector {
   #changed: MemberChange[] = [];
   #effects: Effect[] = [];
   #removals: VerifiedClaim[] = [];
+  #falseAccusers: PeerId[] = [];
 
   constructor(options: DetectorOptions, components: DetectorComponents) {
     this.#options = options;
@@ -154,8 +160,14 @@ export class Detector {
       participantsCount: () => this.#counted.participants,
       emit: (effect: Effect) => this.#effects.push(effect),
     };
-    const { self, epoch } = options;
-    this.#mailer = new Mailer({ self, epoch, settings: this.#settings }, parts);
+    const sender = {
+      get self() {
+        return options.self;
+      },
+      epoch: options.epoch,
+      settings: this.#settings,
+    };
+    this.#mailer = new Mailer(sender, parts);
     this.#prober = new Prober(this.#settings, { ...parts, health: this.#health, mailer: this.#mailer });
     this.#outer = new OuterLayers(parts);
   }
@@ -441,6 +453,14 @@ export class Detector {
     return { claim, step: this.spread(claim, now) };
   }
 
+  /** Ends our own key; told to many directly, for we do not stay to be asked. */
+  revokeSelf(now: Now): { readonly claim: VerifiedClaim; readonly step: SwimStep } {
+    const { self } = this.#options;
+    const claim = this.#mailer.seal({ kind: 'revoked', subject: self, refused: false, ...this.life });
+    this.#mailer.farewell(claim, drawn(this.#parts.random, this.#alive(), farewellsMaxCount), now);
+    return { claim, step: this.#flush() };
+  }
+
   /** Passes on what its owner found worth knowing. */
   spread(claim: VerifiedClaim, now: Now): SwimStep {
     this.#mailer.spread(claim, now);
@@ -472,6 +492,11 @@ export class Detector {
     const { issuer, subject, kind } = claim;
     if (issuer === self) return false;
     if (kind === 'removed') return !this.#parts.isRemoved(subject, claim.epoch);
+    if (kind === 'revoked') {
+      // Of keys that nobody has heard of anybody could end as many as he likes.
+      const isKnown = this.#members.has(subject) || this.#parts.hasHeardOf?.(subject) === true;
+      return isKnown && subject !== self && !this.#parts.isRemoved(subject, Number.MAX_SAFE_INTEGER);
+    }
     if (subject === self) {
       if (!isAccusation(kind) || compareLives(claim, this.life) < 0) return false;
       // Two that took each other for dead would else never hear that they should refute.
@@ -611,6 +636,7 @@ export class Detector {
     for (const accuser of member.accusers.keys()) {
       member.contradicted.set(accuser, now.monoMs + contradictedMs);
       this.#members.get(accuser)?.reach.accusedFalsely(member.peer, now.monoMs);
+      if (accuser !== this.#options.self) this.#falseAccusers.push(accuser);
     }
     member.accusers.clear();
   }
@@ -800,7 +826,7 @@ export class Detector {
   }
 
   #hear(claim: VerifiedClaim, now: Now): void {
-    if (claim.kind === 'removed') {
+    if (claim.kind === 'removed' || claim.kind === 'revoked') {
       this.#removals.push(claim);
       return;
     }
@@ -925,10 +951,16 @@ export class Detector {
   }
 
   #flush(): SwimStep {
-    const step = { changed: this.#changed, effects: this.#effects, removals: this.#removals };
+    const step = {
+      changed: this.#changed,
+      effects: this.#effects,
+      removals: this.#removals,
+      falseAccusers: this.#falseAccusers,
+    };
     this.#changed = [];
     this.#effects = [];
     this.#removals = [];
+    this.#falseAccusers = [];
     return step;
   }
 }

@@ -116,10 +116,11 @@ function isSameBytes(a: Uint8Array, b: Uint8Array): boolean {
 
 /** One voice per issuer about a subject; what the subject says of itself is one voice as well. */
 function keyOf({ issuer, subject, kind }: ClaimDraft): string {
-  return `${subject} ${issuer} ${kind === 'removed' ? kind : ''}`;
+  return `${subject} ${issuer} ${kind === 'removed' || kind === 'revoked' ? kind : ''}`;
 }
 
 function isOvertaken(older: VerifiedClaim, newer: VerifiedClaim): boolean {
+  if (older.kind === 'revoked') return false;
   const order = compareLives(older, newer);
   if (order < 0) return true;
   // Of the same life: leaving ends all accusations.

@@ -45,7 +45,7 @@ export interface Letter {
 }
 
 export class Mailer {
-  readonly #self: PeerId;
+  readonly #options: { readonly self: PeerId };
   readonly #settings: SwimSettings;
   readonly #parts: MailerComponents;
   readonly #news = new Dissemination();
@@ -57,7 +57,7 @@ export class Mailer {
     options: { readonly self: PeerId; readonly epoch: number; readonly settings: SwimSettings },
     components: MailerComponents,
   ) {
-    this.#self = options.self;
+    this.#options = options;
     this.#settings = options.settings;
     this.#parts = components;
     this.#life = { epoch: options.epoch, incarnation: 0 };
@@ -77,11 +77,14 @@ export class Mailer {
   /** Says that we live, in an incarnation that nobody has accused. Source: SWIM, section 4.2. */
   raiseIncarnation(now: Now): void {
     this.#life = { epoch: this.#life.epoch, incarnation: this.#life.incarnation + 1 };
-    this.spread(this.seal({ kind: 'alive', subject: this.#self, refused: false, ...this.#life }), now);
+    this.spread(
+      this.seal({ kind: 'alive', subject: this.#options.self, refused: false, ...this.#life }),
+      now,
+    );
   }
 
   seal(draft: Omit<ClaimDraft, 'issuer'>): VerifiedClaim {
-    return this.#parts.sealClaim({ ...draft, issuer: this.#self });
+    return this.#parts.sealClaim({ ...draft, issuer: this.#options.self });
   }
 
   /** Adds a claim to what goes round, and begins to push it. */
@@ -155,7 +158,7 @@ export class Mailer {
     const { tableRoot, emit } = this.#parts;
     const table = saysWhatWeHold(body) ? tableRoot?.(now, tableSince) : undefined;
     const heading = {
-      from: this.#self,
+      from: this.#options.self,
       to,
       ...this.#life,
       counter: this.#counter,

@@ -127,7 +127,7 @@ const silent: SyncStep = { send: [], inStep: false };
 
 export class SyncExchange {
   readonly #settings: SyncSettings;
-  readonly #self: PeerId;
+  readonly #components: { readonly self: PeerId };
   readonly #tree: RecordTree;
   readonly #hash: HashParts;
   readonly #retentionMs: number;
@@ -148,7 +148,7 @@ export class SyncExchange {
     },
   ) {
     this.#settings = { ...defaultSyncSettings, ...settings };
-    this.#self = components.self;
+    this.#components = components;
     this.#tree = components.tree;
     this.#hash = components.hash;
     this.#retentionMs = components.retentionMs;
@@ -245,7 +245,7 @@ export class SyncExchange {
     // Both opened at once: the one with the smaller id goes on asking. Who had answered before has ended ours, or
     // has started anew.
     const isAtOnce = session?.walk !== undefined && session.rounds === 0;
-    if (isAtOnce && compareText(this.#self, from) < 0) return silent;
+    if (isAtOnce && compareText(this.#components.self, from) < 0) return silent;
     if (!this.#servedRate.take(from, now.monoMs)) return silent;
     const since = Math.max(this.since(now), open.since);
     if (this.#tree.root(since).root === open.root && since === open.since) {

@@ -3,7 +3,7 @@
 import type { CertificateReader } from '../../../src/core/authority/roster.ts';
 import type { Effect, Input, Reply, StoreOperation, Wake } from '../../../src/core/effects.ts';
 import { Protocol, type ProtocolSettings } from '../../../src/core/protocol.ts';
-import type { VerifiedRecord } from '../../../src/core/record/record.ts';
+import type { Predecessor, VerifiedRecord } from '../../../src/core/record/record.ts';
 import type { CoreEvent } from '../../../src/core/view.ts';
 import { treeHash } from '../../../src/identity/tree-hash.ts';
 import { linkOf } from '../../../src/runtime/outbox-link.ts';
@@ -28,10 +28,14 @@ export class ProtocolBench {
       readonly epoch?: number;
       readonly settings?: Partial<ProtocolSettings>;
       readonly certificates?: CertificateReader;
+      /** The agent starts with key number 9 then. */
+      readonly predecessor?: Predecessor;
     } = {},
   ) {
+    const { epoch = 10, settings = {}, predecessor } = options;
+    const peer = predecessor === undefined ? this.me.peer : new Speaker(9).peer;
     this.protocol = new Protocol(
-      { id: 'me', peer: this.me.peer, epoch: options.epoch ?? 10, settings: options.settings ?? {} },
+      { id: 'me', peer, epoch, settings, predecessor },
       {
         seal: draft => this.me.codec.seal(draft),
         sealClaim: draft => this.me.probeCodec.sealClaim(draft),
@@ -66,7 +70,8 @@ export class ProtocolBench {
 
   start(seeds: readonly string[] = [], certificate?: Uint8Array): readonly Effect[] {
     const shown = certificate === undefined ? {} : { certificate };
-    const self = { multiaddrs: [this.me.multiaddr], probe: '10.0.0.1:7946', ...shown };
+    const multiaddr = `/ip4/10.0.0.1/tcp/7946/p2p/${this.protocol.author.peer}`;
+    const self = { multiaddrs: [multiaddr], probe: '10.0.0.1:7946', ...shown };
     return this.step({ type: 'start', node: nodeFields(), self, seeds });
   }
 

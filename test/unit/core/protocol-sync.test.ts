@@ -130,7 +130,7 @@ describe('core/protocol, roots in probes', () => {
       },
     });
 
-    assert.deepEqual(logs(effects), ['sync_lied']);
+    assert.deepEqual(logs(effects), ['standing_changed', 'sync_lied']);
     assert.deepEqual(
       ofType(effects, 'sync-ended').map(({ end }) => end.outcome),
       ['lied'],

@@ -211,7 +211,7 @@ const claim: fc.Arbitrary<VerifiedClaim> = fc
     refused: fc.boolean(),
   })
   .map(({ issuer, kind, subject, ...fields }) => {
-    const isAboutItself = kind === 'alive' || kind === 'left';
+    const isAboutItself = kind === 'alive' || kind === 'left' || kind === 'revoked';
     const other = subject === issuer.peer ? me.peer : subject;
     return issuer.claim(kind, isAboutItself ? issuer.peer : other, fields);
   });

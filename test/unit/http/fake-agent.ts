@@ -1,6 +1,7 @@
 /** An agent without a cluster: enough of one for the HTTP shim to stand on. */
 import type { ConfirmationView } from '../../../src/core/confirm/confirmation.ts';
 import type { NodeFields, NodeId } from '../../../src/core/record/node.ts';
+import type { PeerId } from '../../../src/core/record/record.ts';
 import type {
   AgentEvent,
   DetectorMember,
@@ -19,15 +20,20 @@ import { FirsthandError } from '../../../src/errors.ts';
 import type {
   AgentPort,
   AuthorityPort,
+  BanRequest,
   ClockView,
   ComponentHealth,
   DoctorCheck,
   EventEntry,
+  EvidenceView,
   FaultPort,
   FaultRule,
   FaultsView,
+  KeysView,
   Listing,
   MeshView,
+  NamedBan,
+  NamedReputation,
   Phase,
   RegistrationOutcome,
   RegistrationRequest,
@@ -128,6 +134,11 @@ export class FakeAgent implements AgentPort {
   /** How often `doctor` ran. */
   examinationsCount = 0;
   readonly removed: NodeId[] = [];
+  newcomersRefused = 0;
+  conduct: readonly NamedReputation[] = [];
+  proofs: readonly EvidenceView[] = [];
+  bansInForce: NamedBan[] = [];
+  keysView: KeysView = { id: 'agent-1', peerId: selfPeer };
   agreement: SyncAgreement = { root: 'ab'.repeat(16), agree: 2, of: 2, sinceMs: 1_200, differ: [] };
   /** Who will have said that they hold what is to be confirmed; of two other members. */
   confirmedBy: readonly string[] = [];
@@ -185,6 +196,43 @@ export class FakeAgent implements AgentPort {
   }
 
   async leave(): Promise<void> {
+    this.left = true;
+    this.phase = 'stopping';
+  }
+
+  reputation(): readonly NamedReputation[] {
+    return this.conduct;
+  }
+
+  evidence(): readonly EvidenceView[] {
+    return this.proofs;
+  }
+
+  bans(): readonly NamedBan[] {
+    return this.bansInForce;
+  }
+
+  async ban({ who, reason }: BanRequest): Promise<PeerId> {
+    this.bansInForce.push({ peer: who, issuer: selfPeer, issuedAtMs: 1, reason, state: 'in-force' });
+    return who;
+  }
+
+  async pardon({ who }: Omit<BanRequest, 'forMs'>): Promise<PeerId> {
+    this.bansInForce = this.bansInForce.filter(({ peer }) => peer !== who);
+    return who;
+  }
+
+  keys(): KeysView {
+    return this.keysView;
+  }
+
+  async rotateKey(): Promise<KeysView> {
+    const { id, peerId } = this.keysView;
+    this.keysView = { id, peerId: 'next-key', former: { peerId, endsInMs: 60_000 } };
+    return this.keysView;
+  }
+
+  async revokeKey(): Promise<void> {
     this.left = true;
     this.phase = 'stopping';
   }

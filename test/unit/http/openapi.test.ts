@@ -97,7 +97,8 @@ describe('http/openapi', () => {
       .printRoutes({ commonPrefix: false })
       .split('\n')
       .flatMap(line => {
-        const match = /(\/\S*) \(([A-Z, ]+)\)$/.exec(line);
+        // What begins as another path does is shown below that one, without what they have in common.
+        const match = /([/-]\S*) \(([A-Z, ]+)\)$/.exec(line);
         return match === null
           ? []
           : [{ path: match[1] as string, methods: (match[2] as string).split(', ') }];

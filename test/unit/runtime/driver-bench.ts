@@ -7,10 +7,13 @@ import { treeHash } from '../../../src/identity/tree-hash.ts';
 import { Doctor } from '../../../src/runtime/doctor.ts';
 import { Driver, type Observer } from '../../../src/runtime/driver.ts';
 import { RecentEvents } from '../../../src/runtime/event-log.ts';
+import { KeyRotation } from '../../../src/runtime/key-rotation.ts';
 import { LocalAgent } from '../../../src/runtime/local-agent.ts';
 import { linkOf } from '../../../src/runtime/outbox-link.ts';
 import type { Verdict } from '../../../src/runtime/ports.ts';
 import { seededRandom } from '../../../src/runtime/seeded-random.ts';
+import { Warden } from '../../../src/runtime/warden.ts';
+import { SimKeyKeeper } from '../../../src/sim/key-keeper.ts';
 import { nodeFields, Speaker, testCluster } from '../../record-builder.ts';
 import { FakeChecker, FakeClock, FakeNetwork, FakeProbes, FakeStore } from './fake-ports.ts';
 
@@ -32,10 +35,13 @@ export class DriverBench {
   readonly driver: Driver;
   readonly doctor: Doctor;
   readonly agent: LocalAgent;
+  readonly keys: SimKeyKeeper;
+  readonly failedSteps: string[] = [];
+  networkMovesCount = 0;
   loopDelayMs = 0;
   openFilesMax: number | undefined = 65_536;
 
-  constructor(options: { readonly seeds?: readonly string[] } = {}) {
+  constructor(options: { readonly seeds?: readonly string[]; readonly isCertified?: boolean } = {}) {
     const { clock, store, network, probes, checker, events } = this;
     const httpPeers = { register: () => {}, stop: async () => {} };
     const { codec, probeCodec, peer } = this.me;
@@ -86,6 +92,16 @@ export class DriverBench {
         takesFaults: false,
       },
     );
+    this.keys = new SimKeyKeeper(
+      { cluster: testCluster, id: 'me' },
+      {
+        disk: { current: this.me.key, former: undefined },
+        codec,
+        probeCodec,
+        makeKey: () => new Speaker(9).key,
+        write: async () => {},
+      },
+    );
     this.agent = new LocalAgent(
       {
         identity: {
@@ -107,6 +123,25 @@ export class DriverBench {
         loopDelayMs: () => this.loopDelayMs,
         profile: 'lan',
         doctor: this.doctor,
+        warden: new Warden(
+          { cluster: testCluster },
+          { protocol: this.protocol, driver: this.driver, codec, clock },
+        ),
+        keyRotation: new KeyRotation(
+          { id: 'me', overlapMs: 60_000, isCertified: options.isCertified === true },
+          {
+            keeper: this.keys,
+            driver: this.driver,
+            clock,
+            self: () => this.protocol.author.peer,
+            epoch: () => this.protocol.author.dot.epoch,
+            isReady: () => this.protocol.phase === 'ready',
+            moveNetwork: async () => {
+              this.networkMovesCount += 1;
+            },
+            onFailed: step => this.failedSteps.push(step),
+          },
+        ),
       },
     );
   }
@@ -119,7 +154,9 @@ export class DriverBench {
   }
 
   /** Started, and its own entry written and published. */
-  static async begun(options: { readonly seeds?: readonly string[] } = {}): Promise<DriverBench> {
+  static async begun(
+    options: { readonly seeds?: readonly string[]; readonly isCertified?: boolean } = {},
+  ): Promise<DriverBench> {
     const bench = new DriverBench(options);
     bench.start();
     await bench.write();
@@ -132,6 +169,12 @@ export class DriverBench {
   async write(): Promise<void> {
     this.clock.turn();
     await this.store.succeed();
+  }
+
+  /** The same where nothing may be waiting. */
+  async writeAll(): Promise<void> {
+    this.clock.turn();
+    while (this.store.pendingCount > 0) await this.store.succeed();
   }
 
   /** The store refuses what waits to be written. */

@@ -4,6 +4,7 @@ import type { CheckOutcome } from '../../../src/core/backends/outcome.ts';
 import type { StoreOperation } from '../../../src/core/effects.ts';
 import { emptyStoredOutbox } from '../../../src/core/outbox/recovery.ts';
 import type { PeerId } from '../../../src/core/record/record.ts';
+import type { Standing } from '../../../src/core/reputation/reputation.ts';
 import type { Now } from '../../../src/core/time.ts';
 import type {
   Clock,
@@ -133,6 +134,7 @@ export class FakeStore implements Store {
 }
 
 export class FakeNetwork implements Network {
+  readonly standings = new Map<PeerId, Standing>();
   readonly published: Uint8Array[] = [];
   readonly sent: { readonly peer: PeerId; readonly frame: Uint8Array }[] = [];
   readonly hungUp: PeerId[] = [];
@@ -157,6 +159,10 @@ export class FakeNetwork implements Network {
 
   dial(target: DialTarget): void {
     this.onDial(target);
+  }
+
+  setStanding(peer: PeerId, standing: Standing): void {
+    this.standings.set(peer, standing);
   }
 
   hangUp(peer: PeerId): void {

@@ -36,6 +36,7 @@ class Bench {
   readonly codec = new CountingCodec({ cluster: testCluster }, { key: keyNumber(1) });
   readonly peer = new Speaker(2);
   readonly rejected: string[] = [];
+  readonly faults: (readonly [string, string])[] = [];
   readonly fed: Input[] = [];
   readonly claims: unknown[] = [];
   readonly intake: Intake;
@@ -52,6 +53,10 @@ class Bench {
         },
         onClaims: (from, claims) => this.claims.push([from, claims.map(({ kind }) => kind)]),
         onRejected: (reason, via) => this.rejected.push(`${via}: ${reason}`),
+        onFault: (peer, fault) => {
+          this.faults.push([peer, fault]);
+          this.core.step({ type: 'fault-seen', peer, fault });
+        },
       },
       { protocol: this.core.protocol, codec: this.codec, clock: this.clock },
     );

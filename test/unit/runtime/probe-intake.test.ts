@@ -32,6 +32,7 @@ class Bench {
   readonly peer = new Speaker(2);
   readonly other = new Speaker(3);
   readonly rejected: string[] = [];
+  readonly faults: (readonly [string, string])[] = [];
   readonly fed: Input[] = [];
   readonly intake: ProbeIntake;
 
@@ -48,6 +49,7 @@ class Bench {
           this.core.step(input);
         },
         onRejected: reason => this.rejected.push(reason),
+        onFault: (peer, fault) => this.faults.push([peer, fault]),
       },
       { protocol: this.core.protocol, codec: this.codec, clock: this.clock },
     );

@@ -42,14 +42,16 @@ describe('wire/claim', () => {
     ['suspect', 'itself', false],
     ['dead', 'itself', false],
     ['removed', 'itself', false],
+    ['revoked', 'itself', true],
     ['alive', 'others', false],
     ['left', 'others', false],
     ['suspect', 'others', true],
     ['dead', 'others', true],
     ['removed', 'others', true],
+    ['revoked', 'others', false],
   ])('lets an issuer say %s of %s: %s', (kind, about, isAllowed) => {
     const subject = about === 'itself' ? me.peer : other.peer;
-    const kindNumber = ['alive', 'left', 'suspect', 'dead', 'removed'].indexOf(kind) + 1;
+    const kindNumber = ['alive', 'left', 'suspect', 'dead', 'removed', 'revoked'].indexOf(kind) + 1;
 
     const read = decodeClaim(wireOf({ kind: kindNumber, subject: publicKeyOf(subject) }));
 

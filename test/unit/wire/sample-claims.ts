@@ -13,7 +13,10 @@ const uint32 = fc.nat(2 ** 32 - 1);
 export const arbitraryClaimDraft: fc.Arbitrary<ClaimDraft> = fc
   .record({
     about: fc.oneof(
-      fc.record({ kind: fc.constantFrom('alive' as const, 'left' as const), subject: fc.constant(me.peer) }),
+      fc.record({
+        kind: fc.constantFrom('alive' as const, 'left' as const, 'revoked' as const),
+        subject: fc.constant(me.peer),
+      }),
       fc.record({
         kind: fc.constantFrom('suspect' as const, 'dead' as const, 'removed' as const),
         subject: fc.constantFrom(...peers),

@@ -103,11 +103,15 @@ const claim: fc.Arbitrary<Claim> = fc.oneof(
   }),
   fc.record({
     authority: fc.constant('self' as const),
-    body: fc.record({
-      type: fc.constant('entry' as const),
-      node: arbitraryNode,
-      agent,
-    }) as fc.Arbitrary<Body>,
+    body: fc.record(
+      {
+        type: fc.constant('entry' as const),
+        node: arbitraryNode,
+        agent,
+        predecessor: fc.record({ peer: fc.constantFrom(...peers.slice(1)), signature: hex(64) }),
+      },
+      { requiredKeys: ['type', 'node', 'agent'] },
+    ) as fc.Arbitrary<Body>,
   }),
   fc.record({
     authority: fc.constant('self' as const),

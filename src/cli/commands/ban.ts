@@ -1,0 +1,2 @@
+/** `firsthand ban`: shuts an agent out. */
+export { defineBan as define } from './bans.ts';

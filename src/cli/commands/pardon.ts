@@ -1,0 +1,2 @@
+/** `firsthand pardon`: lifts a ban. */
+export { definePardon as define } from './bans.ts';
