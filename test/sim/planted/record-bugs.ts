@@ -167,8 +167,8 @@ export const recordBugs: readonly PlantedBug[] = [
   {
     name: 'who was away for a moment begins anew',
     file: 'core/protocol.ts',
-    find: 'if (awayMs > this.#retentionMs / 2) {',
-    replace: 'if (awayMs < this.#retentionMs / 2) {',
+    find: 'const isOutdated = awayMs > this.#retentionMs / 2;',
+    replace: 'const isOutdated = awayMs < this.#retentionMs / 2;',
     breaks: 'R11',
     needs: { faults: ['crash', 'stop', 'power loss'] },
     seeds: [1],
