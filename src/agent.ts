@@ -4,6 +4,7 @@
  * What is slow to load (libp2p, fastify) is loaded while the disk is read.
  */
 import { hostname, networkInterfaces } from 'node:os';
+import { auditedLog } from './audit/noted-events.ts';
 import { openAuditLog } from './audit/open.ts';
 import { HttpPeerClient } from './bridge/http-peers.ts';
 import { clientSecretIn } from './config/client-secret.ts';
@@ -54,6 +55,7 @@ import {
   registerHttpPoolMetrics,
 } from './telemetry/metrics/bridge.ts';
 import { registerHealthMetrics, registerPoolMetrics } from './telemetry/metrics/health.ts';
+import { registerMembershipMetrics } from './telemetry/metrics/membership.ts';
 import { registerNetMetrics } from './telemetry/metrics/net.ts';
 import { registerProtocolMetrics } from './telemetry/metrics/protocol.ts';
 import { observer } from './telemetry/observe.ts';
@@ -110,10 +112,14 @@ export async function startAgent({ settings, log }: AgentOptions): Promise<Runni
 
 async function assemble(
   settings: Settings,
-  log: Log,
+  plainLog: Log,
   stops: (() => Promise<void> | void)[],
   stopAll: () => Promise<void>,
 ): Promise<RunningAgent> {
+  const metrics = new MetricRegistry();
+  const audit = openAuditLog({ ...settings.identity, ...settings.audit }, { log: plainLog, metrics });
+  stops.push(() => audit.stop());
+  const log = auditedLog(plainLog, audit);
   log('agent_starting', { version, cluster: settings.identity.cluster, data_dir: settings.identity.dataDir });
   const libraries = Promise.all([
     import('./net/network.ts'),
@@ -139,9 +145,6 @@ async function assemble(
   const { key } = keys;
   if (stored.damagedRows > 0) log('store_rows_damaged', { rows: stored.damagedRows });
 
-  const metrics = new MetricRegistry();
-  const audit = openAuditLog({ ...settings.identity, ...settings.audit }, { log, metrics });
-  stops.push(() => audit.stop());
   const netMetrics = registerNetMetrics(metrics);
   const { cluster } = settings.identity;
   const id = settings.identity.id ?? defaultId(key.peerId);
@@ -187,6 +190,7 @@ async function assemble(
       },
       {
         log,
+        audit,
         answerKeys: secret?.answer,
         metrics: netMetrics,
         mdns: settings.net.mdns
@@ -292,6 +296,18 @@ async function assemble(
       takesFaults: faults !== undefined,
     },
   );
+  const desk =
+    membership &&
+    new AuthorityDesk(
+      { cluster },
+      {
+        membership,
+        protocol,
+        publish: record => driver.publishRevocations(record),
+        multiaddrs: () => contactMultiaddrs,
+      },
+    );
+  if (desk !== undefined) registerMembershipMetrics(metrics, desk);
   const agent = new LocalAgent(
     {
       identity: { id, peerId: key.peerId, cluster, epoch, nodeType: settings.node.type, version },
@@ -309,17 +325,7 @@ async function assemble(
       faults,
       keyRotation,
       warden: new Warden({ cluster }, { protocol, driver, codec, clock: systemClock }),
-      authority:
-        membership &&
-        new AuthorityDesk(
-          { cluster },
-          {
-            membership,
-            protocol,
-            publish: record => driver.publishRevocations(record),
-            multiaddrs: () => contactMultiaddrs,
-          },
-        ),
+      authority: desk,
       secret,
     },
   );
@@ -376,6 +382,9 @@ async function assemble(
   store.sealAll().catch((error: unknown) => log('store_seal_failed', { error }));
   for (const watch of secretWatches(settings, { store, secret, log })) stops.push(() => watch.stop());
   const { auth, httpAuth } = settings.shim;
+  // Tokens are for callers: agents have none to show each other.
+  if (auth === 'jwt')
+    log('agents_prove_nothing', { auth, instead: 'auth: shared_secret or mtls, http_auth: jwt' });
   if (httpAuth !== 'open') {
     const why = `auth is ${auth}, http_auth ${httpAuth}, version ${version}`;
     audit.record({ kind: 'setting', who: 'agent', what: `start ${id}`, outcome: 'allowed', why });

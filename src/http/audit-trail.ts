@@ -2,8 +2,6 @@
 import type { FastifyRequest } from 'fastify';
 import type { FirsthandError } from '../errors.ts';
 import type { AuditEntry, AuditLog } from '../runtime/ports.ts';
-import type { Log } from '../telemetry/log.ts';
-import type { LogEvent } from '../telemetry/log-events.ts';
 import { accessTable, type Role } from './access-table.ts';
 import { type AuthFailure, authFailures } from './auth-failure.ts';
 import type { Operation } from './operations.ts';
@@ -62,27 +60,4 @@ export class AuditTrail {
     const { who } = request.principal ?? nobody;
     this.#audit.record({ ...decision, who, what, from: request.ip, requestId: request.id });
   }
-}
-
-/** Events that change whom this agent believes, or whom others believe it to be. */
-const keyEvents: Partial<Record<LogEvent, Pick<AuditEntry, 'what' | 'outcome'>>> = {
-  tls_files_read: { what: 'take new files for TLS', outcome: 'allowed' },
-  tls_files_failed: { what: 'take new files for TLS', outcome: 'failed' },
-  token_keys_read: { what: 'take the keys for tokens', outcome: 'allowed' },
-};
-
-/** A log that also takes down what becomes of keys. */
-export function withKeyChanges(log: Log, audit: AuditLog): Log {
-  return (event, fields = {}) => {
-    log(event, fields);
-    const change = keyEvents[event];
-    if (change === undefined) return;
-    const why = fields.problem ?? fields.file ?? fields.location;
-    audit.record({
-      kind: 'key',
-      who: 'agent',
-      ...change,
-      ...(why === undefined ? {} : { why: String(why) }),
-    });
-  };
 }

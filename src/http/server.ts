@@ -14,7 +14,7 @@ import { registerProcessMetrics } from '../telemetry/metrics/process.ts';
 import type { MetricRegistry } from '../telemetry/registry.ts';
 import { Vitals } from '../telemetry/vitals.ts';
 import { AllowedMethods } from './allowed-methods.ts';
-import { AuditTrail, withKeyChanges } from './audit-trail.ts';
+import { AuditTrail } from './audit-trail.ts';
 import { Authentication } from './authentication.ts';
 import { authorityRoutes } from './authority-routes.ts';
 import { bodyReader } from './body.ts';
@@ -118,15 +118,14 @@ export class HttpServer {
       this.#documentRoute(),
     ];
     this.#allowed = new AllowedMethods(this.#routes);
-    const keyLog = withKeyChanges(log, audit);
-    this.#authentication = new Authentication(options.auth, { clock: systemClock, log: keyLog });
+    this.#authentication = new Authentication(options.auth, { clock: systemClock, log });
     this.#gate = new Gate(options, this.#routes, {
       authentication: this.#authentication,
       metrics: this.#metrics,
     });
     this.#connections = new ConnectionGuard(options, { metrics: this.#metrics });
     this.#trail = new AuditTrail({ level: options.auditLevel }, { audit });
-    this.#tls = TlsSide.of(options, { log: keyLog, metrics, server: () => this.#app.server });
+    this.#tls = TlsSide.of(options, { log, metrics, server: () => this.#app.server });
     this.#app = this.#build();
   }
 

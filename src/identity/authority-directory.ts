@@ -16,6 +16,7 @@ import { join } from 'node:path';
 import type { Serial, VerifiedCertificate } from '../core/authority/certificate.ts';
 import type { Grant } from '../core/authority/grant.ts';
 import { revokedKeysMaxCount, revokedSerialsMaxCount } from '../core/authority/revocation.ts';
+import { RateLimit } from '../core/gossip/rate-limit.ts';
 import type { PeerId, VerifiedRecord } from '../core/record/record.ts';
 import { FirsthandError } from '../errors.ts';
 import { AgentKey } from './agent-key.ts';
@@ -42,6 +43,9 @@ const revokedKeptMs = 30 * 86_400_000;
 /** An invite that has expired needs nobody to remember it; clocks may be wrong by a day. */
 const redeemedKeptMs = 86_400_000;
 
+/** Each certificate is a line on the disk: whoever has an invite must not fill it. */
+const againRate = { perSecond: 0.1, burstCount: 3, bucketsMaxCount: 1_024 };
+
 interface Heading {
   readonly cluster: string;
   readonly authority: PeerId;
@@ -49,11 +53,12 @@ interface Heading {
 
 export type Redeemed =
   | { readonly ok: true; readonly certificate: VerifiedCertificate }
-  | { readonly ok: false };
+  | { readonly ok: false; readonly why: 'used' | 'too-often' };
 
 export class AuthorityDirectory {
   readonly path: string;
   readonly authority: Authority;
+  readonly #again = new RateLimit(againRate);
 
   private constructor(path: string, authority: Authority) {
     this.path = path;
@@ -120,7 +125,8 @@ export class AuthorityDirectory {
     const isFirst = await this.#written(() =>
       createPrivateFile(file, `${JSON.stringify({ key, expiresMs: grant.expiresMs })}\n`),
     );
-    if (!isFirst && (await redeemer(file))?.key !== key) return { ok: false };
+    if (!isFirst && (await redeemer(file))?.key !== key) return { ok: false, why: 'used' };
+    if (!this.#again.take(grant.id, nowMs)) return { ok: false, why: 'too-often' };
     const { pattern, roles, lifetimeMs } = grant;
     return { ok: true, certificate: await this.issue({ key, pattern, roles, lifetimeMs, nowMs }) };
   }

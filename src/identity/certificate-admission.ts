@@ -112,7 +112,7 @@ export class CertificateAdmission implements AdmissionAuthority {
     } catch {
       return refused('failed'); // The disk refuses; the directory's owner reads that in the log.
     }
-    if (!redeemed.ok) return refused('invite-used');
+    if (!redeemed.ok) return refused(redeemed.why === 'used' ? 'invite-used' : 'failed');
     return admitted(redeemed.certificate, encodeWelcome({ issued: redeemed.certificate.wire }));
   }
 }

@@ -2,7 +2,6 @@
  * Everything that a cluster with a secret does with it, behind one door: admission, the seal of datagrams, callers' bearer
  * secrets, changes of the secret, and handing it to members that were away while it changed.
  */
-import { setTimeout as wait } from 'node:timers/promises';
 import type { PeerId } from '../core/record/record.ts';
 import type { AdmissionFacts } from '../runtime/admission.ts';
 import type {
@@ -22,7 +21,7 @@ import {
   type KeyCommand,
 } from '../wire/keys.ts';
 import { ClusterKey } from './cluster-key.ts';
-import { ClusterKeyring } from './cluster-keyring.ts';
+import { ClusterKeyring, keysMaxCount } from './cluster-keyring.ts';
 import { DatagramSeal } from './datagram-seal.ts';
 import { keyringFileName, type OpenedKeyring, openKeyring } from './keyring-file.ts';
 import { KeyringKeeper } from './keyring-keeper.ts';
@@ -46,6 +45,8 @@ export interface ClusterSecretComponents {
   readonly wallMs: () => number;
   /** In [0, 1). */
   readonly random: () => number;
+  /** For tests. */
+  readonly lookIntervalMs?: number;
   readonly log: (event: SecretEvent, fields: Readonly<Record<string, unknown>>) => void;
 }
 
@@ -60,13 +61,19 @@ export interface ClusterSecretPeers {
   readonly hangUp: (peer: PeerId) => void;
 }
 
-const expiryIntervalMs = 30_000;
+/**
+ * How often secrets that ran out are taken out, and linked peers looked through: one that was frozen while the secret
+ * changed has its old links still, and hears no datagram until it is given the new one.
+ */
+const lookIntervalMs = 5_000;
 /** Guess: longer than a busy member takes to notice that it is linked. */
 const stepTimeoutMs = 20_000;
 /** So that not everybody is dialled anew at the same moment. */
 const hangUpSpreadMs = 10_000;
-const handOverTriesMaxCount = 3;
-const handOverPauseMs = 1_000;
+/** Two may be bad luck; told once. */
+const failuresLoggedAt = 3;
+/** Ids that are remembered of one peer: more than there are secrets at once. */
+const givenMaxCount = 2 * keysMaxCount;
 
 export class ClusterSecret implements SecretPort {
   readonly authority: SecretAdmission;
@@ -75,6 +82,12 @@ export class ClusterSecret implements SecretPort {
   readonly #keeper: KeyringKeeper;
   readonly #rotation: SecretRotation;
   readonly #timer: NodeJS.Timeout;
+  /** Ids of secrets that linked peers have confirmed since. */
+  readonly #given = new Map<PeerId, readonly string[]>();
+  readonly #giving = new Set<PeerId>();
+  /** How often in a row a peer could not be given what it lacks. */
+  readonly #failures = new Map<PeerId, number>();
+  readonly #configured: ClusterKey;
   #peers: ClusterSecretPeers | undefined;
   #stopped = false;
 
@@ -90,17 +103,19 @@ export class ClusterSecret implements SecretPort {
       const { source, id } = configured;
       components.log('secret_outdated', { source, id, in_use: current?.id, in_use_from: current?.source });
     }
-    return new ClusterSecret(options, components, opened);
+    return new ClusterSecret(options, components, opened, configured);
   }
 
   private constructor(
     options: ClusterSecretOptions,
     components: ClusterSecretComponents,
     { held, retired }: OpenedKeyring,
+    configured: ClusterKey,
   ) {
     const { cluster, directory } = options;
     const keyring = new ClusterKeyring(held);
     this.#parts = components;
+    this.#configured = configured;
     this.authority = new SecretAdmission({ cluster }, { keyring });
     this.seal = new DatagramSeal({ cluster }, { keyring });
     this.#keeper = new KeyringKeeper(
@@ -124,7 +139,7 @@ export class ClusterSecret implements SecretPort {
         ask: ({ peer, multiaddrs }, command) => this.#ask(peer, multiaddrs, command),
       },
     );
-    this.#timer = setInterval(() => void this.#keeper.expire(), expiryIntervalMs);
+    this.#timer = setInterval(() => this.#look(), components.lookIntervalMs ?? lookIntervalMs);
     this.#timer.unref();
   }
 
@@ -148,6 +163,15 @@ export class ClusterSecret implements SecretPort {
     }));
   }
 
+  findings(): readonly string[] {
+    const { primary } = this.#keeper.keyring;
+    const { id, source } = this.#configured;
+    if (id === primary.id) return [];
+    return [
+      `the secret from ${source} was replaced by the one with id ${primary.id}: put what is first in ${primary.source} there`,
+    ];
+  }
+
   async rotate(request: RotationRequest): Promise<RotationView> {
     return this.#rotation.rotate(request);
   }
@@ -165,9 +189,13 @@ export class ClusterSecret implements SecretPort {
       onFrame: (from, bytes) => handlers.onFrame(from, bytes),
       onLinkUp: (peer, address) => {
         handlers.onLinkUp(peer, address);
+        this.#forget(peer);
         void this.#handOver(peer);
       },
-      onLinkDown: peer => handlers.onLinkDown(peer),
+      onLinkDown: peer => {
+        handlers.onLinkDown(peer);
+        this.#forget(peer);
+      },
       onSubscribed: peer => handlers.onSubscribed(peer),
       onDialEnded: (key, outcome) => handlers.onDialEnded(key, outcome),
       onPing: (peer, rttMs) => handlers.onPing(peer, rttMs),
@@ -180,6 +208,16 @@ export class ClusterSecret implements SecretPort {
   stop(): void {
     this.#stopped = true;
     clearInterval(this.#timer);
+  }
+
+  #look(): void {
+    void this.#keeper.expire();
+    for (const peer of this.#peers?.linked() ?? []) void this.#handOver(peer);
+  }
+
+  #forget(peer: PeerId): void {
+    this.#given.delete(peer);
+    this.#failures.delete(peer);
   }
 
   /** A connection does not outlive the secret that it was admitted by; members have another one and come back. */
@@ -195,22 +233,27 @@ export class ClusterSecret implements SecretPort {
     }
   }
 
-  /** Never rejects. */
+  /** Gives a peer what it is not known to have. Never rejects; what fails is tried again soon. */
   async #handOver(peer: PeerId): Promise<void> {
-    const known = this.#peers?.admissionOf(peer)?.keyIds;
-    if (known === undefined) return;
+    const proved = this.#peers?.admissionOf(peer)?.keyIds;
+    if (proved === undefined || this.#giving.has(peer) || this.#stopped) return;
     const { keyring, pending } = this.#keeper;
-    const given = keyring.keys.filter(
+    const known = [...proved, ...(this.#given.get(peer) ?? [])];
+    const lacking = keyring.keys.filter(
       ({ id }) => !known.includes(id) && (id === keyring.primary.id || pending.includes(id)),
     );
-    for (let tried = 1; given.length > 0 && !this.#stopped; tried += 1) {
-      try {
-        return await this.#give(peer, given);
-      } catch (error) {
-        if (tried === handOverTriesMaxCount)
-          return this.#parts.log('secret_not_handed_over', { peer, error });
-        await wait(handOverPauseMs, undefined, { ref: false });
-      }
+    if (lacking.length === 0) return;
+    this.#giving.add(peer);
+    try {
+      await this.#give(peer, lacking);
+      this.#given.set(peer, [...known, ...lacking.map(({ id }) => id)].slice(-givenMaxCount));
+      this.#failures.delete(peer);
+    } catch (error) {
+      const count = (this.#failures.get(peer) ?? 0) + 1;
+      this.#failures.set(peer, count);
+      if (count === failuresLoggedAt) this.#parts.log('secret_not_handed_over', { peer, error });
+    } finally {
+      this.#giving.delete(peer);
     }
   }
 
@@ -218,7 +261,8 @@ export class ClusterSecret implements SecretPort {
     const multiaddrs = this.#peers?.contactOf(peer) ?? [];
     const { primary } = this.#keeper.keyring;
     for (const key of keys) {
-      const { ids } = await this.#ask(peer, multiaddrs, { type: 'add', secret: key.reveal() });
+      const { outcome, ids } = await this.#ask(peer, multiaddrs, { type: 'add', secret: key.reveal() });
+      if (outcome !== 'done') throw new Error(`it could not take the secret (${outcome})`);
       // One that we have replaced: it was away. Otherwise it takes part in another change, and would be torn between.
       const isBehind = ids[0] !== undefined && this.#keeper.hasReplaced(ids[0]);
       if (key === primary && isBehind) await this.#ask(peer, multiaddrs, { type: 'use', id: key.id });

@@ -23,7 +23,7 @@ const ours: Readonly<Partial<Record<RefusalReason, string>>> = {
   'invite-used': 'the invite was redeemed before, by another agent; ask for a new one',
   'invite-not-taken-here':
     'the peer redeems no such invite; it must be one that the invite names, started with --ca-dir',
-  failed: 'the peer could not do it; its log says why',
+  failed: 'the peer could not do it at the moment; its log says why, unless it was asked too often',
   banned: 'the peer has banned this agent',
 };
 

@@ -70,7 +70,8 @@ export class SecretRotation {
 
   async #run(request: RotationRequest): Promise<RotationView> {
     const { keeper } = this.#parts;
-    const id = this.#finishesOldOne(request) ? keeper.keyring.primary.id : await this.#target(request);
+    const isOpen = this.#finishesOldOne(request) || (await this.#isUnfinished(request));
+    const id = isOpen ? keeper.keyring.primary.id : await this.#target(request);
     const secret = keeper.keyring.key(id)?.reveal();
     if (secret === undefined) throw new TypeError('the new secret is not in the keyring');
     const added = await this.#everybody('add', id, [{ type: 'add', secret }]);
@@ -95,6 +96,23 @@ export class SecretRotation {
   #finishesOldOne({ secret, dropOld }: RotationRequest): boolean {
     const { keeper } = this.#parts;
     return dropOld && secret === undefined && keeper.pending.length === 0 && keeper.older.length > 0;
+  }
+
+  /** Members hand the new secret on as well, so this agent may use it already while somebody else does not. */
+  async #isUnfinished({ secret }: RotationRequest): Promise<boolean> {
+    const { keeper, members, ask } = this.#parts;
+    if (secret !== undefined || keeper.pending.length > 0 || keeper.older.length === 0) return false;
+    const { primary } = keeper.keyring;
+    const command = { type: 'add', secret: primary.reveal() } as const;
+    const inUse = await Promise.all(
+      members().map(member =>
+        ask(member, command).then(
+          ({ ids }) => ids[0],
+          () => undefined, // It cannot be told, and then nothing new should begin.
+        ),
+      ),
+    );
+    return inUse.some(id => id !== primary.id);
   }
 
   /** The secret to change to, which this agent accepts once this resolves. */

@@ -6,6 +6,7 @@ import type {
   AdmissionRefusal,
   AdmissionRole,
 } from '../runtime/admission.ts';
+import type { AuditLog } from '../runtime/ports.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { NetMetrics } from '../telemetry/metrics/net.ts';
 import type { AdmissionEncrypterComponents } from './admission-encrypter.ts';
@@ -14,6 +15,8 @@ export interface AdmittedPeersComponents {
   readonly authority: AdmissionAuthority;
   readonly log: Log;
   readonly metrics: NetMetrics;
+  /** Takes down everybody who came, let in or not. */
+  readonly audit: AuditLog;
   readonly onAdmitted: (peer: PeerId, facts: AdmissionFacts) => void;
 }
 
@@ -38,8 +41,9 @@ export class AdmittedPeers implements AdmissionEncrypterComponents {
     return this.#facts.get(peer);
   }
 
-  readonly onAdmitted = (peer: PeerId, _role: AdmissionRole, facts: AdmissionFacts, tookMs: number): void => {
-    const { metrics, onAdmitted } = this.#parts;
+  readonly onAdmitted = (peer: PeerId, role: AdmissionRole, facts: AdmissionFacts, tookMs: number): void => {
+    const { audit, metrics, onAdmitted } = this.#parts;
+    audit.record({ kind: 'admission', who: peer, what: whatOf(role), outcome: 'allowed' });
     metrics.admissions.add({ outcome: 'admitted' });
     metrics.admissionSeconds.observe(tookMs / 1_000);
     this.#facts.delete(peer);
@@ -52,11 +56,18 @@ export class AdmittedPeers implements AdmissionEncrypterComponents {
   };
 
   readonly onRefused = (peer: PeerId, role: AdmissionRole, refusal: AdmissionRefusal): void => {
-    const { authority, log, metrics } = this.#parts;
+    const { audit, authority, log, metrics } = this.#parts;
+    const why = authority.explain(refusal);
+    audit.record({ kind: 'admission', who: peer, what: whatOf(role), outcome: 'refused', why });
     metrics.admissions.add({ outcome: refusal.reason });
     const nowMs = performance.now();
     if (nowMs - this.#loggedAtMs < refusalLogIntervalMs) return;
     this.#loggedAtMs = nowMs;
-    log('admission_refused', { peer, role, ...refusal, text: authority.explain(refusal) });
+    log('admission_refused', { peer, role, ...refusal, text: why });
   };
+}
+
+/** @param role - Of this agent. */
+function whatOf(role: AdmissionRole): string {
+  return role === 'dialer' ? 'be connected to' : 'connect';
 }

@@ -11,14 +11,16 @@ import type { Connection, PeerId as Libp2pPeerId } from '@libp2p/interface';
 import type { PeerId } from '../core/record/record.ts';
 import type { Standing } from '../core/reputation/reputation.ts';
 import type { AdmissionAuthority, AdmissionFacts } from '../runtime/admission.ts';
-import type {
-  DialTarget,
-  DiscoverySource,
-  LinkView,
-  LocalContact,
-  MdnsFinding,
-  Network,
-  NetworkHandlers,
+import {
+  type AuditLog,
+  type DialTarget,
+  type DiscoverySource,
+  type LinkView,
+  type LocalContact,
+  type MdnsFinding,
+  type Network,
+  type NetworkHandlers,
+  noAuditLog,
 } from '../runtime/ports.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { NetMetrics } from '../telemetry/metrics/net.ts';
@@ -54,6 +56,8 @@ export interface Libp2pNetworkOptions {
 export interface Libp2pNetworkComponents {
   readonly log: Log;
   readonly metrics: NetMetrics;
+  /** Takes down who is admitted and who is not; absent: nobody does. */
+  readonly audit?: AuditLog | undefined;
   /** Addresses of a name; absent: the system's. */
   readonly resolve?: ResolveName | undefined;
   /** LAN discovery; absent: off. */
@@ -121,8 +125,8 @@ export class Libp2pNetwork implements Network {
     this.#options = options;
     this.#parts = components;
     this.#names = protocolNames(options.cluster);
-    const { authority, log, metrics, answerKeys, onAdmitted = () => {} } = components;
-    this.#admitted = authority && new AdmittedPeers({ authority, log, metrics, onAdmitted });
+    const { authority, audit = noAuditLog, log, metrics, answerKeys, onAdmitted = () => {} } = components;
+    this.#admitted = authority && new AdmittedPeers({ authority, audit, log, metrics, onAdmitted });
     this.#keys =
       answerKeys &&
       new RequestChannel(

@@ -38,6 +38,8 @@ export interface SecretView {
 
 export interface SecretPort {
   secrets(): readonly SecretView[];
+  /** Each a sentence that says what the operator should do about it. */
+  findings(): readonly string[];
   /** @throws FirsthandError ROTATION_CONFLICT, STORE_FAILED */
   rotate(request: RotationRequest): Promise<RotationView>;
 }

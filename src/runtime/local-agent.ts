@@ -433,6 +433,7 @@ export class LocalAgent implements AgentPort {
     for (const { url, isConfigured, state, lastError } of protocol.bridge.views(0)) {
       if (isConfigured && state === 'failing') findings.push(`HTTP peer ${url} fails: ${lastError ?? ''}`);
     }
+    findings.push(...(this.secret?.findings() ?? []));
     const conflicts = protocol.table.ledger.conflictsCount;
     if (conflicts > 0) {
       findings.push(

@@ -81,6 +81,7 @@ export const logEvents = {
   http_listening: 'info',
   http_request_failed: 'error',
   credentials_in_clear: 'warn',
+  agents_prove_nothing: 'warn',
   tls_files_read: 'info',
   tls_files_failed: 'error',
   tls_certificate_expired: 'error',

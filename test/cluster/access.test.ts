@@ -133,6 +133,39 @@ describe('the audit log of an agent', () => {
     assert.equal(report.first, 1);
   });
 
+  it('has who was let in as a member, and who was not', async () => {
+    const flagsWith = (name: string, secret: string) => [
+      '--auth',
+      'shared_secret',
+      '--secret-file',
+      file(name, secret),
+    ];
+    const right = flagsWith('right', 'a secret of more than 16 bytes');
+    const wrong = flagsWith('wrong', 'another secret of as many bytes');
+    const a = await playground.start('a', right);
+    const joining = ['--seed', a.seed, '--no-mdns'];
+    const b = await playground.start('b', [...right, ...joining]);
+    const c = await playground.start('c', [...wrong, ...joining], {
+      env: { FIRSTHAND_JOIN_TIMEOUT_MS: '1000' },
+    });
+
+    const shown = await eventually(
+      'both are taken down',
+      async () =>
+        JSON.parse(
+          (await run(`audit show ${join(playground.directory, 'a')} --kind admission --json`)).stdout || '[]',
+        ),
+      (lines: readonly Record<string, string>[]) =>
+        lines.some(({ who, outcome }) => who === b.ready.peer_id && outcome === 'allowed') &&
+        lines.some(({ who, outcome }) => who === c.ready.peer_id && outcome === 'refused'),
+    );
+
+    const refused = shown.find(({ outcome }) => outcome === 'refused');
+    assert.match(String(refused?.why), /secret/);
+    assert.notInclude(JSON.stringify(shown), 'of as many bytes');
+    assert.deepEqual((await verified('a')).problems, []);
+  });
+
   it('is not there where callers prove nothing and no operator acts', async () => {
     const agent = await playground.start('a');
     await agent.register('web', '127.0.0.1:9000');

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { afterEach, assert, beforeEach, describe, it } from 'vitest';
-import { eventually } from '../../src/chaos/stages/agent-process.ts';
+import { type AgentProcess, eventually, Playground } from '../../src/chaos/stages/agent-process.ts';
 import { type AgentOptions, createAgent, type RunningAgent } from '../../src/index.ts';
 
 const oldSecret = 'the old secret of this cluster';
@@ -165,7 +165,70 @@ describe('changing the secret of a cluster', { timeout: 240_000 }, () => {
     await a.secret?.rotate({ dropOld: true });
 
     // Its configuration has the old one still.
-    await start('c');
+    const again = await start('c');
     await together(3);
+    assert.match(again.status().findings.join(), /the secret from secret was replaced by the one with id/);
+  });
+});
+
+describe('changing the secret while an agent is frozen', { timeout: 240_000 }, () => {
+  let playground: Playground;
+  beforeEach(async () => {
+    playground = await Playground.open();
+  });
+  afterEach(() => playground.close());
+
+  interface Secrets {
+    readonly secrets: readonly { readonly id: string }[];
+  }
+  interface Status {
+    readonly agents: readonly { readonly state: string }[];
+  }
+  /** The new secret is accepted by all in the end, and the old one by those that do not have it yet. */
+  async function ask<Body>(agent: AgentProcess, path: string, init: RequestInit = {}): Promise<Body> {
+    const headers = { authorization: `Bearer ${oldSecret}` };
+    return (await (await fetch(agent.ready.http + path, { ...init, headers })).json()) as Body;
+  }
+  const inUse = async (agent: AgentProcess) =>
+    (await ask<Secrets>(agent, '/admin/keys/secrets')).secrets[0]?.id;
+
+  it('gives it the new one when it runs again, and all are alive then', async () => {
+    const env = { FIRSTHAND_SECRET: oldSecret, FIRSTHAND_DETECTOR_PROFILE: 'fast' };
+    const flags = ['--auth', 'shared_secret', '--no-dht'];
+    const a = await playground.start('a', flags, { env });
+    const others = ['--seed', a.seed, ...flags];
+    const b = await playground.start('b', others, { env });
+    const c = await playground.start('c', others, { env });
+    const alive = async (agent: AgentProcess) =>
+      (await ask<Status>(agent, '/status')).agents.filter(({ state }) => state === 'alive').length;
+    for (const agent of [a, b, c])
+      await eventually(
+        'all three are alive',
+        () => alive(agent),
+        n => n === 3,
+      );
+
+    c.signal('SIGSTOP');
+    const change = { method: 'POST', body: JSON.stringify({ secret: newSecret }) };
+    await eventually(
+      'the others use the new one',
+      () => ask<{ readonly status: string }>(a, '/admin/keys/rotate-secret', change),
+      ({ status }) => status === 'done',
+    );
+    c.signal('SIGCONT');
+    const wanted = await inUse(a);
+    await eventually(
+      'it uses the new one',
+      () => inUse(c),
+      id => id === wanted,
+    );
+
+    for (const agent of [a, b, c])
+      await eventually(
+        'all three are alive',
+        () => alive(agent),
+        n => n === 3,
+      );
+    assert.equal(await inUse(b), wanted);
   });
 });

@@ -60,10 +60,6 @@ async function guarded(
     { record: entry => audited.push(entry) },
   );
   await context.server.start();
-  assert.deepEqual(
-    audited.splice(0).map(({ kind, what }) => `${kind}: ${what}`),
-    ['key: take the keys for tokens'],
-  );
   const { app } = context;
   const get = (token: string | undefined, url = '/peers', method: 'GET' | 'POST' | 'DELETE' = 'GET') =>
     app.inject({ method, url, headers: token === undefined ? {} : { authorization: `Bearer ${token}` } });

@@ -152,6 +152,19 @@ describe('code', () => {
 });
 
 describe('documents', () => {
+  it('name tests that are there, where the threat model says what shows a claim', () => {
+    const named = [
+      ...textOf('docs/THREAT-MODEL.md').matchAll(/`((?:unit|contract|cluster|sim|tidy)\/[\w/.*-]+)`/g),
+    ];
+
+    const absent = named
+      .map(([, name]) => name)
+      .filter(name => globSync(`test/${name}{,*,*/**}`, { cwd: root }).length === 0);
+
+    assert.isAbove(named.length, 30);
+    assert.deepEqual(absent, []);
+  });
+
   it('list every error as it is in the catalogue (npm run docs writes them)', () => {
     assert.equal(textOf('docs/ERRORS.md'), errorsDocument());
   });

@@ -97,7 +97,7 @@ describe('http/openapi', () => {
       .printRoutes({ commonPrefix: false })
       .split('\n')
       .flatMap(line => {
-        const match = /(\/\S*) \(([A-Z, ]+)\)$/.exec(line);
+        const match = /([/-]\S*) \(([A-Z, ]+)\)$/.exec(line);
         return match === null
           ? []
           : [{ path: match[1] as string, methods: (match[2] as string).split(', ') }];

@@ -17,6 +17,10 @@ class FakeSecret implements SecretPort {
     ];
   }
 
+  findings() {
+    return [];
+  }
+
   async rotate(request: RotationRequest): Promise<RotationView> {
     this.asked.push(request);
     return this.answer;

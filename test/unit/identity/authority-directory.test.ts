@@ -151,6 +151,22 @@ describe('identity/authority-directory', () => {
       assert.isFalse(stolen.ok);
     });
 
+    it('fills no disk in the hands of somebody who redeems it again and again', async () => {
+      const ca = await AuthorityDirectory.create(path, { cluster: 'prod' });
+      const grant = grantOf(ca);
+
+      const outcomes = [];
+      for (let i = 0; i < 20; i += 1) outcomes.push(await ca.redeem(grant, member, startWallMs));
+      const later = await ca.redeem(grant, member, startWallMs + 20_000);
+
+      assert.lengthOf(
+        outcomes.filter(({ ok }) => ok),
+        3,
+      );
+      assert.isTrue(later.ok);
+      assert.lengthOf(await ca.issued(), 4);
+    });
+
     it('stays redeemed through a restart of the agent', async () => {
       const grant = grantOf(await AuthorityDirectory.create(path, { cluster: 'prod' }));
       await (await AuthorityDirectory.open(path)).redeem(grant, member, startWallMs);

@@ -179,7 +179,7 @@ describe('identity/certificate-admission', () => {
       [
         'redeemed before',
         grantFrom(listener),
-        { redeem: async () => ({ ok: false }) as const },
+        { redeem: async () => ({ ok: false, why: 'used' }) as const },
         'invite-used',
       ],
       [

@@ -39,7 +39,7 @@ describe('identity/cluster-secret', () => {
     const place = await mkdtemp(join(directory, name));
     const one = await ClusterSecret.open(
       { cluster, directory: place, secret, source: name, acceptOldMs: 1_000_000 },
-      { wallMs: () => 0, random: () => 0, log: event => logged.push(event) },
+      { wallMs: () => 0, random: () => 0, lookIntervalMs: 20, log: event => logged.push(event) },
     );
     opened.push(one);
     return one;
@@ -86,6 +86,20 @@ describe('identity/cluster-secret', () => {
 
     assert.isTrue(peer.accepted().includes(second));
     assert.notInclude(logged, 'secret_not_handed_over');
+  });
+
+  it('finds a linked peer that has missed a change, without a new link', async () => {
+    const [own, peer] = [await open('own'), await open('peer')];
+    attached(own, peer, [idOf(own)]);
+
+    await own.rotate({ secret: second, dropOld: false });
+    await eventually(
+      'the peer uses it',
+      () => idOf(peer),
+      id => id === idOf(own),
+    );
+
+    assert.isTrue(peer.accepts(second));
   });
 
   it('does not turn a peer that takes part in another change', async () => {

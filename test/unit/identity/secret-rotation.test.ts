@@ -204,6 +204,28 @@ describe('identity/secret-rotation', () => {
     assert.match((error as FirsthandError).message, /b has been given another secret/);
   });
 
+  it('begins no new change while somebody does not use the last one, though this agent does', async () => {
+    const agents = new Agents(['a', 'b', 'c']);
+    await agents.rotation('a').rotate({ secret: second, dropOld: false });
+    agents.keepers.delete('c');
+    agents.join('c');
+
+    const view = await agents.rotation('a').rotate({ dropOld: false });
+
+    assert.deepEqual([view.status, view.keyId], ['done', idOf(second)]);
+    assert.equal(agents.keeper('c').keyring.primary.id, idOf(second));
+  });
+
+  it('begins a new change when all use the last one', async () => {
+    const agents = new Agents(['a', 'b']);
+    await agents.rotation('a').rotate({ secret: second, dropOld: false });
+
+    const view = await agents.rotation('a').rotate({ dropOld: false });
+
+    assert.equal(view.status, 'done');
+    assert.notEqual(view.keyId, idOf(second));
+  });
+
   it('finishes dropping the old one before it makes up another', async () => {
     const agents = new Agents(['a', 'b']);
     await agents.rotation('a').rotate({ secret: second, dropOld: false });
