@@ -69,6 +69,7 @@ const notedEvents: Readonly<Partial<Record<LogEvent, Noted>>> = {
   peer_pardoned: { kind: 'ban', what: 'pardon', outcome: 'allowed', about: ['peer'] },
   key_rotated: { kind: 'key', what: 'take another key for', outcome: 'allowed', about: ['id'], why: 'peer' },
   key_revoked: { kind: 'key', what: 'end the key', outcome: 'allowed', about: ['peer'] },
+  former_key_ended: { kind: 'key', what: 'end the former key', outcome: 'allowed', about: ['peer'] },
   key_rotation_rolled_back: { kind: 'key', what: 'take another key', outcome: 'failed', why: 'peer' },
   key_rotation_failed: { kind: 'key', what: 'take another key', outcome: 'failed', why: 'step' },
   agent_removed: { kind: 'ban', who: 'by', what: 'remove', outcome: 'allowed', about: ['id', 'peer'] },
