@@ -38,7 +38,7 @@ const read: Access = { role: 'read', open: 'anyone' };
 
 export const accessTable: Readonly<Record<Operation, Access>> = {
   register: { role: 'register', open: 'no-web-page' },
-  deregister: { role: 'register', open: 'anyone' },
+  deregister: { role: 'register', open: 'no-web-page' },
 
   leave: { role: 'operate', open: 'this-machine' },
   remove: { role: 'operate', open: 'this-machine' },

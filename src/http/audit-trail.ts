@@ -39,7 +39,9 @@ export class AuditTrail {
   }
 
   /** It was allowed, and it was done. */
-  answered(request: FastifyRequest, operation: Operation | undefined): void {
+  answered(request: FastifyRequest): void {
+    // Set by the handler, which has run; cheaper than to ask the router, once more for every request.
+    const operation = request.operation === 'none' ? undefined : (request.operation as Operation);
     if (this.#notes(operation)) {
       this.#record(request, operation, { kind: 'authorisation', outcome: 'allowed' });
     }

@@ -1,5 +1,4 @@
 /** The HTTP shim over an agent, ready or not. */
-import type { Socket } from 'node:net';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import { FirsthandError } from '../errors.ts';
 import type { AgentPort } from '../runtime/agent-port.ts';
@@ -18,9 +17,7 @@ import { AuditTrail } from './audit-trail.ts';
 import { Authentication } from './authentication.ts';
 import { authorityRoutes } from './authority-routes.ts';
 import { bodyReader } from './body.ts';
-import { clientErrorAnswer, rawAnswer } from './client-error.ts';
 import { ConnectionGuard } from './connection-guard.ts';
-import { errorAnswer } from './error-answer.ts';
 import { EventHub } from './event-hub.ts';
 import { eventRoutes } from './event-routes.ts';
 import { exclusionRoutes } from './exclusion-routes.ts';
@@ -34,6 +31,7 @@ import { isLoopback } from './outsiders.ts';
 import { PeerList } from './peer-list.ts';
 import { peerRoutes } from './peer-routes.ts';
 import { anonymous, nobody, type Principal } from './principal.ts';
+import { Refusals } from './refusals.ts';
 import { registrationRoutes } from './registration-routes.ts';
 import { requestIds } from './request-id.ts';
 import type { Route } from './route.ts';
@@ -81,11 +79,11 @@ export class HttpServer {
   readonly #events: EventHub;
   readonly #peers: PeerList;
   readonly #routes: readonly Route[];
-  readonly #allowed: AllowedMethods;
   readonly #authentication: Authentication;
   readonly #gate: Gate;
   readonly #connections: ConnectionGuard;
   readonly #trail: AuditTrail;
+  readonly #refusals: Refusals;
   readonly #tls: TlsSide | undefined;
   readonly #requestId = requestIds();
   readonly #app: App;
@@ -117,7 +115,6 @@ export class HttpServer {
       ...authorityRoutes(agent),
       this.#documentRoute(),
     ];
-    this.#allowed = new AllowedMethods(this.#routes);
     this.#authentication = new Authentication(options.auth, { clock: systemClock, log });
     this.#gate = new Gate(options, this.#routes, {
       authentication: this.#authentication,
@@ -125,6 +122,13 @@ export class HttpServer {
     });
     this.#connections = new ConnectionGuard(options, { metrics: this.#metrics });
     this.#trail = new AuditTrail({ level: options.auditLevel }, { audit });
+    this.#refusals = new Refusals({
+      log,
+      metrics: this.#metrics,
+      trail: this.#trail,
+      allowed: new AllowedMethods(this.#routes),
+      newId: () => this.#requestId(undefined),
+    });
     this.#tls = TlsSide.of(options, { log, metrics, server: () => this.#app.server });
     this.#app = this.#build();
   }
@@ -212,8 +216,8 @@ export class HttpServer {
       // An id is at most 128 characters, each perhaps escaped.
       routerOptions: { maxParamLength: 3 * 128 },
       genReqId: request => this.#requestId(request.headers['x-request-id']),
-      frameworkErrors: (error, request, reply) => this.#sendError(frameworkError(error), request, reply),
-      clientErrorHandler: (error, socket) => this.#answerClientError(error, socket),
+      frameworkErrors: (error, request, reply) => this.#refusals.send(frameworkError(error), request, reply),
+      clientErrorHandler: (error, socket) => this.#refusals.answerSocket(error, socket),
     });
     app.server.maxHeadersCount = options.headersMaxCount + 1; // One more shows that there were more.
     this.#connections.watch(app.server);
@@ -232,8 +236,8 @@ export class HttpServer {
       if (refusal instanceof Promise) refusal.then(done, done);
       else done(refusal);
     });
-    app.setErrorHandler((error, request, reply) => this.#sendError(error, request, reply));
-    app.setNotFoundHandler((request, reply) => this.#sendError(this.#notFound(request), request, reply));
+    app.setErrorHandler((error, request, reply) => this.#refusals.send(error, request, reply));
+    app.setNotFoundHandler((request, reply) => this.#refusals.notFound(request, reply));
     for (const route of this.#routes) {
       const guard = this.#gate.guardOf(route);
       for (const url of route.paths) {
@@ -266,42 +270,8 @@ export class HttpServer {
       const status = raw.headersSent ? raw.statusCode : callerGone;
       const streamed = request.operation === 'events' && status === 200;
       this.#metrics.requestEnded(request.operation, status, streamed ? undefined : nowMs - startedMs, nowMs);
-      if (status < 400) this.#trail.answered(request, operationOf(request));
+      if (status < 400) this.#trail.answered(request);
     });
-  }
-
-  #sendError(thrown: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
-    const error = thrown instanceof FirsthandError ? thrown : new FirsthandError('INTERNAL', {}, thrown);
-    const answer = errorAnswer(error, request.id);
-    if (answer.code === 'INTERNAL') {
-      const { operation, method } = request;
-      this.#log('http_request_failed', {
-        request_id: request.id,
-        operation,
-        method,
-        error: error.cause ?? error,
-      });
-    }
-    this.#metrics.errorAnswered(answer.code);
-    if (answer.code === 'PAYLOAD_TOO_LARGE') this.#metrics.limitHit('body_bytes');
-    this.#trail.failed(request, operationOf(request), error);
-    return reply
-      .code(answer.status)
-      .headers({ 'x-request-id': request.id, ...answer.headers })
-      .send(answer.body);
-  }
-
-  #answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
-    if (error.code === 'ECONNRESET' || !socket.writable) {
-      socket.destroy();
-      return;
-    }
-    const answer = clientErrorAnswer(error.code ?? '', this.#requestId(undefined));
-    this.#metrics.countAnswer('none', answer.status);
-    this.#metrics.errorAnswered(answer.code);
-    if (answer.code === 'HEADERS_TOO_LARGE') this.#metrics.limitHit('headers_bytes');
-    if (answer.code === 'REQUEST_TIMEOUT') this.#metrics.limitHit('request_time');
-    socket.end(rawAnswer(answer), () => socket.destroy());
   }
 
   #tooManyHeaders({ raw }: FastifyRequest): FirsthandError | undefined {
@@ -310,17 +280,6 @@ export class HttpServer {
     this.#metrics.limitHit('headers_count');
     return new FirsthandError('HEADERS_TOO_LARGE', {
       text: `there are more than ${headersMaxCount} headers`,
-    });
-  }
-
-  #notFound({ url, method }: FastifyRequest): FirsthandError {
-    const path = url.split('?', 1)[0] as string;
-    const allowed = this.#allowed.at(path);
-    if (allowed.length === 0) return new FirsthandError('NOT_FOUND');
-    const allow = allowed.join(', ');
-    return new FirsthandError('METHOD_NOT_ALLOWED', {
-      text: `this path takes ${allow}, not ${method}`,
-      allow,
     });
   }
 
@@ -356,10 +315,6 @@ function hookOf(guard: (request: FastifyRequest) => void) {
       done(error as Error);
     }
   };
-}
-
-function operationOf(request: FastifyRequest): Operation | undefined {
-  return request.routeOptions.config.operation;
 }
 
 /** As web servers log it: the caller closed the connection before there was an answer. */

@@ -122,7 +122,10 @@ export class Membership implements MembershipPort {
     const held = latest(documents.flatMap(each => usable(each, options, checker, nowMs) ?? []));
     const isNew = invite !== undefined && invite.id !== kept?.invite;
     const redeemed = isNew ? await tryInvite(invite, held, options, components, checker) : undefined;
-    const certificate = redeemed ?? held ?? (await issueOwn(options, components));
+    // Who holds the key of a new authority goes over to it first: everybody trusts that by then.
+    const isOver = issuer !== undefined && held?.issuer !== issuer.authority.peerId;
+    const own = isOver ? await issueOwn(options, components) : undefined;
+    const certificate = redeemed ?? own ?? held;
     if (certificate === undefined) throw unusable(lacking(documents, options, checker, nowMs));
     checkName(certificate, options);
     const document = {

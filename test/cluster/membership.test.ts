@@ -14,7 +14,8 @@ import { FakeIo, run } from '../unit/cli/fake-io.ts';
 const cluster = ['--cluster', 'prod'];
 
 interface MembershipBody {
-  readonly certificate: { readonly serial: string; readonly expires_at: string };
+  readonly authorities: readonly string[];
+  readonly certificate: { readonly serial: string; readonly expires_at: string; readonly issuer: string };
   readonly revocations: readonly { readonly number: number }[];
 }
 
@@ -217,6 +218,44 @@ describe('membership, with real processes', { timeout: 180_000 }, () => {
     assert.deepEqual(await linksOf(stranger), []);
     assert.deepEqual(aliveIds(await first.peers()), ['issuer']);
     socket.close();
+  });
+
+  it('goes over to another authority while everybody stays', async () => {
+    const next = join(playground.directory, 'next');
+    const made = await firsthand('ca', 'init', ...cluster, '--ca-dir', next, '--json');
+    const { authority } = JSON.parse(made) as { authority: string };
+    const first = await issuer();
+    const a = await invited('a', first, '--certificate-ttl', '20s');
+    await lists(first, 'issuer', 'a');
+    await a.stop();
+    const both = await playground.start('a', [...cluster, '--seed', first.seed, '--authority', authority]);
+    await lists(first, 'issuer', 'a');
+    const old = (await first.get<MembershipBody>('/admin/membership')).certificate.issuer;
+    await first.stop();
+    const port = first.seed.split('/')[4] ?? '';
+    const successor = ['--ca-dir', next, '--authority', old, '--listen', `/ip4/127.0.0.1/tcp/${port}`];
+    const second = await playground.start('issuer', [...cluster, ...successor]);
+    await lists(second, 'issuer', 'a');
+
+    await eventually(
+      'a has a certificate of the new authority',
+      () => both.get<MembershipBody>('/admin/membership'),
+      ({ certificate }) => certificate.issuer === authority,
+    );
+
+    await both.stop();
+    const alone = await playground.start('a', [
+      ...cluster,
+      '--seed',
+      second.seed,
+      '--auth',
+      'mtls',
+      '--http-auth',
+      'open',
+    ]);
+    await lists(second, 'issuer', 'a');
+    const { authorities } = await alone.get<MembershipBody>('/admin/membership');
+    assert.deepEqual(authorities, [authority]);
   });
 
   it('issues off line for a key that is known', async () => {

@@ -121,6 +121,23 @@ describe('http tls', () => {
     assert.equal(JSON.parse(without.body).auth_mode, 'shared_secret');
   });
 
+  it('is missed in the log where credentials would travel in the clear, and nowhere else', async () => {
+    const files = new Files();
+    const ca = await CertificateAuthority.make();
+    const tls = { ...files.put(await ca.issue(server)), clientCaFile: undefined, reloadMs: 10_000 };
+    const auth = { mode: 'shared_secret', secret } as const;
+    const warnsWith = async (options: Partial<HttpOptions>) => {
+      const { server: shim, logged } = fixture(options);
+      await shim.start();
+      return logged.some(({ event }) => event === 'credentials_in_clear');
+    };
+
+    assert.isTrue(await warnsWith({ auth, listen: '0.0.0.0:0' }));
+    assert.isFalse(await warnsWith({ auth, listen: '0.0.0.0:0', tls }));
+    assert.isFalse(await warnsWith({ auth, listen: '127.0.0.1:0' }));
+    assert.isFalse(await warnsWith({ listen: '0.0.0.0:0' }));
+  });
+
   it('takes new files while it runs, and connections that are there go on', async () => {
     const { url, ca, files, logged, app } = await guarded();
     const { hostname, port } = new URL(url);

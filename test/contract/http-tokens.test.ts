@@ -466,6 +466,31 @@ describe('http tokens: where their keys come from', () => {
     assert.equal(await ask(await issuer.token()), 200);
   });
 
+  it('goes nowhere that the header of a token points to', async () => {
+    const [issuer, forger] = await Promise.all([Issuer.make(), Issuer.make()]);
+    const { state, url } = await provider(keySet(forger));
+    const { app, server } = fixture({
+      auth: tokenAuth(temporaryFile('keys.json', keySet(issuer)), {}, { refreshMinMs: 0 }),
+    });
+    await server.start();
+    for (const header of [
+      { jku: url },
+      { x5u: url },
+      { jku: url, kid: 'other' },
+      { x5c: [forger.publicJwk.x] },
+    ]) {
+      const authorization = `Bearer ${await forger.token({}, header)}`;
+
+      assert.equal(
+        (await app.inject({ url: '/peers', headers: { authorization } })).statusCode,
+        401,
+        JSON.stringify(header),
+      );
+    }
+
+    assert.equal(state.asked, 0);
+  });
+
   it('fetches keys anew for a token of a new key, once for all who wait, and drops those that are gone', async () => {
     const [old, next] = await Promise.all([Issuer.make('old'), Issuer.make('new')]);
     const { state, url } = await provider(keySet(old));

@@ -44,4 +44,27 @@ describe('http/access-table', () => {
     assert.isFalse(roleSet(['register']).has('operate'));
     assert.equal(roleSet([]).size, 0);
   });
+
+  it('lets no web page change anything in open mode, with whatever method', async () => {
+    const { app, agent } = fixture();
+    agent.put({ id: 'web' });
+    const { paths } = (await app.inject({ url: '/openapi.json' })).json();
+    const changes = Object.entries(paths as Record<string, object>).flatMap(([path, methods]) =>
+      Object.keys(methods)
+        .filter(method => method !== 'get')
+        .map(method => [method.toUpperCase(), path.replace('{id}', 'web')] as const),
+    );
+
+    assert.isAbove(changes.length, 4);
+    for (const [method, url] of changes) {
+      const call = {
+        method: method as 'POST',
+        url,
+        headers: { origin: 'https://example.org' },
+        payload: '{}',
+      };
+      assert.equal((await app.inject(call)).statusCode, 403, `${method} ${url}`);
+    }
+    assert.isDefined(agent.listing.get('web'));
+  });
 });

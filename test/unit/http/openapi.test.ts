@@ -97,6 +97,7 @@ describe('http/openapi', () => {
       .printRoutes({ commonPrefix: false })
       .split('\n')
       .flatMap(line => {
+        // What begins as another path does is shown below that one, without what they have in common.
         const match = /([/-]\S*) \(([A-Z, ]+)\)$/.exec(line);
         return match === null
           ? []

@@ -99,7 +99,7 @@ describe('identity/cluster-secret', () => {
       id => id === idOf(own),
     );
 
-    assert.isTrue(peer.accepts(second));
+    assert.isTrue(peer.accepted().includes(second));
   });
 
   it('does not turn a peer that takes part in another change', async () => {
