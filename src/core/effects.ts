@@ -324,6 +324,7 @@ export type CoreLogEvent =
   | 'peer_banned'
   | 'peer_pardoned'
   | 'key_revoked'
+  | 'former_key_ended'
   | 'key_rotated'
   | 'member_revoked'
   | 'own_certificate_revoked'

@@ -371,6 +371,7 @@ export class Protocol {
         peering: this.peering,
         links: this.links,
         nameOf: peer => this.nodeIdOf(peer),
+        isFollowed: peer => this.succession.isFollowed(peer),
         onSelfRemoved: (epoch, now) => this.#wasTakenOut(epoch, now),
       },
     );

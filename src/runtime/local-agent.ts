@@ -405,6 +405,13 @@ export class LocalAgent implements AgentPort {
         'this agent’s key is proved to have signed contradictory records: start it with a new data directory',
       );
     }
+    for (const { id, peer, standing, faults } of this.reputation()) {
+      if (standing !== 'no-mesh' && standing !== 'quarantined') continue;
+      const what = faults.map(({ fault, count }) => `${count} × ${fault}`).join(', ');
+      findings.push(
+        `${id ?? peer} misbehaves (${what}) and is ${standing === 'quarantined' ? 'in quarantine' : 'out of the mesh'}: see 'firsthand inspect reputation'`,
+      );
+    }
     const twinAgoMs = protocol.ownVoice.twinAgoMs(this.#components.clock.now().monoMs);
     if (twinAgoMs !== undefined) {
       findings.push(

@@ -46,6 +46,7 @@ export const logEvents = {
   agent_removed: 'info',
   key_rotated: 'info',
   key_revoked: 'warn',
+  former_key_ended: 'info',
   key_rotation_rolled_back: 'warn',
   key_rotation_failed: 'error',
   member_revoked: 'warn',

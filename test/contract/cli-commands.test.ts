@@ -22,6 +22,10 @@ import {
 const registered = { status: 'registered', message: 'ok', peers };
 
 const wellExamination = { ok: true, checks: examination.checks.filter(({ ok }) => ok) };
+const reputation = [{ peer: 'key-of-web-3', standing: 'throttled', points: 30, faults: [] }];
+const bans = [{ peer: 'key-of-web-3', issuer: 'me', issued_at_ms: 1, reason: '', state: 'in-force' }];
+const banned = { status: 'banned', peer: 'key-of-web-3' };
+const pardoned = { status: 'pardoned', peer: 'key-of-web-3' };
 const removed = { status: 'removed', message: 'web-3 is out of the cluster' };
 
 const everything: Readonly<Record<string, Answer>> = {
@@ -36,6 +40,10 @@ const everything: Readonly<Record<string, Answer>> = {
   'GET /records': { json: records },
   'GET /records/backend-1': { json: subject },
   'POST /registration': { json: registered },
+  'GET /reputation': { json: reputation },
+  'GET /admin/bans': { json: bans },
+  'POST /admin/bans': { json: banned },
+  'DELETE /admin/bans/web-3': { json: pardoned },
   'POST /admin/remove/web-3': { json: removed },
   'DELETE /registration/backend-1': { json: { status: 'deregistered', id: 'backend-1' } },
 };
@@ -543,6 +551,10 @@ describe('cli commands against an agent', () => {
     ['inspect detector', detector],
     ['inspect sync', sync],
     ['inspect outbox', outbox],
+    ['inspect reputation', reputation],
+    ['bans', bans],
+    ['ban web-3', banned],
+    ['pardon web-3', pardoned],
     ['doctor', wellExamination],
     ['remove web-3', removed],
     ['register --id backend-1 --address h:1 --metrics-port 9100', registered],
@@ -565,6 +577,9 @@ describe('cli commands against an agent', () => {
       'inspect',
       'diff',
       'keys',
+      'evidence',
+      'ca',
+      'invite',
     ];
     const names = async (line: string) =>
       [...(await run(line)).stdout.matchAll(/^ {2}([a-z]+) .*$/gm)].map(match => match[1] ?? '');

@@ -100,6 +100,36 @@ export function networkContract(name: string, open: () => NetworkWorld | Promise
       assert.deepEqual([a.network.links(), b.network.links()], [[], []]);
     });
 
+    it.each(['quarantined', 'banned'] as const)(
+      'keeps out who is %s, whoever dials, until he is not',
+      async standing => {
+        const [a, b] = [await start(), await start()];
+        await link(world, a, b);
+        a.network.setStanding(b.peer, standing);
+        a.network.hangUp(b.peer);
+        await world.until(() => a.heard.down.length > 0 && b.heard.down.length > 0, 'the link to end');
+
+        a.network.dial({ key: 'out', peer: b.peer, multiaddrs: b.multiaddrs });
+        b.network.dial({ key: 'in', peer: a.peer, multiaddrs: a.multiaddrs });
+        await world.until(
+          () => a.heard.outcomes.has('out') && b.heard.outcomes.has('in'),
+          'both dials to end',
+        );
+        const outcomes = [a.heard.outcomesOf('out')[0], b.heard.outcomesOf('in')[0]];
+        const linksMeanwhile = a.heard.up.length;
+        a.network.setStanding(b.peer, 'good');
+        a.network.dial({ key: 'again', peer: b.peer, multiaddrs: b.multiaddrs });
+        await world.until(() => a.heard.outcomes.has('again'), 'the last dial to end');
+
+        assert.deepEqual(
+          outcomes.map(outcome => outcome?.ok),
+          [false, false],
+        );
+        assert.equal(linksMeanwhile, 1);
+        assert.deepEqual(a.heard.outcomesOf('again'), [{ ok: true, peer: b.peer }]);
+      },
+    );
+
     it('links again after a link has ended', async () => {
       const [a, b] = [await start(), await start()];
       await link(world, a, b);

@@ -33,6 +33,8 @@ export interface RetirementComponents {
   readonly links: Links;
   /** For the log: the node id of an agent, when it is known. */
   readonly nameOf: (peer: PeerId) => NodeId | undefined;
+  /** Another key has taken its place: that it ends is what was to come. */
+  readonly isFollowed: (peer: PeerId) => boolean;
   /** We were taken out under this epoch, and are not gone. */
   readonly onSelfRemoved: (epoch: number, now: Now) => readonly Effect[];
 }
@@ -116,7 +118,7 @@ export class Retirement {
     const id = this.#parts.nameOf(subject);
     detector.forget(subject);
     return [
-      log('key_revoked', { peer: subject, id }),
+      log(this.#parts.isFollowed(subject) ? 'former_key_ended' : 'key_revoked', { peer: subject, id }),
       ...this.#takeOut(claim),
       ...detector.spread(claim, now).effects,
     ];

@@ -118,11 +118,16 @@ export class Exclusion {
     }
     this.#banned.add(peer);
     return [
-      log('peer_banned', { peer, id }),
+      log('peer_banned', { peer, id, ...this.#wordsAbout(peer) }),
       { type: 'standing', peer, standing: 'banned' },
       { type: 'hang-up', peer },
       ...this.#parts.onBanned(peer, now),
     ];
+  }
+
+  #wordsAbout(peer: PeerId) {
+    const ban = this.bans.latestAbout(peer);
+    return ban && { by: this.#parts.nameOf(ban.issuer), reason: ban.reason };
   }
 
   #judged(change: StandingChange | undefined): readonly Effect[] {

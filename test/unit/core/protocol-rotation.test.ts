@@ -15,7 +15,7 @@ import {
   testCluster,
   time,
 } from '../../record-builder.ts';
-import { events, ofType, ProtocolBench, published, replies, written } from './protocol-bench.ts';
+import { events, logs, ofType, ProtocolBench, published, replies, written } from './protocol-bench.ts';
 
 const nothingStored: Restored = {
   records: [],
@@ -115,6 +115,7 @@ describe('core/protocol, a key that is followed by another one', () => {
     const effects = agent.step({ type: 'claims-received', from: next.peer, claims: [claim] });
     const later = host.say({ subject: 'later', epoch: 999, body: entryAt('10.0.0.9:82') });
     agent.hear(other, later);
+    assert.include(logs(effects), 'former_key_ended');
 
     assert.equal(listedLate, 'alive');
     assert.equal(agent.protocol.table.listing.get('late'), undefined);
