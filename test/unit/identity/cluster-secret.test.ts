@@ -32,7 +32,8 @@ describe('identity/cluster-secret', () => {
   });
   afterEach(async () => {
     for (const secret of opened.splice(0)) secret.stop();
-    await rm(directory, { recursive: true, force: true });
+    // One may be writing its keyring still.
+    await rm(directory, { recursive: true, force: true, maxRetries: 5 });
   });
 
   async function open(name: string, secret = first): Promise<ClusterSecret> {
