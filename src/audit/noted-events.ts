@@ -85,19 +85,6 @@ const notedEvents: Readonly<Partial<Record<LogEvent, Noted>>> = {
   own_certificate_revoked: { kind: 'ban', what: 'revoke this very agent', outcome: 'allowed' },
   own_certificate_renewed: { kind: 'key', what: 'renew the own certificate', outcome: 'allowed' },
   own_certificate_not_renewed: { kind: 'key', what: 'renew the own certificate', outcome: 'failed' },
-  key_rotated: { kind: 'key', what: 'change the key of', outcome: 'allowed', about: ['id'], why: 'peer' },
-  key_revoked: { kind: 'key', what: 'end the key of', outcome: 'allowed', about: ['id', 'peer'] },
-  key_rotation_rolled_back: { kind: 'key', what: 'change the own key', outcome: 'failed' },
-  key_rotation_failed: { kind: 'key', what: 'change the own key', outcome: 'failed', why: 'error' },
-  standing_changed: {
-    kind: 'ban',
-    what: 'change the standing of',
-    outcome: 'allowed',
-    about: ['peer'],
-    why: 'to',
-  },
-  peer_banned: { kind: 'ban', what: 'ban', outcome: 'allowed', about: ['peer'] },
-  peer_pardoned: { kind: 'ban', what: 'pardon', outcome: 'allowed', about: ['peer'] },
   faults_set: { kind: 'setting', what: 'set faults', outcome: 'allowed' },
 };
 
