@@ -73,8 +73,6 @@ export function drawPlan(options: DrawOptions): Plan {
   const attackers = agentsCount < 4 ? [] : drawn(random, everybody.slice(2), attackersCount);
   const predecessorsCount =
     options.predecessorsCount ?? (random.next() < 0.2 ? 1 + randomIndex(random, 3) : 0);
-  // What a predecessor still lists would be taken for new once its departure is forgotten.
-  const isForgetful = predecessorsCount === 0 && random.next() < 0.2;
   const scene: Scene = {
     random,
     everybody,
@@ -83,8 +81,6 @@ export function drawPlan(options: DrawOptions): Plan {
     predecessorsCount,
     endMs,
     faultMaxMs: options.faultMaxMs ?? 40_000,
-    // Whoever takes itself to have been away for half of that drops its table, as it should.
-    clockAheadMaxMs: isForgetful ? shortRetentionMs / 20 : 3_600_000,
   };
   const workEveryMs = between(random, 300, 3_000);
   const faultEveryMs = between(random, 1_500, 15_000);
@@ -97,22 +93,33 @@ export function drawPlan(options: DrawOptions): Plan {
       ),
     ),
   ].sort((a, b) => a.atMs - b.atMs);
+  // Few agents: most of the time would go into signatures else.
+  const realSignatures =
+    options.realSignatures ?? (random.next() < 0.05 && agentsCount <= realSignaturesMaxCount);
+  const syncs = random.next() < 0.5;
+  // What a predecessor still lists would be taken for new once its departure is forgotten.
+  const isForgetful = random.next() < 0.2 && predecessorsCount === 0;
   return {
     seed: options.seed,
     agentsCount,
     attackers,
     predecessorsCount,
-    // Few agents: most of the time would go into signatures else.
-    realSignatures: options.realSignatures ?? (random.next() < 0.05 && agentsCount <= realSignaturesMaxCount),
-    syncs: random.next() < 0.5,
+    realSignatures,
+    syncs,
     settings: {
       ...smallSettings,
       ...(isForgetful ? { table: { tombstoneRetentionMs: shortRetentionMs } } : {}),
       ...options.settings,
     },
     endMs,
-    happenings,
+    happenings: isForgetful ? happenings.map(hardlyAhead) : happenings,
   };
+}
+
+/** Whoever takes itself to have been away for half the life of a tombstone drops its table, as it should. */
+function hardlyAhead<What extends Happening>(what: What): What {
+  if (what.type !== 'clock') return what;
+  return { ...what, byMs: Math.min(what.byMs, shortRetentionMs / 20) };
 }
 
 interface Scene {
@@ -123,7 +130,6 @@ interface Scene {
   readonly predecessorsCount: number;
   readonly endMs: number;
   readonly faultMaxMs: number;
-  readonly clockAheadMaxMs: number;
 }
 
 function drawWork({ random, honest, predecessorsCount }: Scene): Work {
@@ -188,11 +194,10 @@ function drawFault(type: Fault['type'] | undefined, scene: Scene, maxMs: number)
     case 'disk':
       return { type, agent, trouble: pick(random, ['full', 'failing', 'slow'] as const), forMs };
     case 'clock': {
-      const isBehind = random.next() < 0.5;
-      const byMs = between(random, 500, isBehind ? 3_600_000 : scene.clockAheadMaxMs);
+      const sign = random.next() < 0.5 ? -1 : 1;
       // One clock: two that are ahead agree on what nobody else takes in until it is that late.
       const wrong = honest[0] as number;
-      return { type, agent: wrong, byMs: isBehind ? -byMs : byMs, forMs };
+      return { type, agent: wrong, byMs: sign * between(random, 500, 3_600_000), forMs };
     }
     case 'partition':
       return { type, side: random.next() < 0.3 ? [pick(random, everybody)] : some(), forMs };

@@ -19,7 +19,7 @@ function drawsFor(bug: PlantedBug) {
 
 describe('sim/simulation', () => {
   it('is given bugs that fit the source, by different names', () => {
-    for (const bug of plantedBugs) assert.doesNotThrow(() => patched(bug), bug.name);
+    for (const bug of plantedBugs) patched(bug); // Throws for one that does not fit.
 
     assert.equal(new Set(plantedBugs.map(({ name }) => name)).size, plantedBugs.length);
     for (const { find, replace, name } of plantedBugs) assert.notEqual(find, replace, name);

@@ -5,8 +5,8 @@ export const recordBugs: readonly PlantedBug[] = [
   {
     name: 'a signature on a record is not checked',
     file: 'identity/record-codec.ts',
-    find: 'return this.#checker.verify(record.author, signed, parts.signature) ? asVerified(record) : undefined;',
-    replace: 'return parts.signature.length > 0 && signed.length > 0 ? asVerified(record) : undefined;',
+    find: 'if (!this.#checker.verify(record.author, signed, parts.signature)) return undefined;',
+    replace: 'if (parts.signature.length === 0 || signed.length === 0) return undefined;',
     breaks: 'R8',
     needs: { faults: ['attack'] },
     seeds: [1],
@@ -36,7 +36,7 @@ export const recordBugs: readonly PlantedBug[] = [
     find: 'this.#epoch = Math.max(this.#epoch, seen) + 1;',
     replace: 'this.#epoch = Math.max(this.#epoch, seen);',
     breaks: 'R4',
-    seeds: [2],
+    seeds: [15],
   },
   {
     name: 'an epoch is used before it is on the disk',
@@ -72,7 +72,7 @@ export const recordBugs: readonly PlantedBug[] = [
     replace: 'return floor === undefined || compareDots(record, floor) !== 0;',
     breaks: 'R5',
     needs: { faults: ['attack'], minutes: 3.5, settings: { table: { tombstoneRetentionMs: 60_000 } } },
-    seeds: [4],
+    seeds: [42],
   },
   {
     name: 'a record with one predecessor overrules nobody',
