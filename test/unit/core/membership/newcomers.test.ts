@@ -14,7 +14,7 @@ describe('core/membership, newcomers', () => {
         fc.record({ type: fc.constant('comes' as const), host: fc.integer({ min: 1, max: 6 }) }),
         fc.record({ type: fc.constant('goes' as const), which: fc.nat(20) }),
       ),
-      { maxLength: 100 },
+      { maxLength: 100, size: 'max' },
     );
     fc.assert(
       fc.property(steps, happenings => {
