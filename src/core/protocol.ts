@@ -290,6 +290,7 @@ export class Protocol {
         return author.peer;
       },
       livenessOf,
+      isHidden: peer => this.exclusion.isBanned(peer),
       roster: this.roster,
       onSubject: (subject, subjectHash, records) => {
         const isDeparted = this.table.ledger.resolution(subject).winner?.body.type === 'departure';
@@ -1143,6 +1144,7 @@ export class Protocol {
       { type: 'persist', operations, then: [] },
       ...this.table.livenessChanged(peer, 'dead', []),
       ...this.#isGone(peer, now),
+      ...(this.#nameHolder?.peer === peer ? this.#reclaimName(now) : []),
     ];
   }
 

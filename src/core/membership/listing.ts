@@ -10,6 +10,7 @@ import { ailmentIn, bucketOf, healthSubjectOf } from '../record/health.ts';
 import type { Ledger } from '../record/ledger.ts';
 import type { NodeId } from '../record/node.ts';
 import type { PeerId, VerifiedRecord } from '../record/record.ts';
+import { type Resolution, resolve } from '../record/resolution.ts';
 import type { ListedStatus, LivenessState, NodeView } from '../view.ts';
 
 export type ListingListener = (id: NodeId, before: NodeView | undefined, after: NodeView | undefined) => void;
@@ -34,6 +35,7 @@ export interface Standing {
 export class Listing {
   readonly #ledger: Ledger;
   readonly #livenessOf: (author: PeerId) => LivenessState;
+  readonly #isHidden: (author: PeerId) => boolean;
   readonly #views = new Map<NodeId, NodeView>();
   readonly #listeners = new Set<ListingListener>();
   /** One shared array per sole author, as most entries have just one. */
@@ -44,9 +46,12 @@ export class Listing {
   constructor(components: {
     readonly ledger: Ledger;
     readonly livenessOf: (author: PeerId) => LivenessState;
+    /** Operators have banned it: entries stand as if it had said nothing. */
+    readonly isHidden?: ((author: PeerId) => boolean) | undefined;
   }) {
     this.#ledger = components.ledger;
     this.#livenessOf = components.livenessOf;
+    this.#isHidden = components.isHidden ?? (() => false);
   }
 
   get version(): number {
@@ -83,10 +88,16 @@ export class Listing {
   }
 
   #derive(id: NodeId): NodeView | undefined {
-    const { winner, vouchers } = this.#ledger.resolution(id);
+    const { winner, vouchers } = this.#resolutionOf(id);
     if (winner?.body.type !== 'entry') return undefined;
     const standing = standingOf(vouchers.map(record => this.#backingOf(record)));
     return standing && viewOf(winner, standing, this.#authorsOf(vouchers));
+  }
+
+  #resolutionOf(id: NodeId): Resolution {
+    const records = this.#ledger.recordsOf(id);
+    if (!records.some(({ author }) => this.#isHidden(author))) return this.#ledger.resolution(id);
+    return resolve(records.filter(({ author }) => !this.#isHidden(author)));
   }
 
   #backingOf(record: VerifiedRecord): Backing {

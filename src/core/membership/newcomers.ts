@@ -24,6 +24,8 @@ export const defaultNewcomerSettings: NewcomerSettings = {
 export class Newcomers {
   readonly #settings: NewcomerSettings;
   readonly #rate: RateLimit;
+  /** Since they were last counted: never too few, so only a full host has to be counted again. */
+  readonly #counts = new Map<string, number>();
   #refusedCount = 0;
   #hasRefused = false;
 
@@ -54,13 +56,25 @@ export class Newcomers {
   ): boolean {
     const { membersMaxCount, membersPerHostMaxCount } = this.#settings;
     const host = hostOf(probe);
-    let sameHostCount = 0;
-    for (const { address } of members) if (hostOf(address) === host) sameHostCount += 1;
+    if ((this.#counts.get(host) ?? 0) >= membersPerHostMaxCount || this.#counts.size > membersMaxCount)
+      this.#count(members);
+    const sameHostCount = this.#counts.get(host) ?? 0;
     const hasRoom = membersCount < membersMaxCount && sameHostCount < membersPerHostMaxCount;
-    if (hasRoom && this.#rate.take('', monoMs)) return true;
+    if (hasRoom && this.#rate.take('', monoMs)) {
+      this.#counts.set(host, sameHostCount + 1);
+      return true;
+    }
     this.#refusedCount += 1;
     this.#hasRefused = true;
     return false;
+  }
+
+  #count(members: Iterable<{ readonly address: string }>): void {
+    this.#counts.clear();
+    for (const { address } of members) {
+      const host = hostOf(address);
+      this.#counts.set(host, (this.#counts.get(host) ?? 0) + 1);
+    }
   }
 }
 

@@ -61,6 +61,8 @@ export class Table {
     components: {
       readonly self: PeerId;
       readonly livenessOf: (author: PeerId) => LivenessState;
+      /** Of authors whose records are kept and not shown. */
+      readonly isHidden?: (author: PeerId) => boolean;
       readonly onSubject?: SubjectListener;
       /** Who may say what; absent: everybody speaks for himself. */
       readonly roster?: Pick<Roster, 'recordFault'> | undefined;
@@ -72,7 +74,11 @@ export class Table {
     this.#livenessOf = components.livenessOf;
     this.ledger = new Ledger(settings, { onSubject: components.onSubject });
     this.parking = new Parking(settings);
-    this.listing = new Listing({ ledger: this.ledger, livenessOf: components.livenessOf });
+    this.listing = new Listing({
+      ledger: this.ledger,
+      livenessOf: components.livenessOf,
+      isHidden: components.isHidden,
+    });
   }
 
   /**
