@@ -119,7 +119,9 @@ export function readInvite(text: string): ReadInvite {
   if (!/^[A-Za-z0-9_-]*$/.test(packed)) return wrong('has a character that no invite has');
   const bytes = Buffer.from(packed, 'base64url');
   const wire = bytes.subarray(checksumBytes);
-  const isWhole = wire.length > 0 && bytes.subarray(0, checksumBytes).equals(checksum(wire));
+  // The last character has bits that say nothing: only one way to write an invite is an invite.
+  const isCanonical = bytes.toString('base64url') === packed;
+  const isWhole = isCanonical && wire.length > 0 && bytes.subarray(0, checksumBytes).equals(checksum(wire));
   if (!isWhole) {
     return wrong('is truncated or mistyped: its checksum is wrong; copy it again, all of it');
   }

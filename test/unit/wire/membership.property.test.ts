@@ -163,6 +163,19 @@ describe('wire laws of membership', () => {
     );
   });
 
+  it('no invite ends in another character that means the same bytes', () => {
+    const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
+    for (let padding = 0; padding < 3; padding++) {
+      const line = writeInvite(Buffer.concat([grant, Buffer.alloc(padding)]));
+      const others = [...alphabet].map(last => line.slice(0, -1) + last).filter(other => other !== line);
+
+      assert.lengthOf(
+        others.filter(other => readInvite(other).ok),
+        0,
+      );
+    }
+  });
+
   it('readInvite never throws on any text, and its problem never repeats it', () => {
     fc.assert(
       fc.property(
