@@ -73,9 +73,11 @@ export class MembershipInvariants implements Invariant {
 
   #checkReturn(observer: SimAgent, subject: SimAgent, to: string): void {
     const key = `${observer.id} ${subject.id}`;
-    const life = observer.protocol.detector.member(subject.peer)?.life;
-    if (life === undefined) return;
-    if (to === 'dead' || to === 'left') this.#gone.set(key, life);
+    const member = observer.protocol.detector.member(subject.peer);
+    if (member === undefined) return;
+    const { life, state } = member;
+    // Its name may be gone for another reason: the last who had heard of it from a predecessor is.
+    if ((to === 'dead' || to === 'left') && state !== 'alive') this.#gone.set(key, life);
     if (to !== 'alive') return;
     const before = this.#gone.get(key);
     this.#gone.delete(key);

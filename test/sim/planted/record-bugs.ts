@@ -62,8 +62,13 @@ export const recordBugs: readonly PlantedBug[] = [
     find: '    this.setFloor(subject, floor);\n    return floor;',
     replace: '    return floor;',
     breaks: 'R5',
-    needs: { faults: ['attack'], minutes: 3.5, settings: { table: { tombstoneRetentionMs: 60_000 } } },
-    seeds: [4],
+    needs: {
+      faults: ['attack'],
+      agentsCount: 5,
+      minutes: 5,
+      settings: { table: { tombstoneRetentionMs: 60_000 } },
+    },
+    seeds: [10],
   },
   {
     name: 'the floor is not looked at',
