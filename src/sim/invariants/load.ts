@@ -41,6 +41,8 @@ export class LoadInvariants implements Invariant {
   }
 
   end(): void {
+    // Who attacks may spoil its own counters: what it says is refused from then on, and it is looked for again and again.
+    if (this.#world.plan.happenings.some(({ type }) => type === 'attack')) return;
     const seconds = (this.#world.nowMs - this.#sinceMs) / 1_000;
     // Who is gone is looked for, which costs more.
     const quiet = [...this.#before].filter(([{ protocol }]) =>
