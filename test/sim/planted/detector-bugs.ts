@@ -87,7 +87,7 @@ export const detectorBugs: readonly PlantedBug[] = [
     replace: 'return order >= 0;',
     breaks: 'F5',
     needs: { faults: ['stop', 'attack', 'weather', 'pause'] },
-    seeds: [1],
+    seeds: [17],
   },
   {
     name: 'news goes round for ever',
