@@ -20,7 +20,7 @@ import {
   type KeyAnswer,
   type KeyCommand,
 } from '../wire/keys.ts';
-import { ClusterKey } from './cluster-key.ts';
+import { ClusterKey, type KeyId } from './cluster-key.ts';
 import { ClusterKeyring, keysMaxCount } from './cluster-keyring.ts';
 import { DatagramSeal } from './datagram-seal.ts';
 import { keyringFileName, type OpenedKeyring, openKeyring } from './keyring-file.ts';
@@ -72,6 +72,13 @@ const stepTimeoutMs = 20_000;
 const hangUpSpreadMs = 10_000;
 /** Two may be bad luck; told once. */
 const failuresLoggedAt = 3;
+
+interface Given {
+  readonly id: KeyId;
+  /** It was the one in use here, and not one that waits. */
+  readonly wasInUse: boolean;
+}
+
 /** Ids that are remembered of one peer: more than there are secrets at once. */
 const givenMaxCount = 2 * keysMaxCount;
 
@@ -82,8 +89,8 @@ export class ClusterSecret implements SecretPort {
   readonly #keeper: KeyringKeeper;
   readonly #rotation: SecretRotation;
   readonly #timer: NodeJS.Timeout;
-  /** Ids of secrets that linked peers have confirmed since. */
-  readonly #given = new Map<PeerId, readonly string[]>();
+  /** What linked peers have confirmed since. */
+  readonly #given = new Map<PeerId, readonly Given[]>();
   readonly #giving = new Set<PeerId>();
   /** How often in a row a peer could not be given what it lacks. */
   readonly #failures = new Map<PeerId, number>();
@@ -238,15 +245,20 @@ export class ClusterSecret implements SecretPort {
     const proved = this.#peers?.admissionOf(peer)?.keyIds;
     if (proved === undefined || this.#giving.has(peer) || this.#stopped) return;
     const { keyring, pending } = this.#keeper;
-    const known = [...proved, ...(this.#given.get(peer) ?? [])];
+    const { primary } = keyring;
+    const given = this.#given.get(peer) ?? [];
+    // What it was given while that waited here it was not told to use.
+    const isKnown = ({ id }: ClusterKey) =>
+      proved.includes(id) || given.some(each => each.id === id && (each.wasInUse || id !== primary.id));
     const lacking = keyring.keys.filter(
-      ({ id }) => !known.includes(id) && (id === keyring.primary.id || pending.includes(id)),
+      key => !isKnown(key) && (key === primary || pending.includes(key.id)),
     );
     if (lacking.length === 0) return;
     this.#giving.add(peer);
     try {
-      await this.#give(peer, lacking);
-      this.#given.set(peer, [...known, ...lacking.map(({ id }) => id)].slice(-givenMaxCount));
+      await this.#give(peer, lacking, primary);
+      const now = lacking.map(key => ({ id: key.id, wasInUse: key === primary }));
+      this.#given.set(peer, [...given, ...now].slice(-givenMaxCount));
       this.#failures.delete(peer);
     } catch (error) {
       const count = (this.#failures.get(peer) ?? 0) + 1;
@@ -257,15 +269,16 @@ export class ClusterSecret implements SecretPort {
     }
   }
 
-  async #give(peer: PeerId, keys: readonly ClusterKey[]): Promise<void> {
+  async #give(peer: PeerId, keys: readonly ClusterKey[], primary: ClusterKey): Promise<void> {
     const multiaddrs = this.#peers?.contactOf(peer) ?? [];
-    const { primary } = this.#keeper.keyring;
     for (const key of keys) {
       const { outcome, ids } = await this.#ask(peer, multiaddrs, { type: 'add', secret: key.reveal() });
       if (outcome !== 'done') throw new Error(`it could not take the secret (${outcome})`);
       // One that we have replaced: it was away. Otherwise it takes part in another change, and would be torn between.
       const isBehind = ids[0] !== undefined && this.#keeper.hasReplaced(ids[0]);
-      if (key === primary && isBehind) await this.#ask(peer, multiaddrs, { type: 'use', id: key.id });
+      if (key !== primary || !isBehind) continue;
+      const used = await this.#ask(peer, multiaddrs, { type: 'use', id: key.id });
+      if (used.outcome !== 'done') throw new Error(`it could not use the secret (${used.outcome})`);
     }
   }
 

@@ -103,6 +103,40 @@ describe('identity/cluster-secret', () => {
     assert.isTrue(peer.accepted().includes(second));
   });
 
+  it('has a peer use what it was given while that still waited here', async () => {
+    const [own, peer, member] = [await open('own'), await open('peer'), await open('member')];
+    const isReachable = Promise.withResolvers<void>();
+    const keyIds = [idOf(own)];
+    own.attach({
+      // The peer is linked and, as if it stood still, not counted among those that are there.
+      members: () => [{ id: 'member', peer: 'member', multiaddrs: [] }],
+      contactOf: () => [],
+      ask: async (id, _addresses, request) => {
+        if (id === 'member') await isReachable.promise;
+        return (await (id === 'member' ? member : peer).answer('us', request)) ?? Buffer.alloc(0);
+      },
+      admissionOf: () => ({ keyIds }),
+      linked: () => ['peer'],
+      hangUp: () => {},
+    });
+    const rotating = own.rotate({ secret: second, dropOld: false });
+    await eventually(
+      'the peer accepts it',
+      () => peer.accepted().includes(second),
+      accepts => accepts,
+    );
+
+    isReachable.resolve();
+    await rotating;
+
+    await eventually(
+      'the peer uses it',
+      () => idOf(peer),
+      id => id === idOf(own),
+      10_000,
+    );
+  });
+
   it('does not turn a peer that takes part in another change', async () => {
     const [own, peer] = [await open('own'), await open('peer')];
     const old = idOf(own);
