@@ -129,7 +129,7 @@ export type Input =
   | { readonly type: 'datagram-received'; readonly probe: ReceivedProbe }
   /** The host of the peer says that nobody listens at its probe address. */
   | { readonly type: 'probe-refused'; readonly peer: PeerId }
-  | { readonly type: 'claims-received'; readonly from: PeerId; readonly claims: readonly VerifiedClaim[] }
+  | ({ readonly type: 'claims-received'; readonly from: PeerId } & Pick<ReceivedProbe, 'claims' | 'repeats'>)
   /** Somebody wants to know whether datagrams pass between us and a peer, both ways. */
   | { readonly type: 'look'; readonly peer: PeerId }
   /** A peer wants to know whether our datagrams reach it. */

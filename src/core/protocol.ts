@@ -276,6 +276,7 @@ export class Protocol {
         random: components.random,
         sealClaim: components.sealClaim,
         isLinked: peer => this.links.has(peer),
+        links: () => this.links.peers(),
         isRemoved: (peer, epoch) => this.retirement.isRemoved(peer, epoch),
         hasHeardOf: peer => this.table.ledger.subjectsOf(peer).size > 0 || this.succession.isFollowed(peer),
         tableRoot: (now, since = 0) => this.tree.root(Math.max(this.sync.since(now), since)),
@@ -609,7 +610,7 @@ export class Protocol {
       case 'probe-refused':
         return this.#noted(this.detector.refused(input.peer, now), now);
       case 'claims-received':
-        return this.#noted(this.detector.heard(input.claims, input.from, now), now);
+        return this.#noted(this.detector.heard(input, input.from, now), now);
       case 'look':
         return [
           ...this.#noted(this.detector.check(input.peer, now), now),
@@ -1269,7 +1270,7 @@ export class Protocol {
    * linked has it; if it is they, nearly everybody they ask tells them so.
    */
   #walkInstead(now: Now): readonly Effect[] {
-    if (now.monoMs < this.#nextInsteadMonoMs || !this.agreement.hasFreshDifference(now.monoMs)) return [];
+    if (now.monoMs < this.#nextInsteadMonoMs || !this.agreement.isOutOfStep(now.monoMs)) return [];
     this.#nextInsteadMonoMs = now.monoMs + insteadEveryMs * (0.5 + this.#random.next());
     return this.#syncWithLinked(now);
   }

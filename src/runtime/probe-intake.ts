@@ -71,8 +71,8 @@ export class ProbeIntake {
   /** Claims that came over a link. */
   claims(from: PeerId, claims: readonly UnverifiedClaim[]): void {
     const sorted = this.#sorted(claims, from);
-    if (sorted.claims.length > 0)
-      this.#handlers.feed({ type: 'claims-received', from, claims: sorted.claims });
+    if (sorted.claims.length > 0 || sorted.repeats.length > 0)
+      this.#handlers.feed({ type: 'claims-received', from, ...sorted });
   }
 
   /** Into news, which is verified, and what is none. */

@@ -21,11 +21,13 @@ const envelopeBytes = 3 + 2 + signatureBytes;
 const paddingTag = fieldTag(probeType, 'padding');
 
 /**
- * Questions are padded to this size, so that no answer is larger: an ack with one claim takes at most 418
- * bytes, a relay with the ack of the helped at most 451.
+ * No answer is larger than its question: an ack without claims takes at most this, a relay with the ack of the
+ * helped at most 451. Shorter questions are none.
  */
-export const pingMinBytes = 420;
+export const pingMinBytes = 242;
 export const pingRequestMinBytes = 480;
+/** Pings are padded to this size unless they are brief: an ack with one claim takes at most 418 bytes. */
+export const roomyPingBytes = 420;
 
 interface OriginMessage {
   readonly peer: Uint8Array;
@@ -84,7 +86,8 @@ export function encodeProbe(tag: number, message: ProbeMessage): Uint8Array {
       ...(table === undefined ? {} : { table: { ...table, root: Buffer.from(table.root, 'hex') } }),
     } as never)
     .finish();
-  return padded(content, questionMinBytes(body));
+  const isRoomy = body.type === 'ping' && body.isBrief !== true;
+  return padded(content, isRoomy ? roomyPingBytes : questionMinBytes(body));
 }
 
 /** 0 for what is no question. */

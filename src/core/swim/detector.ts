@@ -27,9 +27,9 @@ import { type ClaimDraft, compareLives, isAccusation, type Life, type VerifiedCl
 import { LocalHealth } from './local-health.ts';
 import { Mailer } from './mailer.ts';
 import {
-  type Accusation,
   type Member,
   type MemberFields,
+  noteAccusation,
   silentDeadCountMs,
   type Tracked,
   track,
@@ -53,6 +53,8 @@ export interface DetectorComponents {
   readonly random: Random;
   readonly sealClaim: (draft: ClaimDraft) => VerifiedClaim;
   readonly isLinked: (peer: PeerId) => boolean;
+  /** Everybody we hold a link to. */
+  readonly links: () => Iterable<PeerId>;
   /** Whether a removal that covers this one is known already. */
   readonly isRemoved: (peer: PeerId, epoch: number) => boolean;
   /** Whether anything is held that this key has signed, member or not. */
@@ -156,6 +158,7 @@ export class Detector {
       member: (peer: PeerId) => this.#members.get(peer),
       members: () => this.#members.values(),
       alive: () => this.#alive(),
+      linked: () => this.#linked(),
       aliveCount: () => this.#counted.alive,
       participantsCount: () => this.#counted.participants,
       emit: (effect: Effect) => this.#effects.push(effect),
@@ -532,8 +535,9 @@ export class Detector {
     return this.#flush();
   }
 
-  /** Claims that came over a link. */
-  heard(claims: readonly VerifiedClaim[], from: PeerId, now: Now): SwimStep {
+  /** Claims that came over a link. `repeats`: those that were no news, as in a datagram. */
+  heard({ claims, repeats }: Pick<ReceivedProbe, 'claims' | 'repeats'>, from: PeerId, now: Now): SwimStep {
+    if (this.#members.has(from)) this.#mailer.heardAgain(repeats ?? []);
     this.#hearAll(claims, from, now);
     return this.#flush();
   }
@@ -694,14 +698,15 @@ export class Detector {
    * Says what we found, unless enough others have.
    *
    * What everybody finds out at once, as when a process ends and all its connections break, would be said by all:
-   * so each waits for a while drawn at random, longer the more they are, and the first ones silence the rest.
+   * so each waits for a while drawn at random, longer the more they are, and the first one silences the rest.
    * Source: suppression as in SRM (Floyd and others, 1995, section III).
    */
   #accuse(member: Tracked, kind: 'suspect' | 'dead', refused: boolean, now: Now): void {
     const { self } = this.#options;
     const isFirst = member.accusers.size === 0;
     member.ownClaim = this.#mailer.seal({ kind, subject: member.peer, refused, ...member.life });
-    member.accusers.set(self, { says: kind, refused, atMonoMs: now.monoMs });
+    noteAccusation(member, self, { says: kind, refused, atMonoMs: now.monoMs, isFirstHand: false });
+    for (const accuser of member.accusers.keys()) this.#bearWitness(member, accuser, now);
     if (isFirst && !refused) return this.#speakUp(member.peer, now);
     const waitMs = accusationSpreadMs(this.#settings.gossipIntervalMs, this.#counted.participants);
     this.#effects.push({
@@ -712,23 +717,38 @@ export class Detector {
     });
   }
 
+  /** Who told us first hand that nobody listens there needs a second witness, whom all others do without. */
+  #bearWitness({ accusers, ownClaim }: Tracked, to: PeerId, now: Now): void {
+    const own = accusers.get(this.#options.self);
+    const heard = accusers.get(to);
+    const accuser = this.#members.get(to);
+    if (accuser === undefined || ownClaim === undefined || own?.refused !== true || own.isSpread) return;
+    if (heard?.refused === true && heard.isFirstHand)
+      this.#mailer.mail(accuser, { type: 'news' }, now, { first: [ownClaim] });
+  }
+
   #speakUp(peer: PeerId, now: Now): void {
     const member = this.#members.get(peer);
     if (member?.ownClaim === undefined || this.#isAccusedEnough(member)) return;
-    this.#mailer.spread(member.ownClaim, now);
+    this.#spreadAccusation(member, member.ownClaim, now);
   }
 
-  /** Whether more voices would change nothing for whoever has found out himself. */
+  #spreadAccusation(member: Tracked, claim: VerifiedClaim, now: Now): void {
+    const accusation = member.accusers.get(claim.issuer);
+    if (accusation !== undefined) accusation.isSpread = true;
+    this.#mailer.spread(claim, now);
+  }
+
+  /** Whether more voices would change nothing for whoever looks himself. */
   #isAccusedEnough({ accusers }: Tracked): boolean {
     let others = 0;
-    let witnesses = 0;
-    for (const [peer, { refused }] of accusers) {
-      if (peer === this.#options.self) continue;
-      others += 1;
-      if (refused) witnesses += 1;
+    for (const [peer, { refused, isSpread }] of accusers) {
+      // Who looks will be refused as well: that makes two witnesses.
+      if (refused && isSpread) return true;
+      if (peer !== this.#options.self) others += 1;
     }
     // One more than each needs to hear, for that one may be its own.
-    return others > this.#settings.confirmationsCount || witnesses >= 2;
+    return others > this.#settings.confirmationsCount;
   }
 
   #passVerdicts(now: Now): void {
@@ -822,10 +842,10 @@ export class Detector {
 
   #hearAll(claims: readonly VerifiedClaim[], sender: PeerId, now: Now): void {
     // Some may have become old through those before them.
-    for (const claim of claims) if (this.wants(claim, sender, now)) this.#hear(claim, now);
+    for (const claim of claims) if (this.wants(claim, sender, now)) this.#hear(claim, sender, now);
   }
 
-  #hear(claim: VerifiedClaim, now: Now): void {
+  #hear(claim: VerifiedClaim, sender: PeerId, now: Now): void {
     if (claim.kind === 'removed' || claim.kind === 'revoked') {
       this.#removals.push(claim);
       return;
@@ -833,18 +853,24 @@ export class Detector {
     if (claim.subject === this.#options.self) return this.#refute(claim, now);
     const member = this.#members.get(claim.subject);
     if (member === undefined) return;
-    if (isAccusation(claim.kind)) return this.#hearAccusation(member, claim, claim.kind, now);
+    if (isAccusation(claim.kind)) return this.#hearAccusation(member, claim, sender, now);
     this.#mailer.spread(claim, now);
     if (claim.kind === 'alive') return this.#newLife(member, claim, now);
     this.#begin(member, claim);
     this.#become(member, 'left', now);
   }
 
-  #hearAccusation(member: Tracked, claim: VerifiedClaim, says: Accusation['says'], now: Now): void {
+  #hearAccusation(member: Tracked, claim: VerifiedClaim, sender: PeerId, now: Now): void {
+    const accusation = {
+      says: claim.kind === 'dead' ? claim.kind : 'suspect',
+      refused: claim.refused,
+      atMonoMs: now.monoMs,
+      isFirstHand: claim.issuer === sender,
+    } as const;
     if (compareLives(claim, member.life) > 0) {
       // A life that we have not heard of: only its owner can tell, and if it knows nothing of it, that was a lie.
       if (member.state === 'alive') {
-        member.accusers.set(claim.issuer, { says, refused: claim.refused, atMonoMs: now.monoMs });
+        noteAccusation(member, claim.issuer, accusation);
         member.isHearsay = true;
       }
       this.#prober.checkSoon(member, 0, now);
@@ -852,10 +878,9 @@ export class Detector {
     }
     const { probeIntervalMs } = this.#settings;
     const isEarly = !this.#isAccusedEnough(member);
-    member.accusers.set(claim.issuer, { says, refused: claim.refused, atMonoMs: now.monoMs });
-    if (isEarly) {
-      this.#mailer.spread(claim, now);
-    }
+    noteAccusation(member, claim.issuer, accusation);
+    if (isEarly) this.#spreadAccusation(member, claim, now);
+    this.#bearWitness(member, claim.issuer, now);
     if (member.state !== 'alive') return;
     member.isHearsay = true;
     const spreadMs = checkSpreadMs(probeIntervalMs, this.#counted.participants);
@@ -922,6 +947,15 @@ export class Detector {
   #alive(): readonly Tracked[] {
     this.#present ??= [...this.#members.values()].filter(({ state }) => state === 'alive');
     return this.#present;
+  }
+
+  #linked(): readonly Tracked[] {
+    const linked: Tracked[] = [];
+    for (const peer of this.#parts.links()) {
+      const member = this.#members.get(peer);
+      if (member?.state === 'alive') linked.push(member);
+    }
+    return linked;
   }
 
   #censusChanged(): void {

@@ -1,13 +1,13 @@
 /**
  * Claims on their way round: each is sent a limited number of times, those sent least go first.
  *
- * They ride on probes and acks, and while there are any they are also pushed to a few members at a time.
- * A claim about a later life drives out what was said about earlier ones. Source: SWIM, section 4.1.
+ * They are pushed to a few members at a time, which is fast, and ride on pings, which costs nothing: pings are
+ * padded to a size that has room for a claim. A claim about a later life drives out what was said about earlier
+ * ones. Source: SWIM, section 4.1.
  *
- * Whoever hears a claim again from others need not send it as often: a number of copies that grows with the
- * logarithm of the cluster is what spreads it, whoever sends them, and without this a crash among 1,000 costs each
- * agent half as much again as among 100. Source: rumour mongering with feedback and counters (Demers and others,
- * 1987, section 1.4).
+ * Whoever hears a claim again from others need not push it as often. That leaves some members out, whom the pings of
+ * the next seconds tell. To push until nobody is left out takes a number of datagrams that grows with the cluster.
+ * Source: rumour mongering with feedback and counters (Demers and others, 1987, section 1.4).
  */
 import type { PeerId } from '../record/record.ts';
 import { type ClaimDraft, compareLives, isAccusation, type Life, type VerifiedClaim } from './claim.ts';
@@ -16,14 +16,26 @@ import { claimOverheadBytes, claimsPerDatagramMaxCount } from './message.ts';
 interface Item {
   readonly claim: VerifiedClaim;
   readonly order: number;
-  sentCount: number;
+  pushedCount: number;
+  /** Pings that it went with. */
+  riddenCount: number;
   heardCount: number;
 }
 
-/** A copy that somebody else sent is worth so many of ours. Measured among 300: a claim is sent 3 to 4 times by each. */
+/** A copy that somebody else sent is worth so many of ours. Measured among 300: a claim is pushed 3 to 4 times by each. */
 const heardWeight = 4;
-/** Sends that no number of copies heard spares: whoever repeats a claim must not keep it from going round. */
-const sendsMinCount = 2;
+/** Pushes that no number of copies heard spares: whoever repeats a claim must not keep it from going round. */
+const pushesMinCount = 2;
+
+export interface Room {
+  /** Pushes to members, or rides on a ping; absent: there is room for `first` only. */
+  readonly by?: 'push' | 'ride' | undefined;
+  readonly budgetBytes: number;
+  /** Copies after which a claim has gone round, of either kind. */
+  readonly limit: number;
+  /** Goes before all others: what the receiver itself should hear. Not counted. */
+  readonly first?: readonly VerifiedClaim[] | undefined;
+}
 
 /** Beyond this the claim that was sent most is dropped. */
 const itemsMaxCount = 1_024;
@@ -36,6 +48,12 @@ export class Dissemination {
     return this.#items.size;
   }
 
+  /** Whether there is anything to push. */
+  isPushing(limit: number): boolean {
+    for (const item of this.#items.values()) if (!isPushed(item, limit)) return true;
+    return false;
+  }
+
   add(claim: VerifiedClaim): void {
     for (const [key, { claim: other }] of this.#items) {
       if (other.subject === claim.subject && isOvertaken(other, claim)) this.#items.delete(key);
@@ -44,7 +62,8 @@ export class Dissemination {
     this.#items.set(keyOf(claim), {
       claim,
       order: this.#order,
-      sentCount: 0,
+      pushedCount: 0,
+      riddenCount: 0,
       heardCount: 0,
     });
     if (this.#items.size > itemsMaxCount) this.#dropMostSent();
@@ -69,13 +88,8 @@ export class Dissemination {
     }
   }
 
-  /**
-   * Up to `claimsPerDatagramMaxCount` claims within a budget, counted as sent.
-   *
-   * @param first - Goes before all others: what the receiver itself should hear. Not counted.
-   * @param limit - Copies, sent and heard, after which a claim has gone round.
-   */
-  take(budgetBytes: number, limit: number, first: readonly VerifiedClaim[] = []): readonly VerifiedClaim[] {
+  /** Up to `claimsPerDatagramMaxCount` claims within a budget, counted as sent. */
+  take({ by, budgetBytes, limit, first = [] }: Room): readonly VerifiedClaim[] {
     const taken: VerifiedClaim[] = [];
     let leftBytes = budgetBytes;
     const fits = (claim: VerifiedClaim) => {
@@ -87,13 +101,17 @@ export class Dissemination {
       return true;
     };
     for (const claim of first) fits(claim);
-    if (this.#items.size === 0) return taken;
-    const waiting = [...this.#items].sort(([, a], [, b]) => a.sentCount - b.sentCount || b.order - a.order);
+    if (by === undefined || this.#items.size === 0) return taken;
+    const isDone = by === 'push' ? isPushed : hasRidden;
+    const waiting = [...this.#items]
+      .filter(([, item]) => !isDone(item, limit))
+      .sort(([, a], [, b]) => sentCount(a) - sentCount(b) || b.order - a.order);
     for (const [key, item] of waiting) {
       if (taken.length >= claimsPerDatagramMaxCount) break;
       if (!fits(item.claim)) continue;
-      item.sentCount += 1;
-      if (hasGoneRound(item, limit)) this.#items.delete(key);
+      if (by === 'push') item.pushedCount += 1;
+      else item.riddenCount += 1;
+      if (isPushed(item, limit) && hasRidden(item, limit)) this.#items.delete(key);
     }
     return taken;
   }
@@ -101,13 +119,21 @@ export class Dissemination {
   #dropMostSent(): void {
     let most: [string, Item] | undefined;
     for (const entry of this.#items)
-      if (most === undefined || entry[1].sentCount > most[1].sentCount) most = entry;
+      if (most === undefined || sentCount(entry[1]) > sentCount(most[1])) most = entry;
     if (most !== undefined) this.#items.delete(most[0]);
   }
 }
 
-function hasGoneRound({ sentCount, heardCount }: Item, limit: number): boolean {
-  return sentCount >= Math.min(limit, Math.max(sendsMinCount, limit - heardWeight * heardCount));
+function sentCount({ pushedCount, riddenCount }: Item): number {
+  return pushedCount + riddenCount;
+}
+
+function isPushed({ pushedCount, heardCount }: Item, limit: number): boolean {
+  return pushedCount >= Math.min(limit, Math.max(pushesMinCount, limit - heardWeight * heardCount));
+}
+
+function hasRidden({ riddenCount }: Item, limit: number): boolean {
+  return riddenCount >= limit;
 }
 
 function isSameBytes(a: Uint8Array, b: Uint8Array): boolean {

@@ -1,7 +1,9 @@
 /**
  * What leaves this agent's detector: datagrams with their heading, and the claims that ride on them.
  *
- * While there is news it is also pushed to a few members per interval. Source: memberlist, gossip.
+ * While there is news it is also pushed to a few members per interval (source: memberlist, gossip): over links where
+ * there are enough, for these have said who they are once and a datagram says it each time, which is as much again
+ * as a claim and two signatures. What a link holds up, as when its other end has stopped, goes round elsewhere.
  */
 import type { Effect } from '../effects.ts';
 import { drawn, type Random } from '../random.ts';
@@ -9,9 +11,9 @@ import type { PeerId } from '../record/record.ts';
 import type { TreeRoot } from '../sync/tree.ts';
 import type { Now } from '../time.ts';
 import type { ClaimDraft, Life, VerifiedClaim } from './claim.ts';
-import { Dissemination } from './dissemination.ts';
+import { Dissemination, type Room } from './dissemination.ts';
 import type { Tracked } from './member.ts';
-import { datagramBaseBytes, type ProbeBody, type ReceivedProbe } from './message.ts';
+import { datagramBaseBytes, type ProbeBody, pingRoomBytes, type ReceivedProbe } from './message.ts';
 import type { SwimSettings } from './settings.ts';
 import { retransmitLimit } from './timing.ts';
 
@@ -20,6 +22,8 @@ export interface MailerComponents {
   readonly sealClaim: (draft: ClaimDraft) => VerifiedClaim;
   /** Members that count as alive. */
   readonly alive: () => readonly Tracked[];
+  /** The same, as far as we hold a link to them. */
+  readonly linked: () => readonly Tracked[];
   /** This agent and everybody who should be there. */
   readonly participantsCount: () => number;
   /**
@@ -34,7 +38,7 @@ export interface MailerComponents {
 export interface Letter {
   /** Claims that the receiver should hear before all others. */
   readonly first?: readonly VerifiedClaim[];
-  /** For claims; absent: what a datagram has room for. */
+  /** For these alone; absent: as much as such a datagram has room for, news included. */
   readonly budgetBytes?: number;
   /** Absent: the member's own. */
   readonly address?: string;
@@ -120,9 +124,9 @@ export class Mailer {
   }
 
   mail(member: Tracked, body: ProbeBody, now: Now, letter: Letter = {}): void {
-    const limit = retransmitLimit(this.#settings.retransmitMult, this.#parts.participantsCount());
-    const budgetBytes = letter.budgetBytes ?? this.#settings.datagramMaxBytes - datagramBaseBytes;
-    const claims = this.#news.take(budgetBytes, limit, letter.first);
+    const { first, budgetBytes } = letter;
+    const room = budgetBytes === undefined ? this.#roomIn(body) : { budgetBytes };
+    const claims = this.#news.take({ ...room, limit: this.#limit, first });
     if (body.type === 'news' && claims.length === 0) return;
     this.#send(member.peer, { address: member.address, ...letter }, body, claims, now);
   }
@@ -132,12 +136,25 @@ export class Mailer {
     this.#send(from, { address, tableSince: table?.since }, body, [], now);
   }
 
+  get #limit(): number {
+    return retransmitLimit(this.#settings.retransmitMult, this.#parts.participantsCount());
+  }
+
+  #roomIn({ type }: ProbeBody): Pick<Room, 'by' | 'budgetBytes'> {
+    if (type === 'news')
+      return { by: 'push', budgetBytes: this.#settings.datagramMaxBytes - datagramBaseBytes };
+    return type === 'ping' ? { by: 'ride', budgetBytes: pingRoomBytes } : { budgetBytes: 0 };
+  }
+
   #push(now: Now): void {
-    if (this.#isNewsDue || this.#news.size === 0) return;
-    const { random, alive, emit } = this.#parts;
-    const receivers = drawn(random, alive(), this.#settings.gossipFanout);
-    for (const member of receivers) this.mail(member, { type: 'news' }, now);
-    if (this.#news.size === 0) return;
+    if (this.#isNewsDue || !this.#news.isPushing(this.#limit)) return;
+    const { random, alive, linked, emit } = this.#parts;
+    const { gossipFanout } = this.#settings;
+    const neighbours = linked();
+    const anybody = drawn(random, alive(), neighbours.length < gossipFanout ? gossipFanout : 1);
+    for (const member of anybody) this.mail(member, { type: 'news' }, now);
+    for (const { peer } of drawn(random, neighbours, gossipFanout - anybody.length)) this.#pushOver(peer);
+    if (!this.#news.isPushing(this.#limit)) return;
     this.#isNewsDue = true;
     emit({
       type: 'wake',
@@ -145,6 +162,11 @@ export class Mailer {
       input: { type: 'news-due' },
       afterPoll: true,
     });
+  }
+
+  #pushOver(to: PeerId): void {
+    const claims = this.#news.take({ ...this.#roomIn({ type: 'news' }), limit: this.#limit });
+    if (claims.length > 0) this.#parts.emit({ type: 'send', to, message: { type: 'claims', claims } });
   }
 
   #send(

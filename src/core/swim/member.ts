@@ -37,6 +37,10 @@ export interface Accusation {
   readonly says: 'suspect' | 'dead';
   readonly refused: boolean;
   readonly atMonoMs: number;
+  /** It came from the accuser itself. */
+  readonly isFirstHand: boolean;
+  /** It goes round from here as well. */
+  isSpread: boolean;
 }
 
 /** Our own suspicion: a probe of ours failed. */
@@ -106,4 +110,15 @@ export function track(
     rttMs: undefined,
     skewMs: undefined,
   };
+}
+
+/** The accuser's latest word; that it goes round already holds for the next one that says no more. */
+export function noteAccusation(
+  { accusers }: Pick<Tracked, 'accusers'>,
+  accuser: PeerId,
+  accusation: Omit<Accusation, 'isSpread'>,
+): void {
+  const before = accusers.get(accuser);
+  const isSpread = before?.isSpread === true && before.refused === accusation.refused;
+  accusers.set(accuser, { ...accusation, isSpread });
 }

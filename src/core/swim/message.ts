@@ -13,7 +13,13 @@ export interface Origin {
 }
 
 export type ProbeBody =
-  | { readonly type: 'ping'; readonly nonce: Nonce; readonly origin?: Origin }
+  | {
+      readonly type: 'ping';
+      readonly nonce: Nonce;
+      readonly origin?: Origin;
+      /** On its way out: no larger than a bare answer, for somebody who may not be there. */
+      readonly isBrief?: true;
+    }
   | { readonly type: 'ack'; readonly nonce: Nonce; readonly origin?: Origin }
   /** "Ask that one for me." The helper goes to the address that it knows itself. */
   | { readonly type: 'ping-request'; readonly nonce: Nonce; readonly target: PeerId }
@@ -68,6 +74,8 @@ export const datagramMaxBytes = 1_400;
 export const datagramSealBytes = 39;
 /** A datagram without claims never takes more, whatever its body; `test/unit/wire` holds it to that. */
 export const datagramBaseBytes = 512;
+/** What a ping has room for when it is padded anyway; `test/unit/wire` holds it to that. */
+export const pingRoomBytes = 170;
 /** What a claim takes beyond its own bytes. */
 export const claimOverheadBytes = 3;
 export const claimsPerDatagramMaxCount = 8;

@@ -311,7 +311,8 @@ export class Prober {
     const pending = this.pending(member);
     if (pending !== undefined && !asks) return;
     const nonce = pending?.nonce ?? this.#drawNonce();
-    this.#parts.mailer.mail(member, { type: 'ping', nonce }, now, { ...enclosed(member), asks });
+    if (asks) this.#parts.mailer.mail(member, { type: 'ping', nonce, isBrief: true }, now, enclosed(member));
+    else this.#parts.mailer.mail(member, { type: 'ping', nonce }, now);
     if (pending !== undefined) return;
     const isSecondLook = member.isHearsay;
     if (isSecondLook && this.#parts.isLinked(member.peer))
@@ -345,10 +346,10 @@ export class Prober {
   }
 }
 
-/** What goes with a question: who may not be there gets what it should refute, and no news, which would be lost. */
-function enclosed({ state, ownClaim, suspicion }: Tracked): Letter {
-  if (state === 'alive') return {};
+/** What goes with a question out of turn: what its receiver should refute, and no news, which could be lost. */
+function enclosed({ ownClaim, suspicion }: Tracked): Letter {
   // Where nobody listens there is nobody to refute.
   const first = ownClaim === undefined || suspicion?.refusedMonoMs !== undefined ? [] : [ownClaim];
-  return { first, budgetBytes: first.reduce((sum, { wire }) => sum + wire.length + claimOverheadBytes, 0) };
+  const budgetBytes = first.reduce((sum, { wire }) => sum + wire.length + claimOverheadBytes, 0);
+  return { first, budgetBytes, asks: true };
 }

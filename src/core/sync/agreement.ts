@@ -49,12 +49,16 @@ interface Row extends Standing {
 
 /** Peers remembered; more than the largest cluster has. */
 const rowsMaxCount = 4_096;
+/** About as many as say something in `2 * mismatchMs`. */
+const heardLatelyCount = 8;
 
 export class Agreement {
   readonly #tree: RecordTree;
   readonly #rows = new Map<PeerId, Row>();
   /** Those that show what we neither hold nor held; what time does to the others happens when our root changes. */
   readonly #strange = new Set<Row>();
+  /** The latest comes last. */
+  readonly #heardLately = new Set<Row>();
   /** Roots that were ours until not long ago, with when they ceased to be. */
   readonly #former = new Map<TreeHash, number>();
   #own: TreeRoot | undefined;
@@ -101,6 +105,12 @@ export class Agreement {
     if (root.since < since) return false;
     row.heard = root;
     row.heardMonoMs = monoMs;
+    this.#heardLately.delete(row);
+    this.#heardLately.add(row);
+    for (const earliest of this.#heardLately) {
+      if (this.#heardLately.size <= heardLatelyCount) break;
+      this.#heardLately.delete(earliest);
+    }
     const ceasedMonoMs = this.#former.get(root.root);
     const wasOurs = ceasedMonoMs !== undefined && monoMs - ceasedMonoMs <= mismatchMs;
     if (wasOurs) this.#isNotStrange(row);
@@ -112,25 +122,38 @@ export class Agreement {
     return row.state === 'agrees';
   }
 
-  /** Peers with which a walk is due. */
+  /**
+   * Peers with which a walk is due: all that differ when it is we who are out of step, or else those that have shown
+   * a difference again. One difference alone may be news on its way round.
+   */
   due(monoMs: number): readonly PeerId[] {
+    const isAnyDue = this.isOutOfStep(monoMs);
     return [...this.#strange]
       .filter(
-        ({ differsSinceMonoMs, nextWalkMonoMs, shunnedUntilMonoMs }) =>
+        ({ differsSinceMonoMs, heardMonoMs, nextWalkMonoMs, shunnedUntilMonoMs }) =>
           differsSinceMonoMs !== undefined &&
+          heardMonoMs !== undefined &&
           monoMs - differsSinceMonoMs >= mismatchMs &&
+          (isAnyDue || heardMonoMs - differsSinceMonoMs >= mismatchMs) &&
           monoMs >= Math.max(nextWalkMonoMs, shunnedUntilMonoMs),
       )
       .map(({ peer }) => peer);
   }
 
-  /** Whether somebody has shown a difference just now; one that was heard of long ago may be gone since. */
-  hasFreshDifference(monoMs: number): boolean {
-    for (const { differsSinceMonoMs, heardMonoMs } of this.#strange) {
-      if (differsSinceMonoMs === undefined || heardMonoMs === undefined) continue;
-      if (monoMs - differsSinceMonoMs >= mismatchMs && monoMs - heardMonoMs <= 2 * mismatchMs) return true;
+  /**
+   * Whether half of those who were heard just now differ. If it is we who missed something, nearly all do; while news
+   * goes round, few. What was heard long ago may have changed since.
+   */
+  isOutOfStep(monoMs: number): boolean {
+    if (this.#strange.size === 0) return false;
+    let agreeing = 0;
+    let differing = 0;
+    for (const row of this.#heardLately) {
+      if (row.heardMonoMs === undefined || monoMs - row.heardMonoMs > 2 * mismatchMs) continue;
+      if (row.differsSinceMonoMs === undefined) agreeing += 1;
+      else if (monoMs - row.differsSinceMonoMs >= mismatchMs) differing += 1;
     }
-    return false;
+    return differing > 0 && differing >= agreeing;
   }
 
   /** One that lied is left alone for a while. */
@@ -177,7 +200,10 @@ export class Agreement {
 
   #forget(peer: PeerId): void {
     const row = this.#rows.get(peer);
-    if (row !== undefined) this.#strange.delete(row);
+    if (row !== undefined) {
+      this.#strange.delete(row);
+      this.#heardLately.delete(row);
+    }
     this.#rows.delete(peer);
   }
 

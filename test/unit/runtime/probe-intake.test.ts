@@ -270,7 +270,7 @@ describe('runtime/probe-intake', () => {
     assert.deepEqual(bench.rejected, ['bad-signature']);
   });
 
-  it('feeds claims that came over a link, unless there is nothing new in them', () => {
+  it('feeds claims that came over a link, and the same again as what is known, unverified', () => {
     const bench = new Bench();
     const claim = bench.peer.claim('suspect', bench.other.peer);
 
@@ -278,9 +278,15 @@ describe('runtime/probe-intake', () => {
     bench.intake.claims(bench.peer.peer, [claim]);
 
     assert.deepEqual(
-      bench.fed.map(({ type }) => type),
-      ['claims-received'],
+      bench.fed.map(
+        input => input.type === 'claims-received' && [input.claims.length, input.repeats?.length],
+      ),
+      [
+        [1, 0],
+        [0, 1],
+      ],
     );
+    assert.equal(bench.codec.checksCount, 1);
   });
 
   describe('where an authority says who is a member', () => {

@@ -6,7 +6,9 @@ import {
   datagramMaxBytes,
   type ProbeBody,
   type ProbeMessage,
+  pingRoomBytes,
 } from '../../../src/core/swim/message.ts';
+import { treeHashLength } from '../../../src/core/sync/tree.ts';
 import { sealClaim } from '../../../src/wire/claim.ts';
 import { publicKeyOf } from '../../../src/wire/peer-id.ts';
 import {
@@ -14,6 +16,7 @@ import {
   decodeProbe,
   pingMinBytes,
   pingRequestMinBytes,
+  roomyPingBytes,
   sealDatagram,
 } from '../../../src/wire/probe.ts';
 import { datagramType, fieldTag, probeType } from '../../../src/wire/schema.ts';
@@ -88,6 +91,17 @@ describe('wire/probe', () => {
       assert.isAtMost(datagram(body).length, datagramBaseBytes);
     });
 
+    it('a ping has room for a claim', () => {
+      const table = { since: 2 ** 32 - 1, root: '0'.repeat(treeHashLength), entries: 2 ** 32 - 1 };
+      const bytes = datagram(
+        { type: 'ping', nonce: nonceMax },
+        { ...largest, table, claims: [largestClaim] },
+      ).length;
+
+      assert.isAtLeast(pingRoomBytes, largestClaim.wire.length + claimOverheadBytes);
+      assert.equal(bytes, roomyPingBytes);
+    });
+
     it('as many claims as fit beside the base fit into a datagram', () => {
       const bytes = largestClaim.wire.length + claimOverheadBytes;
       const count = Math.floor((datagramMaxBytes - datagramBaseBytes) / bytes);
@@ -101,8 +115,13 @@ describe('wire/probe', () => {
     });
 
     it.each([
-      ['a ping', { type: 'ping', nonce: 0 }, pingMinBytes],
-      ['a ping for somebody else', { type: 'ping', nonce: 0, origin: { ...origin, nonce: 0 } }, pingMinBytes],
+      ['a ping', { type: 'ping', nonce: 0 }, roomyPingBytes],
+      [
+        'a ping for somebody else',
+        { type: 'ping', nonce: 0, origin: { ...origin, nonce: 0 } },
+        roomyPingBytes,
+      ],
+      ['a brief ping', { type: 'ping', nonce: 0, isBrief: true }, pingMinBytes],
       ['a ping-request', { type: 'ping-request', nonce: 0, target: third.peer }, pingRequestMinBytes],
     ] as const)('%s is padded to %o, whatever it says', (_, body, minBytes) => {
       assert.equal(datagram(body, smallest).length, minBytes);
@@ -118,7 +137,7 @@ describe('wire/probe', () => {
       const target = publicKeyOf(third.peer);
 
       assert.equal(short({ ping: { nonce: 1 } }), undefined);
-      assert.equal(short({ ping: { nonce: 1 }, padding: Buffer.alloc(100) }), undefined);
+      assert.equal(short({ ping: { nonce: 1 }, padding: Buffer.alloc(50) }), undefined);
       assert.equal(short({ pingRequest: { nonce: 1, target }, padding: Buffer.alloc(200) }), undefined);
       assert.isDefined(short({ ping: { nonce: 1 }, padding: Buffer.alloc(300) }));
       assert.isDefined(short({ pingRequest: { nonce: 1, target }, padding: Buffer.alloc(300) }));
@@ -127,7 +146,7 @@ describe('wire/probe', () => {
     it.each([
       ['an ack', { type: 'ack', nonce: nonceMax }, pingMinBytes],
       ['an ack for somebody else', { type: 'ack', nonce: nonceMax, origin }, pingMinBytes],
-      ['an ack with a claim', { type: 'ack', nonce: nonceMax }, pingMinBytes],
+      ['an ack with a claim', { type: 'ack', nonce: nonceMax }, roomyPingBytes],
       ['a nack', { type: 'nack', nonce: nonceMax }, pingRequestMinBytes],
       [
         'a relay',

@@ -69,6 +69,7 @@ export class DetectorBench {
         random: seededRandom(seed),
         sealClaim: draft => this.me.probeCodec.sealClaim(draft),
         isLinked: peer => [...this.linked].some(speaker => speaker.peer === peer),
+        links: () => [...this.linked].map(({ peer }) => peer),
         isRemoved: () => false,
       },
     );

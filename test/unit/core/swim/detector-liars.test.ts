@@ -208,19 +208,45 @@ describe('core/swim/detector, evidence', () => {
     );
   });
 
-  it('is not told of a refusal by one more than has to, when everybody finds out', () => {
-    const bench = warm(8);
-    const [peer, first, second] = [bench.speaker(2), bench.speaker(3), bench.speaker(4)];
-    bench.silence(peer);
-    bench.do(bench.detector.linkDown(peer.peer, true, bench.now));
-    bench.do(bench.detector.refused(peer.peer, bench.now));
-    for (const witness of [first, second]) bench.accuse(witness, peer, { refused: true });
+  describe('when everybody finds out that nobody listens there', () => {
+    /** Who was told that by this agent, after these had said so: themselves, or by way of another one. */
+    function told(witnesses: readonly number[], isFirstHand: boolean) {
+      const bench = warm(8);
+      const [peer, teller] = [bench.speaker(2), bench.speaker(9)];
+      bench.silence(peer);
+      bench.do(bench.detector.linkDown(peer.peer, true, bench.now));
+      bench.do(bench.detector.refused(peer.peer, bench.now));
+      for (const number of witnesses) {
+        const witness = bench.speaker(number);
+        const claims = [witness.claim('suspect', peer.peer, { refused: true })];
+        bench.send(isFirstHand ? witness : teller, { type: 'news' }, { claims });
+      }
 
-    bench.pass(900);
+      bench.pass(900);
 
-    const news = bench.sent.filter(({ to }) => to !== peer).flatMap(({ message }) => message.claims);
-    const issuers = new Set(news.filter(({ subject }) => subject === peer.peer).map(({ issuer }) => issuer));
-    assert.deepEqual(issuers, new Set([first.peer, second.peer]));
+      const accusations = bench.sent
+        .filter(({ to }) => to !== peer)
+        .flatMap(({ to, message }) => message.claims.map(claim => ({ to, claim })))
+        .filter(({ claim }) => claim.subject === peer.peer);
+      return { bench, accusations };
+    }
+
+    it('one witness goes round, whoever else says so', () => {
+      const { bench, accusations } = told([3, 4], false);
+
+      const issuers = new Set(accusations.map(({ claim }) => claim.issuer));
+      assert.deepEqual(issuers, new Set([bench.speaker(3).peer]));
+    });
+
+    it('whoever has said so to us is told that we found the same, for a witness needs a second', () => {
+      const { bench, accusations } = told([3], true);
+
+      const own = accusations.filter(({ claim }) => claim.issuer === bench.me.peer);
+      assert.deepEqual(
+        own.map(({ to }) => to?.peer),
+        [bench.speaker(3).peer],
+      );
+    });
   });
 
   it('a refusal that answers no question of today is none', () => {

@@ -436,7 +436,7 @@ describe('core/swim/detector', () => {
       const same = target.claim('alive', target.peer, { incarnation: 0 });
 
       assert.isFalse(bench.detector.wants(same, target.peer, bench.now));
-      bench.do(bench.detector.heard([same], target.peer, bench.now));
+      bench.do(bench.detector.heard({ claims: [same] }, target.peer, bench.now));
       assert.equal(bench.stateOf(target), 'suspect');
     });
 
@@ -477,7 +477,7 @@ describe('core/swim/detector', () => {
       bench.accuse(bench.speaker(2), bench.me, life);
       bench.do(
         bench.detector.heard(
-          [bench.speaker(2).claim('dead', bench.me.peer, life)],
+          { claims: [bench.speaker(2).claim('dead', bench.me.peer, life)] },
           bench.speaker(2).peer,
           bench.now,
         ),

@@ -20,6 +20,14 @@ function claim(fields: Partial<ClaimDraft> = {}): VerifiedClaim {
   return { ...draft, wire: new Uint8Array(claimBytes) } as ClaimDraft as VerifiedClaim;
 }
 
+function push(news: Dissemination, budgetBytes: number, limit: number, first: readonly VerifiedClaim[] = []) {
+  return news.take({ by: 'push', budgetBytes, limit, first });
+}
+
+function ride(news: Dissemination, limit: number) {
+  return news.take({ by: 'ride', budgetBytes: roomFor(1), limit });
+}
+
 function newsOf(...claims: readonly VerifiedClaim[]): Dissemination {
   const news = new Dissemination();
   for (const each of claims) news.add(each);
@@ -35,9 +43,9 @@ describe('core/swim/dissemination', () => {
     ];
     const news = newsOf(a, b);
 
-    const rounds = [news.take(roomFor(1), 9), news.take(roomFor(1), 9)];
+    const rounds = [push(news, roomFor(1), 9), push(news, roomFor(1), 9)];
     news.add(c);
-    rounds.push(news.take(roomFor(2), 9), news.take(roomFor(2), 9));
+    rounds.push(push(news, roomFor(2), 9), push(news, roomFor(2), 9));
 
     assert.deepEqual(rounds, [[b], [a], [c, b], [c, a]]);
   });
@@ -45,17 +53,49 @@ describe('core/swim/dissemination', () => {
   it('sends each as often as the limit says', () => {
     const news = newsOf(claim());
 
-    const sent = [1, 2, 3, 4].map(() => news.take(roomFor(9), 3).length);
+    const sent = [1, 2, 3, 4].map(() => push(news, roomFor(9), 3).length);
 
     assert.deepEqual(sent, [1, 1, 1, 0]);
+    assert.isFalse(news.isPushing(3));
+  });
+
+  it('lets each ride on as many pings as well, whatever was heard, and then knows it no more', () => {
+    const news = newsOf(claim());
+    for (let copy = 0; copy < 9; copy++) news.heardAgain(claim());
+
+    const before = [1, 2].map(() => push(news, roomFor(1), 3).length);
+    const ridden = [1, 2, 3, 4].map(() => ride(news, 3).length);
+
+    assert.deepEqual(before, [1, 1]);
+    assert.deepEqual(ridden, [1, 1, 1, 0]);
     assert.equal(news.size, 0);
+  });
+
+  it('has nothing to push once all have been, though they still ride', () => {
+    const news = newsOf(claim(), claim({ subject: 'd' }));
+
+    const pushing = [0, 1, 2].map(count => {
+      if (count > 0) push(news, roomFor(2), 2);
+      return news.isPushing(2);
+    });
+
+    assert.deepEqual(pushing, [true, true, false]);
+    assert.lengthOf(ride(news, 2), 1);
+  });
+
+  it('sends only what the receiver should hear where nothing else may go along', () => {
+    const mine = claim({ subject: 'receiver' });
+
+    const taken = newsOf(claim()).take({ budgetBytes: roomFor(2), limit: 9, first: [mine] });
+
+    assert.deepEqual(taken, [mine]);
   });
 
   it('sends a claim less often the more copies of it were heard, but never less than twice', () => {
     const sendsAfter = (copiesCount: number) => {
       const news = newsOf(claim());
       for (let copy = 0; copy < copiesCount; copy++) news.heardAgain(claim());
-      return Array.from({ length: 20 }, () => news.take(roomFor(9), 12).length).reduce((a, b) => a + b);
+      return Array.from({ length: 20 }, () => push(news, roomFor(9), 12).length).reduce((a, b) => a + b);
     };
 
     assert.deepEqual([0, 1, 2, 3, 100].map(sendsAfter), [12, 8, 4, 2, 2]);
@@ -67,7 +107,7 @@ describe('core/swim/dissemination', () => {
 
     for (let copy = 0; copy < 9; copy++) news.heardAgain(forged);
 
-    assert.equal(Array.from({ length: 20 }, () => news.take(roomFor(9), 12)).flat().length, 12);
+    assert.equal(Array.from({ length: 20 }, () => push(news, roomFor(9), 12)).flat().length, 12);
   });
 
   it('forgets what was said about earlier lives when a new one begins, but not that it was taken out', () => {
@@ -78,7 +118,7 @@ describe('core/swim/dissemination', () => {
 
     news.forgetBefore('c', { epoch: 1, incarnation: 2 });
 
-    assert.sameMembers([...news.take(roomFor(9), 9)], [removal, other]);
+    assert.sameMembers([...push(news, roomFor(9), 9)], [removal, other]);
   });
 
   it('keeps within the budget, and takes a smaller one that still fits', () => {
@@ -86,24 +126,24 @@ describe('core/swim/dissemination', () => {
     const small = claim({ subject: 'small' });
     const news = newsOf(small, large);
 
-    assert.deepEqual(news.take(roomFor(1), 9), [small]);
-    assert.deepEqual(news.take(roomFor(1) - 1, 9), []);
+    assert.deepEqual(push(news, roomFor(1), 9), [small]);
+    assert.deepEqual(push(news, roomFor(1) - 1, 9), []);
   });
 
   it('puts no more into one datagram than a receiver takes', () => {
     const many = Array.from({ length: 20 }, (_, i) => claim({ subject: `s${i}` }));
 
-    assert.lengthOf(newsOf(...many).take(1e6, 9), claimsPerDatagramMaxCount);
+    assert.lengthOf(push(newsOf(...many), 1e6, 9), claimsPerDatagramMaxCount);
   });
 
   it('puts first what its receiver should hear, uncounted and not twice', () => {
     const [mine, other] = [claim({ subject: 'receiver' }), claim({ subject: 'other' })];
     const news = newsOf(mine, other);
 
-    const rounds = [1, 2, 3].map(() => news.take(roomFor(1), 1, [mine]));
+    const rounds = [1, 2, 3].map(() => push(news, roomFor(1), 1, [mine]));
 
     assert.deepEqual(rounds, [[mine], [mine], [mine]]);
-    assert.deepEqual(news.take(roomFor(9), 1, [mine]), [mine, other]);
+    assert.deepEqual(push(news, roomFor(9), 1, [mine]), [mine, other]);
   });
 
   it.each<readonly [string, Partial<ClaimDraft>, Partial<ClaimDraft>, number]>([
@@ -134,13 +174,13 @@ describe('core/swim/dissemination', () => {
   it('drops the claim that was sent most when there are too many', () => {
     const worn = claim({ subject: 'worn' });
     const news = newsOf(worn);
-    news.take(roomFor(1), 9);
+    push(news, roomFor(1), 9);
 
     for (let i = 0; i < 1_024; i++) news.add(claim({ subject: `s${i}` }));
 
     assert.equal(news.size, 1_024);
     const sent = new Set<VerifiedClaim>();
-    while (news.size > 0) for (const each of news.take(1e6, 1)) sent.add(each);
+    while (news.isPushing(1)) for (const each of push(news, 1e6, 1)) sent.add(each);
     assert.isFalse(sent.has(worn));
   });
 });

@@ -121,13 +121,13 @@ describe('core/sync/agreement', () => {
     const bench = new Bench();
     bench.hear(other, 1_000);
 
-    const fresh = [2_999, 3_000, 5_000, 5_001].map(monoMs => bench.agreement.hasFreshDifference(monoMs));
+    const fresh = [2_999, 3_000, 5_000, 5_001].map(monoMs => bench.agreement.isOutOfStep(monoMs));
 
     assert.deepEqual(fresh, [false, true, true, false]);
     bench.hear(other, 60_000);
-    assert.isTrue(bench.agreement.hasFreshDifference(60_000));
+    assert.isTrue(bench.agreement.isOutOfStep(60_000));
     bench.hear(bench.own, 60_500);
-    assert.isFalse(bench.agreement.hasFreshDifference(60_500));
+    assert.isFalse(bench.agreement.isOutOfStep(60_500));
   });
 
   it('waits twice as long after each walk that changed nothing, and no longer than five minutes', () => {
