@@ -1,9 +1,9 @@
 /**
  * What leaves this agent's detector: datagrams with their heading, and the claims that ride on them.
  *
- * While there is news it is also pushed to a few members per interval (source: memberlist, gossip): over links where
- * there are enough, for these have said who they are once and a datagram says it each time, which is as much again
- * as a claim and two signatures. What a link holds up, as when its other end has stopped, goes round elsewhere.
+ * While there is news it is also pushed to a few members per interval (source: memberlist, gossip). All but one of
+ * them are told over links: these have said who they are once, and a datagram says it each time, which takes as much
+ * again as a claim, and two signatures. One is anybody, for over links alone those who have few of them hear late.
  */
 import type { Effect } from '../effects.ts';
 import { drawn, type Random } from '../random.ts';
