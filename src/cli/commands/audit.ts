@@ -24,7 +24,16 @@ interface ShowOptions extends Where {
   readonly outcome?: string;
 }
 
-const kinds = ['authentication', 'authorisation', 'admission', 'ban', 'key', 'setting', 'audit'] as const;
+const kinds = [
+  'authentication',
+  'authorisation',
+  'admission',
+  'certificate',
+  'ban',
+  'key',
+  'setting',
+  'audit',
+] as const;
 const outcomes = ['allowed', 'refused', 'failed'] as const;
 
 const lastMaxCount = 100_000;

@@ -12,6 +12,7 @@ import {
 } from '../../../src/identity/membership.ts';
 import { parseMembership, showMembership } from '../../../src/identity/membership-file.ts';
 import type { AdmissionAuthority } from '../../../src/runtime/admission.ts';
+import type { AuditEntry } from '../../../src/runtime/ports.ts';
 import { writeInvite } from '../../../src/wire/grant.ts';
 import { encodeHello, encodeWelcome } from '../../../src/wire/membership.ts';
 import {
@@ -31,12 +32,14 @@ let directory: string;
 let nowMs: number;
 let redemptionsCount: number;
 let failures: unknown[];
+let audited: AuditEntry[];
 
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'firsthand-member-'));
   nowMs = startWallMs;
   redemptionsCount = 0;
   failures = [];
+  audited = [];
 });
 
 afterEach(() => rm(directory, { recursive: true }));
@@ -66,7 +69,13 @@ function open(
       authorities: [],
       ...options,
     },
-    { redeem: answer, wallMs: () => nowMs, onFailed: error => failures.push(error), ...components },
+    {
+      redeem: answer,
+      wallMs: () => nowMs,
+      audit: { record: entry => audited.push(entry) },
+      onFailed: error => failures.push(error),
+      ...components,
+    },
   );
 }
 
