@@ -3,6 +3,7 @@
 import type { Effect, Input } from '../../../src/core/effects.ts';
 import { Protocol } from '../../../src/core/protocol.ts';
 import type { VerifiedRecord } from '../../../src/core/record/record.ts';
+import { FirsthandError } from '../../../src/errors.ts';
 import { treeHash } from '../../../src/identity/tree-hash.ts';
 import { Doctor } from '../../../src/runtime/doctor.ts';
 import { Driver, type Observer } from '../../../src/runtime/driver.ts';
@@ -50,6 +51,7 @@ export class DriverBench {
 
   /** For the next key: what was written down. */
   readonly kept: Uint8Array[] = [];
+  keepFails = false;
   readonly #isCertified: boolean;
 
   constructor(options: BenchOptions = {}) {
@@ -147,6 +149,7 @@ export class DriverBench {
             membership: this.#isCertified
               ? {
                   keepNext: async certificate => {
+                    if (this.keepFails) throw new FirsthandError('MEMBERSHIP_UNUSABLE');
                     this.kept.push(certificate);
                   },
                 }
