@@ -286,6 +286,14 @@ export interface AuditEntry {
   /** Where it came from, without a port. */
   readonly from?: string;
   readonly requestId?: string;
+  /** It stands for so many of a kind. */
+  readonly counted?: {
+    readonly count: number;
+    readonly firstMs: number;
+    readonly lastMs: number;
+    /** Distinct ones; as many as are told apart, at most. */
+    readonly addressesCount: number;
+  };
 }
 
 /** Takes decisions about security down. Never throws, never blocks, and is bounded; see `src/audit`. */

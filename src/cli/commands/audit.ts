@@ -129,10 +129,23 @@ async function show(path: string | undefined, options: ShowOptions, context: Con
     line.who,
     line.from ?? '',
     line.what,
-    line.why ?? '',
+    whyOf(line),
   ]);
   const columns = ['N', 'AT', 'KIND', 'OUTCOME', 'WHO', 'FROM', 'WHAT', 'WHY'].map(title => ({ title }));
   await io.out(renderTable(columns, rows, io.colour));
+}
+
+/** With how many refusals a line stands for, if it stands for more than itself. */
+function whyOf({
+  why = '',
+  count: refusals,
+  first_at: first = '',
+  last_at: last = '',
+  addresses,
+}: AuditLine): string {
+  if (refusals === undefined) return why;
+  const where = addresses === undefined ? '' : ` from ${count(addresses, 'address', 'addresses')}`;
+  return `${why === '' ? '' : `${why}; `}${count(refusals, 'time')}${where}, ${first} to ${last}`;
 }
 
 function isWanted(line: AuditLine, { kind, who, outcome }: ShowOptions): boolean {
