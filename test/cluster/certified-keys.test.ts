@@ -1,4 +1,5 @@
 /** Members of an authority change their keys: an issuing agent certifies the next one, with real processes. */
+import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { cp, mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -7,7 +8,13 @@ import { auditFiles } from '../../src/audit/files.ts';
 import { type AuditLine, parseLine } from '../../src/audit/line.ts';
 import { type AgentProcess, aliveIds, eventually, Playground } from '../../src/chaos/stages/agent-process.ts';
 import type { CertificateDraft } from '../../src/core/authority/certificate.ts';
+import type { FirsthandError } from '../../src/errors.ts';
+import { AgentKey } from '../../src/identity/agent-key.ts';
+import { AuthorityChecker } from '../../src/identity/authority-checker.ts';
+import { GrantAdmission } from '../../src/identity/certificate-admission.ts';
+import { openInvite } from '../../src/identity/invite.ts';
 import { readMembership } from '../../src/identity/membership-file.ts';
+import { redeemAt } from '../../src/net/redemption.ts';
 import { decodeCertificate } from '../../src/wire/certificate.ts';
 import { FakeIo, run } from '../unit/cli/fake-io.ts';
 
@@ -226,6 +233,45 @@ describe('keys of members, with real processes', { timeout: 240_000 }, () => {
     assert.equal(rotated.status, 200);
     const { peer_id: key } = (await rotated.json()) as Keys;
     await allList([issuer, a, b], everybody);
-    assert.equal((await certificateOf('issuer')).key, key);
+    await eventually(
+      'its certificate is written where the next start looks first',
+      () => certificateOf('issuer'),
+      certificate => certificate.key === key,
+    );
+  });
+
+  it('keeps what outsiders are refused to a few lines of the audit log, with whence they came and how often', async () => {
+    const issuer = await startIssuer();
+    const invite = await firsthand('invite', '--agent', issuer.ready.http);
+    const grant = openInvite(invite, 'prod');
+    const checker = new AuthorityChecker({ cluster: 'prod', authorities: [grant.authority] });
+    const attempt = async () => {
+      const privateKeyRaw = AgentKey.fromSeed(randomBytes(32)).rawPrivateKey();
+      const admission = new GrantAdmission({ grant }, { checker, onIssued: () => {} });
+      return redeemAt({ privateKeyRaw, seeds: grant.seeds, timeoutMs: 10_000 }, admission).then(
+        () => 'redeemed',
+        (error: FirsthandError) => error.code,
+      );
+    };
+
+    const outcomes: string[] = [];
+    for (let n = 0; n < 20; n += 1) outcomes.push(await attempt());
+    await issuer.stop();
+
+    assert.deepEqual(outcomes, ['redeemed', ...Array(19).fill('INVITE_REFUSED')]);
+    const lines = await auditOf('issuer');
+    for (const kind of ['admission', 'certificate']) {
+      const refused = lines.filter(line => line.kind === kind && line.outcome === 'refused');
+      assert.deepEqual(
+        refused.map(({ count }) => count),
+        [...Array(5).fill(undefined), 14],
+        kind,
+      );
+      for (const { why = '' } of refused) assert.include(why, 'redeemed before');
+    }
+    assert.deepInclude(
+      lines.find(({ kind, count }) => kind === 'admission' && count !== undefined),
+      { from: '127.0.0.1', addresses: 1, who: 'several' },
+    );
   });
 });
