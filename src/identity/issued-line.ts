@@ -36,40 +36,39 @@ export function issuedLine({
 }
 
 /**
- * Certificates of keys that were followed by one of these and have not run out. Their owner may have kept such a key,
- * and an agent that does not know who followed it would let it in.
+ * Certificates of keys whose place one of these has taken, and that have not run out. Their owner may have kept such
+ * a key, and an agent that does not know which one counts would let it in.
  */
 export function earlierSerials(
   issued: readonly Issued[],
   shunned: Shunned,
   nowMs: number,
 ): readonly Serial[] {
-  const latest = new Map<PeerId, number>();
-  for (const each of shunnedOf(issued, shunned)) {
-    const { origin, generation } = lineOf(each);
-    latest.set(origin, Math.max(generation, latest.get(origin) ?? 0));
-  }
-  return issued
-    .filter(
-      each => each.expiresMs >= nowMs && lineOf(each).generation < (latest.get(lineOf(each).origin) ?? 0),
-    )
+  return relativesOf(issued, shunned, nowMs)
+    .filter(({ isBehind }) => isBehind)
     .map(({ serial }) => serial);
 }
 
-/** Keys that follow one of these and are not shut out with it: who was to be shut out may be behind them. */
+/** Keys that count in the place of these: who was to be shut out may be behind them. */
 export function laterKeys(issued: readonly Issued[], shunned: Shunned, nowMs: number): readonly PeerId[] {
-  const gone = shunnedOf(issued, shunned);
-  const isLater = (each: Issued) =>
-    gone.some(
-      other =>
-        lineOf(other).origin === lineOf(each).origin && lineOf(other).generation < lineOf(each).generation,
-    );
-  const left = issued.filter(each => each.expiresMs >= nowMs && !gone.includes(each) && isLater(each));
+  const left = relativesOf(issued, shunned, nowMs).filter(({ isBehind }) => !isBehind);
   return [...new Set(left.map(({ key }) => key))];
 }
 
-function shunnedOf(issued: readonly Issued[], { serials = [], keys = [] }: Shunned): readonly Issued[] {
-  return issued.filter(each => serials.includes(each.serial) || keys.includes(each.key));
+/** What is valid of other keys in the same lines. */
+function relativesOf(issued: readonly Issued[], { serials = [], keys = [] }: Shunned, nowMs: number) {
+  const shut = issued.filter(each => serials.includes(each.serial) || keys.includes(each.key));
+  const shutKeys = new Set(shut.map(({ key }) => key));
+  return issued.flatMap(each => {
+    if (each.expiresMs < nowMs || shutKeys.has(each.key)) return [];
+    const line = shut.filter(other => lineOf(other).origin === lineOf(each).origin);
+    return line.length === 0 ? [] : [{ ...each, isBehind: line.some(other => isBehind(each, other)) }];
+  });
+}
+
+function isBehind(a: Issued, b: Issued): boolean {
+  const [first, second] = [lineOf(a).generation, lineOf(b).generation];
+  return first === second ? a.issuedMs <= b.issuedMs : first < second;
 }
 
 /** None for a line that cannot be read: the last one may have been cut off by a loss of power. */

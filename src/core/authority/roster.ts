@@ -40,8 +40,8 @@ interface Revoked {
 
 /** Guess: far more than a cluster has members. Those whose certificates ended first make room. */
 const certificatesMaxCount = 10_000;
-/** A key that was replaced has so long to say what it was saying, ms. Guess: records take some 50 ms to go round. */
-const replacedAfterMs = 10_000;
+/** A key that was just replaced may say what it was saying, ms. Guess: far above the 50 ms that records take to go round. */
+const lastWordsMs = 10_000;
 
 export class Roster {
   readonly #options: { readonly self: PeerId };
@@ -105,7 +105,8 @@ export class Roster {
       latest !== undefined &&
       latest.key !== certificate.key &&
       isFurther(latest, certificate) &&
-      wallMs > latest.issuedMs + replacedAfterMs
+      // Both ways: a clock that is behind must not leave the door open.
+      Math.abs(wallMs - latest.issuedMs) > lastWordsMs
     );
   }
 

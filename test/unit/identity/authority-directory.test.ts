@@ -186,6 +186,18 @@ describe('identity/authority-directory', () => {
       });
     });
 
+    it('is revoked with another one that followed the same key before it did', async () => {
+      const { ca, first, second } = await rotated();
+      const rival = await ca.next(first, startWallMs + 5_000, keyNumber(14).peerId);
+      assert.isTrue(rival.ok);
+      const { serial } = (rival as Extract<typeof rival, { ok: true }>).certificate;
+
+      const list = listsOf(await ca.revoke({ serials: [serial] }, startWallMs));
+
+      assert.sameMembers([...list.serials], [first.serial, second.serial, serial]);
+      assert.deepEqual(laterKeys(await ca.issued(), { serials: [second.serial] }, startWallMs).length, 2);
+    });
+
     it('is revoked with those before it, which its owner may have kept, and says who has followed', async () => {
       const { ca, first, second, third: last } = await rotated();
 

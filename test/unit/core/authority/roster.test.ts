@@ -88,6 +88,15 @@ describe('core/authority/roster', () => {
       assert.isUndefined(made.fault(next.peer, startWallMs + 10_001));
     });
 
+    it.each([
+      ['ahead', hourMs],
+      ['behind', -hourMs],
+    ])('keeps it out where the clock of the issuer is an hour %s', (_, aheadMs) => {
+      const issued = certificateFor(next.peer, { line: lineOf(1), nowMs: startWallMs + aheadMs });
+
+      assert.equal(roster(first, issued).fault(member.peer, startWallMs), 'replaced');
+    });
+
     it('still takes what it has said, so that nothing that it hosts is missing meanwhile', () => {
       assert.isUndefined(roster(first, second).recordFault(own({ time: time(hourMs) })));
     });
