@@ -98,6 +98,25 @@ describe('audit/refusal-digest', () => {
     ]);
   });
 
+  it('takes reasons beyond what it tells apart for one, and says so', () => {
+    const bench = new Bench();
+    const reasons = Array.from({ length: 50 }, (_, i) => ({ ...refusal, why: `reason ${i}` }));
+
+    const own = bench.take(...reasons, ...reasons, ...reasons).filter(isLine => isLine).length;
+    const lines = bench.digest.close();
+
+    assert.equal(own, 8);
+    assert.deepEqual(
+      lines.map(({ why, counted }) => [why, counted?.count]),
+      [
+        ['reason 0', 1],
+        ['reason 1', 1],
+        ['reason 2', 1],
+        ['several', 139],
+      ],
+    );
+  });
+
   it('loses none, and lets no more lines through than it promises, whatever comes', () => {
     const entry: fc.Arbitrary<AuditEntry> = fc.record({
       kind: fc.constantFrom('authentication', 'authorisation', 'admission', 'certificate'),

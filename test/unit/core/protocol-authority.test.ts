@@ -386,11 +386,13 @@ describe('core/protocol with an authority', () => {
         predecessor,
         certificate: issued.wire,
       });
+      const known = bench.protocol.roster?.certificateOf(next.peer);
       const renewal = certificateFor(next.peer, { line, nowMs: startWallMs + hourMs });
       const renewed = bench.step({ type: 'renewed', certificate: renewal.wire });
 
       const [said] = published(effects);
       assert.equal(said?.author, next.peer);
+      assert.deepEqual(known?.wire, issued.wire);
       assert.deepEqual(said?.body.type === 'entry' && said.body.agent?.certificate, issued.wire);
       assert.lengthOf(ofType(renewed, 'keep-certificate'), 1);
     });
