@@ -42,7 +42,7 @@ import { KeyRotation } from './runtime/key-rotation.ts';
 import { LocalAgent } from './runtime/local-agent.ts';
 import { LoopDelay } from './runtime/loop-delay.ts';
 import { linkOf } from './runtime/outbox-link.ts';
-import type { HealthChecker, HttpPeers, ProbeCodec } from './runtime/ports.ts';
+import type { AuditLog, HealthChecker, HttpPeers, ProbeCodec } from './runtime/ports.ts';
 import { ReplaceableNetwork } from './runtime/replaceable-network.ts';
 import { systemClock, systemRandom } from './runtime/system.ts';
 import { Warden } from './runtime/warden.ts';
@@ -148,7 +148,7 @@ async function assemble(
   const netMetrics = registerNetMetrics(metrics);
   const { cluster } = settings.identity;
   const id = settings.identity.id ?? defaultId(key.peerId);
-  const membership = await membershipOf({ settings, log }, id, key);
+  const membership = await membershipOf({ settings, log }, audit, id, key);
   const epoch = nextEpoch(stored.meta.epoch, Date.now());
   const codec = new SignedRecordCodec({ cluster }, { key });
   const probeCodec = new SignedProbeCodec({ cluster }, { key });
@@ -265,15 +265,21 @@ async function assemble(
   let probeAddress: string | undefined;
   let listening: readonly string[] = settings.net.listen;
   const keyRotation = new KeyRotation(
-    { id, overlapMs: settings.keys.keyOverlapMs, isCertified: membership !== undefined },
+    { id, overlapMs: settings.keys.keyOverlapMs },
     {
       keeper,
+      membership,
       driver,
       clock: systemClock,
       self: () => protocol.author.peer,
       epoch: () => protocol.author.dot.epoch,
       isReady: () => protocol.phase === 'ready' && protocol.storeIsWell,
-      moveNetwork: () => network.replace(() => networkOn(listening)),
+      moveNetwork: () =>
+        network.replace(() => {
+          // Until now it was the former key that met others.
+          membership?.takeNext();
+          return networkOn(listening);
+        }),
       onFailed: (step, error) => log('key_rotation_failed', { step, error }),
     },
   );
@@ -447,6 +453,7 @@ function boundListen(listen: readonly string[], multiaddrs: readonly string[]): 
 /** Where an authority says who is a member: this agent's certificate, or how it gets one. */
 async function membershipOf(
   { settings, log }: AgentOptions,
+  audit: AuditLog,
   id: string,
   key: AgentKey,
 ): Promise<Membership | undefined> {
@@ -467,6 +474,7 @@ async function membershipOf(
         log('invite_redeemed', { cluster });
       },
       wallMs: Date.now,
+      audit,
       onFailed: error => log('membership_failed', { error }),
     },
   );

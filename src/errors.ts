@@ -41,10 +41,10 @@ const catalogue = {
     retry: false,
     text: 'the agent is alive; it can leave by itself',
   },
-  KEY_CERTIFIED: {
+  NO_ISSUER: {
     done: 'no',
-    retry: false,
-    text: 'a certificate of an authority names the key of this agent, so another key would be no member; invite the agent anew with another data directory',
+    retry: true,
+    text: 'no agent that issues certificates has answered, and without one another key would be no member; nothing has changed: see that one runs with --ca-dir and is linked to this agent (firsthand peers), then ask again',
   },
   KEY_CHANGING: { done: 'no', retry: true, text: 'the key of this agent is being changed' },
   NO_MAJORITY: {

@@ -1,5 +1,10 @@
 /** An authority and its members, for tests. */
-import type { CertificateDraft, MemberRole, VerifiedCertificate } from '../src/core/authority/certificate.ts';
+import type {
+  CertificateDraft,
+  KeyLine,
+  MemberRole,
+  VerifiedCertificate,
+} from '../src/core/authority/certificate.ts';
 import type { Grant } from '../src/core/authority/grant.ts';
 import type { PeerId, VerifiedRecord } from '../src/core/record/record.ts';
 import { Authority } from '../src/identity/authority.ts';
@@ -23,13 +28,14 @@ export interface Asked {
   readonly nowMs?: number;
   readonly lifetimeMs?: number;
   readonly notBeforeMs?: number;
+  readonly line?: KeyLine;
 }
 
 /** Of a day, from the moment when every test begins. */
 export function certificateFor(key: PeerId, asked: Asked = {}): VerifiedCertificate {
   const { by = authority, pattern = '*', roles = [], nowMs = startWallMs, lifetimeMs = 24 * hourMs } = asked;
   const since = asked.notBeforeMs === undefined ? {} : { notBeforeMs: asked.notBeforeMs };
-  return by.issue({ key, pattern, roles, nowMs, lifetimeMs, ...since });
+  return by.issue({ key, pattern, roles, nowMs, lifetimeMs, ...since, line: asked.line });
 }
 
 export function seedOf(peer: PeerId): string {
@@ -58,7 +64,18 @@ export function revocation(
 }
 
 /** What the authority has put into a certificate. */
-export function draftOf(certificate: CertificateDraft): CertificateDraft {
-  const { cluster, serial, key, pattern, roles, notBeforeMs, issuedMs, expiresMs, issuer } = certificate;
-  return { cluster, serial, key, pattern, roles, notBeforeMs, issuedMs, expiresMs, issuer };
+export function draftOf({
+  cluster,
+  serial,
+  key,
+  pattern,
+  roles,
+  notBeforeMs,
+  issuedMs,
+  expiresMs,
+  issuer,
+  line,
+}: CertificateDraft): CertificateDraft {
+  const draft = { cluster, serial, key, pattern, roles, notBeforeMs, issuedMs, expiresMs, issuer };
+  return line === undefined ? draft : { ...draft, line };
 }

@@ -3,8 +3,9 @@
  *
  * Whoever records does not wait: lines go out in batches, one write at a time, and a killed process loses at most
  * those that were recorded in its last moments. Waiting for the disk with each decision was rejected: a slow disk
- * would hold up the failure detector. What would grow is bounded: a token bucket for what outsiders can cause,
- * a queue while the disk refuses, the size and number of files. What is left out is counted, and the next line says so.
+ * would hold up the failure detector. What would grow is bounded: refusals are counted together, a token bucket is
+ * for all that callers can cause, and there is a limit to the queue while the disk refuses, and to the size and number
+ * of files. What is left out is counted, and the next line says so.
  *
  * The file is made with the first line: an agent that decides nothing has none.
  */
@@ -16,6 +17,7 @@ import type { AuditCounts } from '../telemetry/metrics/audit.ts';
 import { type AuditFile, auditFile, auditFiles } from './files.ts';
 import { type ChainHead, formatLine, hashOf, type TimedEntry } from './line.ts';
 import { recover } from './recovery.ts';
+import { defaultRefusalDigestOptions, RefusalDigest } from './refusal-digest.ts';
 
 export interface AuditLogOptions {
   readonly directory: string;
@@ -38,6 +40,8 @@ const waitingMaxCount = 10_000;
 /** Lines in one write: some 250 KB. */
 const batchMaxCount = 500;
 const retryMs = 5_000;
+/** Refusals that are counted together are told so often, ms. Guess: soon enough for whoever looks at what goes on. */
+export const digestEveryMs = 15 * 60_000;
 
 /** Decisions of operators and members: rare, and never left out for what callers cause. */
 const alwaysKept: ReadonlySet<AuditKind> = new Set(['ban', 'key', 'setting', 'audit']);
@@ -56,15 +60,17 @@ export class ChainedAuditLog implements AuditLog {
     burstCount: linesBurstCount,
     bucketsMaxCount: 1,
   });
+  readonly #digest = new RefusalDigest(defaultRefusalDigestOptions);
   #waiting: TimedEntry[] = [];
   #head: ChainHead | undefined;
   #open: OpenFile | undefined;
   #writing: Promise<void> | undefined;
   #cancelRetry: (() => void) | undefined;
+  #cancelDigest: (() => void) | undefined;
   #isFailing = false;
   #isStopped = false;
   #leftOut = 0;
-  readonly #counts = { written: 0, leftOut: 0, failures: 0 };
+  readonly #counts = { written: 0, leftOut: 0, counted: 0, failures: 0 };
 
   constructor(options: AuditLogOptions, { log, clock }: AuditLogComponents) {
     this.#options = options;
@@ -79,6 +85,13 @@ export class ChainedAuditLog implements AuditLog {
   record(entry: AuditEntry): void {
     if (this.#isStopped) return;
     const { monoMs, wallMs } = this.#clock.now();
+    const isLine = this.#digest.isLine(entry, wallMs);
+    if (this.#digest.isOpen)
+      this.#cancelDigest ??= this.#clock.after(digestEveryMs, () => this.#tellDigest());
+    if (!isLine) {
+      this.#counts.counted += 1;
+      return;
+    }
     const isWelcome =
       alwaysKept.has(entry.kind) || (this.#waiting.length < waitingMaxCount && this.#limit.take('', monoMs));
     if (!isWelcome || this.#waiting.length >= 2 * waitingMaxCount) {
@@ -86,14 +99,35 @@ export class ChainedAuditLog implements AuditLog {
       this.#counts.leftOut += 1;
       return;
     }
+    this.#take(entry, wallMs);
+    this.#startWriting();
+  }
+
+  #take(entry: AuditEntry, wallMs: number): void {
     this.#waiting.push({ ...entry, wallMs, leftOut: this.#leftOut });
     this.#leftOut = 0;
-    this.#startWriting();
+  }
+
+  #tellDigest(): void {
+    this.#cancelDigest = undefined;
+    if (this.#isStopped) return;
+    this.#closeDigest();
+    if (this.#digest.isOpen) this.#cancelDigest = this.#clock.after(digestEveryMs, () => this.#tellDigest());
+    if (this.#waiting.length > 0) this.#startWriting();
+  }
+
+  /** While the disk refuses they are few beside what waits already. */
+  #closeDigest(): void {
+    const { wallMs } = this.#clock.now();
+    for (const entry of this.#digest.close())
+      if (this.#waiting.length < 2 * waitingMaxCount) this.#take(entry, wallMs);
   }
 
   /** Writes what waits, as far as the disk takes it. Safe to call twice. */
   async stop(): Promise<void> {
+    if (!this.#isStopped) this.#closeDigest();
     this.#isStopped = true;
+    this.#cancelDigest?.();
     this.#cancelRetry?.();
     this.#cancelRetry = undefined;
     await this.#writing;

@@ -39,6 +39,11 @@ export interface AuditLine {
   readonly why?: string;
   readonly from?: string;
   readonly request_id?: string;
+  /** Refusals of a kind that this line stands for; the times of the first and the last, and from how many addresses. */
+  readonly count?: number;
+  readonly first_at?: string;
+  readonly last_at?: string;
+  readonly addresses?: number;
   /** Lines that were left out just before this one, because there were too many. */
   readonly left_out?: number;
   readonly prev: string;
@@ -61,10 +66,22 @@ export function formatLine(entry: TimedEntry, head: ChainHead): string {
     outcome: entry.outcome,
     ...(entry.why === undefined ? {} : { why: cut(entry.why) }),
     ...(entry.requestId === undefined ? {} : { request_id: cut(entry.requestId) }),
+    ...countedIn(entry),
     ...(entry.leftOut === undefined || entry.leftOut === 0 ? {} : { left_out: entry.leftOut }),
     prev: head.hash,
   };
   return JSON.stringify(line);
+}
+
+function countedIn({ counted }: AuditEntry): Partial<AuditLine> {
+  if (counted === undefined) return {};
+  const { count, firstMs, lastMs, addressesCount } = counted;
+  return {
+    count,
+    first_at: new Date(firstMs).toISOString(),
+    last_at: new Date(lastMs).toISOString(),
+    ...(addressesCount === 0 ? {} : { addresses: addressesCount }),
+  };
 }
 
 /** Over the bytes of a line as they are on the disk, without the newline. */
@@ -73,7 +90,8 @@ export function hashOf(line: string | Uint8Array): string {
 }
 
 const requiredTexts = ['at', 'kind', 'who', 'what', 'outcome'] as const;
-const optionalTexts = ['why', 'from', 'request_id'] as const;
+const optionalTexts = ['why', 'from', 'request_id', 'first_at', 'last_at'] as const;
+const optionalCounts = ['left_out', 'count', 'addresses'] as const;
 
 /** @returns `undefined` for whatever is no line of an audit log. */
 export function parseLine(bytes: Uint8Array): AuditLine | undefined {
@@ -87,14 +105,14 @@ export function parseLine(bytes: Uint8Array): AuditLine | undefined {
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
   const fields = value as Readonly<Record<string, unknown>>;
-  const { n, prev, left_out: leftOut } = fields;
+  const { n, prev } = fields;
   const isLine =
     isCount(n) &&
     typeof prev === 'string' &&
     /^[0-9a-f]{64}$/.test(prev) &&
     requiredTexts.every(name => typeof fields[name] === 'string') &&
     optionalTexts.every(name => fields[name] === undefined || typeof fields[name] === 'string') &&
-    (leftOut === undefined || isCount(leftOut));
+    optionalCounts.every(name => fields[name] === undefined || isCount(fields[name]));
   return isLine ? (value as AuditLine) : undefined;
 }
 

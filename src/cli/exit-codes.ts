@@ -38,7 +38,7 @@ const byErrorCode: Readonly<Record<ErrorCode, ExitCode>> = {
   NOT_FOUND: notFound,
   METHOD_NOT_ALLOWED: failure,
   STILL_ALIVE: failure,
-  KEY_CERTIFIED: failure,
+  NO_ISSUER: failure,
   KEY_CHANGING: failure,
   NO_MAJORITY: incomplete,
   STALE_UPDATE: failure,

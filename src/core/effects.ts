@@ -84,12 +84,21 @@ export type Input =
   | { readonly type: 'ban-received'; readonly ban: VerifiedBan }
   /** A peer was caught at something, by us. */
   | { readonly type: 'fault-seen'; readonly peer: PeerId; readonly fault: Fault }
+  /** We want a certificate for the key that is to follow ours; answered with it. */
+  | {
+      readonly type: 'certify-next';
+      readonly ticket: Ticket;
+      readonly key: PeerId;
+      readonly signature: Uint8Array;
+    }
   /** Another key speaks for this agent from now on, with which `seal` signs already; answered once that is durable. */
   | {
       readonly type: 'rekey';
       readonly ticket: Ticket;
       readonly peer: PeerId;
       readonly predecessor: Predecessor;
+      /** Where an authority says who is a member. */
+      readonly certificate?: Uint8Array | undefined;
     }
   /** A former key of this agent ends, by its own word. */
   | { readonly type: 'end-key'; readonly ticket: Ticket; readonly claim: VerifiedClaim }
@@ -147,6 +156,8 @@ export type Input =
   | { readonly type: 'revocations-given'; readonly record: VerifiedRecord }
   /** A member wants its next certificate. */
   | { readonly type: 'renewal-asked'; readonly from: PeerId }
+  /** A member wants a certificate for the key that is to follow its own, which both have signed. */
+  | { readonly type: 'certificate-asked'; readonly from: PeerId; readonly key: PeerId }
   /** Our own next one. */
   | { readonly type: 'renewed'; readonly certificate: Uint8Array }
   /** The answer to the `check` with this key. */
@@ -236,7 +247,13 @@ export function opensEpoch(operation: StoreOperation): boolean {
 }
 
 export type Reply =
-  | { readonly ok: true; readonly changed: boolean; readonly confirmation?: ConfirmationOutcome }
+  | {
+      readonly ok: true;
+      readonly changed: boolean;
+      readonly confirmation?: ConfirmationOutcome;
+      /** That was asked for. */
+      readonly certificate?: Uint8Array;
+    }
   | { readonly ok: false; readonly code: ErrorCode; readonly details: ErrorDetails };
 
 export type Effect =
@@ -274,6 +291,13 @@ export type Effect =
   | { readonly type: 'check'; readonly key: string; readonly host: string; readonly port: number }
   /** Issue a member's next certificate and send it there, if this agent holds an issuing key. */
   | { readonly type: 'renew'; readonly to: PeerId; readonly certificate: VerifiedCertificate }
+  /** The same for the key that follows the one of the certificate. */
+  | {
+      readonly type: 'certify-next';
+      readonly to: PeerId;
+      readonly certificate: VerifiedCertificate;
+      readonly key: PeerId;
+    }
   /** Our own certificate, to be shown from now on and after a restart. */
   | { readonly type: 'keep-certificate'; readonly certificate: Uint8Array }
   /** Hand this to its receiver; answered by one `delivered` with the same number. */

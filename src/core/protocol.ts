@@ -476,6 +476,12 @@ export class Protocol {
     return this.roster === undefined || this.roster.fault(peer, wallMs) === undefined;
   }
 
+  /** Members may claim something; and who was one may still end the key that it was one with. */
+  mayClaim({ issuer, kind }: Pick<ClaimDraft, 'issuer' | 'kind'>, wallMs: number): boolean {
+    if (this.isMember(issuer, wallMs)) return true;
+    return kind === 'revoked' && this.roster?.certificateOf(issuer) !== undefined;
+  }
+
   /** Cheap checks before the cost of a signature: is this record worth verifying? */
   screen(
     record: Dot & { readonly author: PeerId; readonly subject: NodeId; readonly digest: Digest },
@@ -624,6 +630,8 @@ export class Protocol {
         return this.exclusion.decide(input.ticket, input.ban, now);
       case 'ban-received':
         return this.exclusion.hear(input.ban, now);
+      case 'certify-next':
+        return this.#unlessClosed(input.ticket) ?? this.#membership?.wantNext(input, now) ?? [];
       case 'rekey':
         return this.#rekey(input, now);
       case 'end-key':
@@ -643,6 +651,8 @@ export class Protocol {
         return [...this.#take(input.record, 'sync', now), { type: 'publish', records: [input.record] }];
       case 'renewal-asked':
         return this.#membership?.renewalAsked(input.from, now) ?? [];
+      case 'certificate-asked':
+        return this.#membership?.nextAsked(input.from, input.key, now) ?? [];
       case 'renewed':
         return this.#renewed(input.certificate, now);
       case 'discovered':
@@ -704,20 +714,22 @@ export class Protocol {
    * callers wait for.
    */
   #rekey(
-    { ticket, peer, predecessor }: Extract<Input, { readonly type: 'rekey' }>,
+    { ticket, peer, predecessor, certificate }: Extract<Input, { readonly type: 'rekey' }>,
     now: Now,
   ): readonly Effect[] {
     const former = this.author.peer;
     this.author.rename(peer);
     this.#predecessor = predecessor;
     this.succession.add(former, peer);
+    if (certificate !== undefined) this.roster?.learn(peer, certificate);
     const epoch = this.author.openEpoch(0);
     this.detector.openEpoch(epoch);
     if (this.#own !== undefined) {
       const multiaddrs = this.#own.agent.multiaddrs.map(each =>
         each.replace(`/p2p/${former}`, `/p2p/${peer}`),
       );
-      this.#own = { ...this.#own, agent: { ...this.#own.agent, multiaddrs } };
+      const agent = { ...this.#own.agent, multiaddrs, ...(certificate === undefined ? {} : { certificate }) };
+      this.#own = { ...this.#own, agent };
     }
     return [
       log('key_rotated', { id: this.#options.id, former, peer }),
@@ -1384,6 +1396,8 @@ export class Protocol {
 
   /** Our next certificate: from now on our entry shows it, and the network too. */
   #renewed(certificate: Uint8Array, now: Now): readonly Effect[] {
+    const next = this.#membership?.nextIssued(certificate, now);
+    if (next !== undefined) return next;
     if (this.#own === undefined || this.#membership?.isOwnNext(certificate) !== true) return [];
     this.#own = { ...this.#own, agent: { ...this.#own.agent, certificate } };
     const kept: Effect = { type: 'keep-certificate', certificate };

@@ -40,6 +40,8 @@ export class AuditTrail {
 
   /** It was allowed, and it was done. */
   answered(request: FastifyRequest): void {
+    // What is free for who has proved nothing is no decision, and he could go on for ever.
+    if (request.principal === nobody) return;
     // Set by the handler, which has run; cheaper than to ask the router, once more for every request.
     const operation = request.operation === 'none' ? undefined : (request.operation as Operation);
     if (this.#notes(operation)) {

@@ -13,7 +13,7 @@
 import { createPrivateKey, generateKeyPairSync } from 'node:crypto';
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Serial, VerifiedCertificate } from '../core/authority/certificate.ts';
+import { nextInLine, type Serial, type VerifiedCertificate } from '../core/authority/certificate.ts';
 import type { Grant } from '../core/authority/grant.ts';
 import { revokedKeysMaxCount, revokedSerialsMaxCount } from '../core/authority/revocation.ts';
 import { RateLimit } from '../core/gossip/rate-limit.ts';
@@ -21,7 +21,7 @@ import type { PeerId, VerifiedRecord } from '../core/record/record.ts';
 import { FirsthandError } from '../errors.ts';
 import { AgentKey } from './agent-key.ts';
 import { Authority, type CertificateRequest } from './authority.ts';
-import { type Issued, issuedLine, parseIssued } from './issued-line.ts';
+import { earlierSerials, type Issued, issuedLine, parseIssued } from './issued-line.ts';
 import {
   appendPrivateFile,
   codeOf,
@@ -54,6 +54,11 @@ interface Heading {
 export type Redeemed =
   | { readonly ok: true; readonly certificate: VerifiedCertificate }
   | { readonly ok: false; readonly why: 'used' | 'too-often' };
+
+export type Next =
+  | { readonly ok: true; readonly certificate: VerifiedCertificate }
+  /** It is on the list of this directory, whether or not an agent knows that yet. */
+  | { readonly ok: false; readonly why: 'revoked' };
 
 export class AuthorityDirectory {
   readonly path: string;
@@ -109,10 +114,23 @@ export class AuthorityDirectory {
     return certificate;
   }
 
-  /** The next certificate of a member: the same in all but its time. @throws FirsthandError AUTHORITY_UNUSABLE */
-  renew(certificate: VerifiedCertificate, nowMs: number): Promise<VerifiedCertificate> {
-    const { key, pattern, roles, notBeforeMs, issuedMs, expiresMs } = certificate;
-    return this.issue({ key, pattern, roles, notBeforeMs, nowMs, lifetimeMs: expiresMs - issuedMs });
+  /**
+   * The next certificate of a member: the same in all but its time, and its key if another one follows.
+   *
+   * @throws FirsthandError AUTHORITY_UNUSABLE
+   */
+  async next(certificate: VerifiedCertificate, nowMs: number, key = certificate.key): Promise<Next> {
+    const list = (await this.revocations())?.body;
+    const { serial, pattern, roles, notBeforeMs, issuedMs, expiresMs } = certificate;
+    if (list?.type === 'revocations') {
+      const isRevoked =
+        list.serials.includes(serial) || [certificate.key, key].some(each => list.keys.includes(each));
+      if (isRevoked) return { ok: false, why: 'revoked' };
+    }
+    const lifetimeMs = expiresMs - issuedMs;
+    const line = key === certificate.key ? certificate.line : nextInLine(certificate);
+    const issued = await this.issue({ key, pattern, roles, notBeforeMs, nowMs, lifetimeMs, line });
+    return { ok: true, certificate: issued };
   }
 
   /**
@@ -161,7 +179,7 @@ export class AuthorityDirectory {
   }
 
   /**
-   * Adds to the list.
+   * Adds to the list, with what could be used in place of it: certificates of keys that were followed by these.
    *
    * @throws FirsthandError AUTHORITY_UNUSABLE, also when the list is full
    */
@@ -171,12 +189,15 @@ export class AuthorityDirectory {
   ): Promise<VerifiedRecord> {
     const before = await this.revocations();
     const lists = before?.body.type === 'revocations' ? before.body : { serials: [], keys: [] };
+    const issued = await this.issued();
     const over = new Set(
-      (await this.issued())
-        .filter(({ expiresMs }) => expiresMs + revokedKeptMs < nowMs)
-        .map(({ serial }) => serial),
+      issued.filter(({ expiresMs }) => expiresMs + revokedKeptMs < nowMs).map(({ serial }) => serial),
     );
-    const serials = new Set([...lists.serials.filter(serial => !over.has(serial)), ...(more.serials ?? [])]);
+    const serials = new Set([
+      ...lists.serials.filter(serial => !over.has(serial)),
+      ...(more.serials ?? []),
+      ...earlierSerials(issued, more, nowMs),
+    ]);
     const keys = new Set([...lists.keys, ...(more.keys ?? [])]);
     if (serials.size > revokedSerialsMaxCount || keys.size > revokedKeysMaxCount) {
       throw unusable(

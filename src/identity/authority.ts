@@ -5,7 +5,7 @@
  * needs its names, its extensions or its parsers, and the key that libp2p authenticates is a bare Ed25519 key.
  */
 import { randomBytes } from 'node:crypto';
-import type { MemberRole, Serial, VerifiedCertificate } from '../core/authority/certificate.ts';
+import type { KeyLine, MemberRole, Serial, VerifiedCertificate } from '../core/authority/certificate.ts';
 import { memberRoles } from '../core/authority/certificate.ts';
 import type { Grant } from '../core/authority/grant.ts';
 import { type RevocationLists, revocationsSubject } from '../core/authority/revocation.ts';
@@ -25,6 +25,8 @@ export interface CertificateRequest {
   readonly nowMs: number;
   /** Member since; now, when not given. */
   readonly notBeforeMs?: number;
+  /** Of a key that follows another one. */
+  readonly line?: KeyLine | undefined;
 }
 
 export interface GrantRequest {
@@ -58,7 +60,7 @@ export class Authority {
 
   /** @throws RangeError for what is out of bounds: whoever asks checks first. */
   issue(request: CertificateRequest): VerifiedCertificate {
-    const { key, pattern, roles, lifetimeMs, nowMs, notBeforeMs = nowMs } = request;
+    const { key, pattern, roles, lifetimeMs, nowMs, notBeforeMs = nowMs, line } = request;
     const content = encodeCertificate({
       cluster: this.cluster,
       serial: Buffer.from(this.#random(serialBytes)).toString('hex'),
@@ -69,6 +71,7 @@ export class Authority {
       issuedMs: nowMs,
       expiresMs: nowMs + lifetimeMs,
       issuer: this.peerId,
+      ...(line === undefined ? {} : { line }),
     });
     const signature = this.#key.sign(Buffer.concat([certificateDomain, content]));
     return decodeCertificate(sealByAuthority({ content, signature })) as unknown as VerifiedCertificate;

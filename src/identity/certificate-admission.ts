@@ -30,6 +30,13 @@ export interface CertificateAdmissionComponents {
   readonly isKeyRevoked: (peer: PeerId) => boolean;
   /** Takes an invite in exchange for a certificate; absent: this agent holds no issuing key. */
   readonly redeem?: ((grant: Grant, key: PeerId) => Promise<Redeemed>) | undefined;
+  /** Who was not given a certificate for an invite, and why. */
+  readonly onNotRedeemed?: (
+    key: PeerId,
+    grant: Grant | undefined,
+    outcome: 'refused' | 'failed',
+    why: string,
+  ) => void;
   readonly wallMs: () => number;
 }
 
@@ -45,6 +52,7 @@ const faultReasons: Readonly<Record<CertificateFault, RefusalReason>> = {
   expired: 'certificate-expired',
   'not-yet-valid': 'certificate-not-yet-valid',
   revoked: 'certificate-revoked',
+  replaced: 'certificate-replaced',
 };
 
 export class CertificateAdmission implements AdmissionAuthority {
@@ -96,10 +104,25 @@ export class CertificateAdmission implements AdmissionAuthority {
   }
 
   async #redeem(wire: Uint8Array, self: PeerId, remote: PeerId): Promise<AdmissionStep> {
-    const { checker, redeem, isKeyRevoked, wallMs } = this.#parts;
+    const { checker, onNotRedeemed } = this.#parts;
     const checked = checker.checkGrant(wire);
-    if (!checked.ok) return refused(checked.flaw === 'other-cluster' ? 'other-cluster' : 'invite-forged');
-    const grant = checked.value;
+    const step = checked.ok
+      ? await this.#exchange(checked.value, self, remote)
+      : refused(checked.flaw === 'other-cluster' ? 'other-cluster' : 'invite-forged');
+    if (step.type !== 'refused') return step;
+    const { reason } = step;
+    const outcome = reason === 'failed' ? 'failed' : 'refused';
+    onNotRedeemed?.(
+      remote,
+      checked.ok ? checked.value : undefined,
+      outcome,
+      explainRefusal({ reason, by: 'self' }),
+    );
+    return step;
+  }
+
+  async #exchange(grant: Grant, self: PeerId, remote: PeerId): Promise<AdmissionStep> {
+    const { redeem, isKeyRevoked, wallMs } = this.#parts;
     // Only whom it names: each keeps its own book of what was redeemed.
     if (redeem === undefined || !grant.seeds.some(seed => pinnedPeer(seed) === self)) {
       return refused('invite-not-taken-here');

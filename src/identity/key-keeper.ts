@@ -2,12 +2,12 @@
 import type { NodeId } from '../core/record/node.ts';
 import type { PeerId, Predecessor } from '../core/record/record.ts';
 import type { VerifiedClaim } from '../core/swim/claim.ts';
-import type { KeyKeeper } from '../runtime/ports.ts';
+import type { KeyKeeper, NextKey } from '../runtime/ports.ts';
 import type { AgentKey } from './agent-key.ts';
 import type { KeyRotationFiles, OpenedKeys } from './key-rotation-files.ts';
 import type { SignedProbeCodec } from './probe-codec.ts';
 import type { SignedRecordCodec } from './record-codec.ts';
-import { handOver } from './succession.ts';
+import { askToFollow, handOver } from './succession.ts';
 
 export interface KeyKeeperComponents {
   readonly files: KeyRotationFiles;
@@ -47,8 +47,16 @@ export class AgentKeyKeeper implements KeyKeeper {
     return handOver({ cluster, subject: id, successor: this.#key.peerId }, this.#former);
   }
 
-  async prepare(): Promise<void> {
-    this.#next = await this.#parts.files.prepare();
+  async prepare(): Promise<NextKey> {
+    const next = await this.#parts.files.prepare();
+    this.#next = next;
+    const words = { cluster: this.#options.cluster, former: this.#key.peerId };
+    return { peer: next.peerId, signature: askToFollow(words, next) };
+  }
+
+  async discard(): Promise<void> {
+    this.#next = undefined;
+    await this.#parts.files.discard();
   }
 
   async commit(): Promise<void> {

@@ -52,6 +52,11 @@ export class KeyRotationFiles {
     return makeKey(this.#next, this.#options.passphrases);
   }
 
+  /** The next key is not to be. @throws FirsthandError KEY_UNUSABLE */
+  async discard(): Promise<void> {
+    await this.#remove(this.#next);
+  }
+
   /** The next key counts from here on; the present one becomes the former. @throws FirsthandError KEY_UNUSABLE */
   async commit(): Promise<void> {
     try {

@@ -2,6 +2,7 @@
  * What makes an agent a member, in its data directory or from `firsthand ca issue`: whom it trusts to say who
  * belongs, its certificate, and through whom it first joined.
  */
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isClusterName } from '../core/record/node.ts';
 import type { PeerId } from '../core/record/record.ts';
@@ -10,6 +11,8 @@ import { publicKeyOf } from '../wire/peer-id.ts';
 import { codeOf, readPrivateFile, writePrivateFile } from './private-file.ts';
 
 export const membershipFileName = 'membership.json';
+/** For a key that is to take the place of the present one; which of the two counts, the key says that is there. */
+export const nextMembershipFileName = 'membership.json.next';
 const fileMaxBytes = 16 * 1_024;
 
 export interface MembershipDocument {
@@ -33,12 +36,26 @@ export async function readMembership(path: string): Promise<MembershipDocument |
 }
 
 /** @throws FirsthandError MEMBERSHIP_UNUSABLE */
-export async function writeMembership(directory: string, document: MembershipDocument): Promise<void> {
-  const path = join(directory, membershipFileName);
+export async function writeMembership(
+  directory: string,
+  document: MembershipDocument,
+  name = membershipFileName,
+): Promise<void> {
+  const path = join(directory, name);
   try {
     await writePrivateFile(path, showMembership(document));
   } catch (error) {
     throw unusable(path, `cannot be written (${codeOf(error)})`, error);
+  }
+}
+
+/** Of no use any more. @throws FirsthandError MEMBERSHIP_UNUSABLE */
+export async function removeNextMembership(directory: string): Promise<void> {
+  const path = join(directory, nextMembershipFileName);
+  try {
+    await rm(path, { force: true });
+  } catch (error) {
+    throw unusable(path, `cannot be removed (${codeOf(error)})`, error);
   }
 }
 

@@ -42,6 +42,7 @@ export function admissionBy(
     faultOf: certificate => roster?.faultOf(certificate, wallMs()),
     isKeyRevoked: peer => roster?.isKeyRevoked(peer) === true,
     redeem: membership.redeem,
+    onNotRedeemed: (...decision) => membership.refused(...decision),
     wallMs,
   });
 }

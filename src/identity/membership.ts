@@ -16,7 +16,7 @@ import type { NodeId, NodeType } from '../core/record/node.ts';
 import type { PeerId, VerifiedRecord } from '../core/record/record.ts';
 import { FirsthandError } from '../errors.ts';
 import type { AdmissionAuthority } from '../runtime/admission.ts';
-import type { MembershipPort } from '../runtime/ports.ts';
+import type { AuditEntry, AuditLog, MembershipPort } from '../runtime/ports.ts';
 import { AuthorityChecker } from './authority-checker.ts';
 import type { AuthorityDirectory, Redeemed } from './authority-directory.ts';
 import { GrantAdmission } from './certificate-admission.ts';
@@ -24,7 +24,9 @@ import { openInvite } from './invite.ts';
 import {
   type MembershipDocument,
   membershipFileName,
+  nextMembershipFileName,
   readMembership,
+  removeNextMembership,
   writeMembership,
 } from './membership-file.ts';
 
@@ -51,6 +53,8 @@ export interface MembershipComponents {
   /** Connects to one of these and admits by this; rejects with a sentence that says why not. */
   readonly redeem: (seeds: readonly string[], authority: AdmissionAuthority) => Promise<void>;
   readonly wallMs: () => number;
+  /** Takes down what the issuing key was used for. */
+  readonly audit: AuditLog;
   /** What could not be kept or issued; the agent goes on with the certificate that it has. */
   readonly onFailed: (error: unknown) => void;
 }
@@ -63,6 +67,8 @@ export class Membership implements MembershipPort {
   readonly #options: MembershipOptions;
   readonly #parts: MembershipComponents;
   #document: MembershipDocument;
+  #next: MembershipDocument | undefined;
+  #written: Promise<void> = Promise.resolve();
 
   private constructor(
     options: MembershipOptions,
@@ -87,9 +93,10 @@ export class Membership implements MembershipPort {
   ): Promise<Membership | undefined> {
     const { issuer } = components;
     const kept = await readMembership(join(options.directory, membershipFileName));
+    const next = await readMembership(join(options.directory, nextMembershipFileName));
     const given = options.membershipFile === undefined ? undefined : await readGiven(options.membershipFile);
     const invite = options.join === undefined ? undefined : openInvite(options.join, options.cluster);
-    const documents = [kept, given].filter(each => each !== undefined);
+    const documents = [kept, next, given].filter(each => each !== undefined);
     const authorities = new Set([
       ...(issuer === undefined ? [] : [issuer.authority.peerId]),
       ...options.authorities,
@@ -137,6 +144,7 @@ export class Membership implements MembershipPort {
       seeds: [...new Set([...documents.flatMap(each => each.seeds), ...(invite?.seeds ?? [])])].slice(0, 8),
     };
     await writeMembership(options.directory, document);
+    await removeNextMembership(options.directory);
     return new Membership(options, components, checker, document);
   }
 
@@ -152,13 +160,25 @@ export class Membership implements MembershipPort {
 
   /** Takes an invite in exchange for a certificate, where this agent holds an issuing key. */
   get redeem(): ((grant: Grant, key: PeerId) => Promise<Redeemed>) | undefined {
-    const { issuer, wallMs, onFailed } = this.#parts;
+    const { issuer, wallMs, audit, onFailed } = this.#parts;
     if (issuer === undefined) return undefined;
-    return (grant, key) =>
-      issuer.redeem(grant, key, wallMs()).catch((error: unknown) => {
+    return async (grant, key) => {
+      try {
+        const redeemed = await issuer.redeem(grant, key, wallMs());
+        if (redeemed.ok) audit.record(issuing(key, `certificate.redeem ${grant.id}`, redeemed.certificate));
+        return redeemed;
+      } catch (error) {
         onFailed(error);
         throw error;
-      });
+      }
+    };
+  }
+
+  /** Who was not given a certificate for an invite. */
+  refused(key: PeerId, grant: Grant | undefined, outcome: 'refused' | 'failed', why: string): void {
+    const what = grant === undefined ? 'certificate.redeem' : `certificate.redeem ${grant.id}`;
+    if (this.#parts.issuer !== undefined)
+      this.#parts.audit.record({ kind: 'certificate', who: key, what, outcome, why });
   }
 
   /** The list that an issuing agent has on its disk. @throws FirsthandError AUTHORITY_UNUSABLE */
@@ -167,8 +187,36 @@ export class Membership implements MembershipPort {
   }
 
   renew(certificate: VerifiedCertificate, onRenewed: (certificate: Uint8Array) => void): void {
-    const { issuer, wallMs, onFailed } = this.#parts;
-    issuer?.renew(certificate, wallMs()).then(({ wire }) => onRenewed(wire), onFailed);
+    this.#issueNext('certificate.renew', certificate, certificate.key, onRenewed);
+  }
+
+  certifyNext(
+    certificate: VerifiedCertificate,
+    key: PeerId,
+    onIssued: (certificate: Uint8Array) => void,
+  ): void {
+    this.#issueNext(`certificate.rotate to ${key}`, certificate, key, onIssued);
+  }
+
+  #issueNext(
+    what: string,
+    certificate: VerifiedCertificate,
+    key: PeerId,
+    onIssued: (certificate: Uint8Array) => void,
+  ): void {
+    const { issuer, wallMs, audit, onFailed } = this.#parts;
+    const decision = { kind: 'certificate', who: certificate.key, what } as const;
+    issuer?.next(certificate, wallMs(), key).then(
+      next => {
+        if (!next.ok) return audit.record({ ...decision, outcome: 'refused', why: 'it is revoked' });
+        audit.record(issuing(certificate.key, what, next.certificate));
+        onIssued(next.certificate.wire);
+      },
+      error => {
+        audit.record({ ...decision, outcome: 'failed', why: 'the directory of the authority refuses' });
+        onFailed(error);
+      },
+    );
   }
 
   keep(certificate: Uint8Array): void {
@@ -176,8 +224,44 @@ export class Membership implements MembershipPort {
     const authorities = issuer === undefined ? this.#document.authorities : [issuer];
     this.#document = { ...this.#document, certificate, authorities };
     // The one that is on the disk is good for as long again; the next renewal writes anew.
-    writeMembership(this.#options.directory, this.#document).catch(this.#parts.onFailed);
+    this.#write(() => writeMembership(this.#options.directory, this.#document)).catch(this.#parts.onFailed);
   }
+
+  async keepNext(certificate: Uint8Array): Promise<void> {
+    const issuer = this.checker.read(certificate)?.issuer;
+    const authorities = issuer === undefined ? this.#document.authorities : [issuer];
+    const next = { ...this.#document, certificate, authorities };
+    await this.#write(() => writeMembership(this.#options.directory, next, nextMembershipFileName));
+    this.#next = next;
+  }
+
+  takeNext(): void {
+    if (this.#next === undefined) return;
+    this.#document = this.#next;
+    this.#next = undefined;
+    const { directory } = this.#options;
+    this.#write(async () => {
+      await writeMembership(directory, this.#document);
+      await removeNextMembership(directory);
+    }).catch(this.#parts.onFailed); // The next start finds both files, and does it.
+  }
+
+  /** One after the other: a file that is still needed must not be removed by what was begun earlier. */
+  #write(write: () => Promise<void>): Promise<void> {
+    const written = this.#written.then(write);
+    this.#written = written.catch(() => {}); // Whoever wants to write hears of it.
+    return written;
+  }
+}
+
+function issuing(
+  who: PeerId,
+  what: string,
+  { serial, pattern, roles, expiresMs }: VerifiedCertificate,
+): AuditEntry {
+  const may = roles.length === 0 ? pattern : `${pattern} (${roles.join(', ')})`;
+  const why = `serial ${serial} for ${may} until ${iso(expiresMs)}`;
+  return { kind: 'certificate', who, what, outcome: 'allowed', why };
 }
 
 async function readGiven(path: string): Promise<MembershipDocument> {
@@ -203,15 +287,17 @@ function latest(certificates: readonly VerifiedCertificate[]): VerifiedCertifica
 
 async function issueOwn(
   { peer, id, nodeType }: MembershipOptions,
-  { issuer, wallMs }: MembershipComponents,
+  { issuer, wallMs, audit }: MembershipComponents,
 ): Promise<VerifiedCertificate | undefined> {
-  return issuer?.issue({
+  const certificate = await issuer?.issue({
     key: peer,
     pattern: id,
     roles: [nodeType],
     lifetimeMs: ownLifetimeMs,
     nowMs: wallMs(),
   });
+  if (certificate !== undefined) audit.record(issuing(peer, 'certificate.issue', certificate));
+  return certificate;
 }
 
 function inviteOf(invite: string | undefined): { readonly invite?: string } {

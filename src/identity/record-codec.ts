@@ -1,5 +1,5 @@
 /** The wire format joined with this agent's key and cluster. */
-import type { RecordDraft, VerifiedRecord } from '../core/record/record.ts';
+import type { PeerId, RecordDraft, VerifiedRecord } from '../core/record/record.ts';
 import type { BanDraft, VerifiedBan } from '../core/reputation/ban.ts';
 import type { VerifiedClaim } from '../core/swim/claim.ts';
 import type { SyncMessage } from '../core/sync/message.ts';
@@ -17,7 +17,7 @@ import { decodeEnvelope, encodeRecord, sealedRecord } from '../wire/record.ts';
 import type { SignatureVerifier, SigningKey } from './agent-key.ts';
 import { banDomain, recordDomain } from './domains.ts';
 import { SignatureChecker } from './signature-checker.ts';
-import { hasGenuinePredecessor } from './succession.ts';
+import { hasGenuinePredecessor, isAskedByBoth } from './succession.ts';
 
 export class SignedRecordCodec implements RecordCodec {
   readonly #cluster: string;
@@ -96,6 +96,10 @@ export class SignedRecordCodec implements RecordCodec {
 
   decodeGossip(bytes: Uint8Array): GossipMessage | undefined {
     return decodeGossip(bytes);
+  }
+
+  mayFollow(former: PeerId, next: PeerId, signature: Uint8Array): boolean {
+    return isAskedByBoth({ cluster: this.#cluster, former, next }, signature, this.#checker);
   }
 
   encodeFrame(message: SyncMessage<VerifiedRecord, VerifiedClaim>): Uint8Array {

@@ -13,6 +13,8 @@ const ours: Readonly<Partial<Record<RefusalReason, string>>> = {
     'the certificate of this agent is not valid yet by the clock of the peer; set the clocks right',
   'certificate-revoked':
     'the certificate of this agent was revoked; it is shut out until the authority invites it anew',
+  'certificate-replaced':
+    'another key has taken the place of this one; was this data directory restored from before a rotation?',
   'certificate-of-another-key':
     'the certificate of this agent is for another key; was the data directory put together from two?',
   'other-authority':
@@ -35,6 +37,7 @@ const theirs: Readonly<Partial<Record<RefusalReason, string>>> = {
   'certificate-not-yet-valid':
     'the certificate of the peer is not valid yet by our clock; set the clocks right',
   'certificate-revoked': 'the peer was revoked',
+  'certificate-replaced': 'the peer shows the certificate of a key whose place another one has taken',
   'certificate-of-another-key': 'the peer shows the certificate of another key',
   'other-authority': 'the peer was certified by an authority that is not trusted here (--authority)',
   'other-cluster': 'the peer is of another cluster',
@@ -43,7 +46,8 @@ const theirs: Readonly<Partial<Record<RefusalReason, string>>> = {
   'invite-used': 'the peer shows an invite that was redeemed before, by another key',
   'invite-not-taken-here':
     'the peer shows an invite for other agents, or this one holds no issuing key (--ca-dir)',
-  failed: 'the certificate could not be issued; can the directory of the authority be written?',
+  failed:
+    'the certificate could not be issued: asked too often, or the directory of the authority cannot be written',
   banned: 'the peer is banned here',
 };
 

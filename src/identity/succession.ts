@@ -28,12 +28,37 @@ export function hasGenuinePredecessor(
   return checker.verify(peer, signed, Buffer.from(signature, 'hex'));
 }
 
+/** The new key's word that it is to follow the old one: nobody gets a certificate for a key that others hold. */
+export function askToFollow(
+  words: { readonly cluster: string; readonly former: PeerId },
+  key: SigningKey,
+): Uint8Array {
+  return key.sign(request(words.cluster, words.former, key.peerId));
+}
+
+/** Said to an issuer over a connection that the old key authenticates, so both keys have agreed. */
+export function isAskedByBoth(
+  words: { readonly cluster: string; readonly former: PeerId; readonly next: PeerId },
+  signature: Uint8Array,
+  checker: SignatureVerifier,
+): boolean {
+  return checker.verify(words.next, request(words.cluster, words.former, words.next), signature);
+}
+
+function request(cluster: string, former: PeerId, next: PeerId): Buffer {
+  return Buffer.concat([Buffer.from(`firsthand/follow/1\0${cluster}\0`), ...keysOf(former, next)]);
+}
+
 /** Only whoever holds the new key can use it, so it needs neither a number nor an end. */
 function statement({ cluster, subject, successor }: Handover, former: PeerId): Buffer {
-  const keys = [former, successor].map(peer => {
+  const domain = Buffer.from(`firsthand/succession/1\0${cluster}\0${subject}\0`);
+  return Buffer.concat([domain, ...keysOf(former, successor)]);
+}
+
+function keysOf(...peers: readonly PeerId[]): readonly Uint8Array[] {
+  return peers.map(peer => {
     const key = publicKeyOf(peer);
     if (key === undefined) throw new RangeError(`${peer} is not an Ed25519 peer id`);
     return key;
   });
-  return Buffer.concat([Buffer.from(`firsthand/succession/1\0${cluster}\0${subject}\0`), ...keys]);
 }

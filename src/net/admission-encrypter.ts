@@ -9,7 +9,13 @@
  * libp2p's private networks were rejected: one key for all, which can be neither rotated nor taken from somebody.
  * So was a protocol after the upgrade: until it is over, every other one would have to ask whether it is.
  */
-import type { ConnectionEncrypter, MessageStream, PeerId, SecuredConnection } from '@libp2p/interface';
+import type {
+  ConnectionEncrypter,
+  MessageStream,
+  MultiaddrConnection,
+  PeerId,
+  SecuredConnection,
+} from '@libp2p/interface';
 import {
   type AdmissionAuthority,
   type AdmissionFacts,
@@ -29,8 +35,17 @@ export interface AdmissionEncrypterOptions {
 export interface AdmissionEncrypterComponents {
   readonly authority: AdmissionAuthority;
   readonly onAdmitted: (peer: string, role: AdmissionRole, facts: AdmissionFacts, tookMs: number) => void;
-  /** `peer` is a key that somebody holds, and not a member. */
-  readonly onRefused: (peer: string, role: AdmissionRole, refusal: AdmissionRefusal) => void;
+  /**
+   * `peer` is a key that somebody holds, and not a member.
+   *
+   * @param from - The address at the other end, without a port, where that is known.
+   */
+  readonly onRefused: (
+    peer: string,
+    role: AdmissionRole,
+    refusal: AdmissionRefusal,
+    from: string | undefined,
+  ) => void;
 }
 
 /** How long a refused peer has to read why; closing at once would leave it with "connection reset". */
@@ -63,6 +78,7 @@ export function admitting<Components extends { readonly peerId: PeerId }>(
     const self = components.peerId.toString();
     const admit = async (
       role: AdmissionRole,
+      plain: MessageStream,
       secured: SecuredConnection,
       outer: AbortSignal | undefined,
     ): Promise<SecuredConnection> => {
@@ -70,16 +86,16 @@ export function admitting<Components extends { readonly peerId: PeerId }>(
       if (secured.remotePeer.equals(components.peerId)) return secured;
       return {
         ...secured,
-        connection: await exchange({ ...options, role, self, outer }, secured, parts),
+        connection: await exchange({ ...options, role, self, outer, from: addressOf(plain) }, secured, parts),
       };
     };
     // What else libp2p asks of an encrypter, it finds at the original.
     return Object.assign(Object.create(inner) as ConnectionEncrypter, {
       protocol: admissionProtocol(parts.authority),
       secureInbound: async (...args: Parameters<ConnectionEncrypter['secureInbound']>) =>
-        admit('listener', await inner.secureInbound(...args), args[1]?.signal),
+        admit('listener', args[0], await inner.secureInbound(...args), args[1]?.signal),
       secureOutbound: async (...args: Parameters<ConnectionEncrypter['secureOutbound']>) =>
-        admit('dialer', await inner.secureOutbound(...args), args[1]?.signal),
+        admit('dialer', args[0], await inner.secureOutbound(...args), args[1]?.signal),
     });
   };
 }
@@ -88,6 +104,13 @@ interface ExchangeOptions extends AdmissionEncrypterOptions {
   readonly role: AdmissionRole;
   readonly self: string;
   readonly outer: AbortSignal | undefined;
+  readonly from: string | undefined;
+}
+
+/** What is encrypted is a connection of a transport, which knows where it leads; a stream through another one does not. */
+function addressOf(plain: MessageStream): string | undefined {
+  const { remoteAddr } = plain as Partial<MultiaddrConnection>;
+  return remoteAddr === undefined ? undefined : /^\/ip[46]\/([^/]+)/.exec(remoteAddr.toString())?.[1];
 }
 
 async function exchange(
@@ -95,7 +118,7 @@ async function exchange(
   secured: SecuredConnection,
   { authority, onAdmitted, onRefused }: AdmissionEncrypterComponents,
 ): Promise<MessageStream> {
-  const { role, self, timeoutMs, outer } = options;
+  const { role, self, timeoutMs, outer, from } = options;
   const startedMs = performance.now();
   const remote = secured.remotePeer.toString();
   const deadline = AbortSignal.timeout(timeoutMs);
@@ -109,7 +132,7 @@ async function exchange(
     outcome = { reason: 'late', by: 'self' };
   }
   if ('reason' in outcome) {
-    onRefused(remote, role, outcome);
+    onRefused(remote, role, outcome, from);
     if (outcome.by === 'self') await tellWhy(pipe, outcome.reason, secured.connection);
     const refused = new AdmissionRefused(authority.explain(outcome), outcome);
     secured.connection.abort(refused);

@@ -55,10 +55,16 @@ export class AdmittedPeers implements AdmissionEncrypterComponents {
     onAdmitted(peer, facts);
   };
 
-  readonly onRefused = (peer: PeerId, role: AdmissionRole, refusal: AdmissionRefusal): void => {
+  readonly onRefused = (
+    peer: PeerId,
+    role: AdmissionRole,
+    refusal: AdmissionRefusal,
+    from: string | undefined,
+  ): void => {
     const { audit, authority, log, metrics } = this.#parts;
     const why = authority.explain(refusal);
-    audit.record({ kind: 'admission', who: peer, what: whatOf(role), outcome: 'refused', why });
+    const where = from === undefined ? {} : { from };
+    audit.record({ kind: 'admission', who: peer, what: whatOf(role), outcome: 'refused', why, ...where });
     metrics.admissions.add({ outcome: refusal.reason });
     const nowMs = performance.now();
     if (nowMs - this.#loggedAtMs < refusalLogIntervalMs) return;

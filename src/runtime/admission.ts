@@ -77,6 +77,7 @@ export const refusalReasons = [
   'certificate-expired',
   'certificate-not-yet-valid',
   'certificate-revoked',
+  'certificate-replaced',
   'certificate-of-another-key',
   'invite-forged',
   'invite-expired',

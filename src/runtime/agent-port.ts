@@ -299,8 +299,8 @@ export interface AgentPort {
   pardon(request: Omit<BanRequest, 'forMs'>): Promise<PeerId>;
   keys(): KeysView;
   /**
-   * Gives this agent another key, under the same name; nothing else changes. Rejects with NOT_READY, KEY_CHANGING,
-   * KEY_UNUSABLE.
+   * Gives this agent another key, under the same name; nothing else changes. Rejects with NOT_READY, NO_ISSUER,
+   * KEY_CHANGING, KEY_UNUSABLE, MEMBERSHIP_UNUSABLE.
    */
   rotateKey(): Promise<KeysView>;
   /** Ends the key of this agent for ever; the process stops afterwards. */

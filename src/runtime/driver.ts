@@ -24,6 +24,7 @@ import type {
   MembershipPort,
   Network,
   NetworkHandlers,
+  NextKey,
   ProbeCodec,
   ProbeHandlers,
   ProbePort,
@@ -228,9 +229,15 @@ export class Driver {
     await this.#ask(ticket => ({ type: 'remove', ticket, id }));
   }
 
+  /** A certificate for the key that is to follow ours. @throws FirsthandError NO_ISSUER, NOT_READY, STORE_FULL, STORE_FAILED */
+  async certifyNext({ peer: key, signature }: NextKey): Promise<Uint8Array> {
+    const { certificate } = await this.#ask(ticket => ({ type: 'certify-next', ticket, key, signature }));
+    return certificate as Uint8Array;
+  }
+
   /** The codecs sign with the new key already. Resolves once everything is said with it, durably. */
-  async rekey(peer: PeerId, predecessor: Predecessor): Promise<void> {
-    await this.#ask(ticket => ({ type: 'rekey', ticket, peer, predecessor }));
+  async rekey(peer: PeerId, predecessor: Predecessor, certificate?: Uint8Array): Promise<void> {
+    await this.#ask(ticket => ({ type: 'rekey', ticket, peer, predecessor, certificate }));
     this.#publisher.flush();
   }
 
@@ -360,13 +367,11 @@ export class Driver {
         const { key } = effect;
         return httpPeers.register(effect, outcome => this.feed({ type: 'http-peer-answered', key, outcome }));
       }
-      case 'renew': {
-        const { to, certificate } = effect;
-        return this.#components.membership?.renew(certificate, renewed => {
-          if (to === this.#components.protocol.author.peer)
-            this.feed({ type: 'renewed', certificate: renewed });
-          else network.send(to, codec.encodeFrame({ type: 'renewal', certificate: renewed }));
-        });
+      case 'renew':
+        return this.#components.membership?.renew(effect.certificate, this.#handOver(effect.to));
+      case 'certify-next': {
+        const { to, certificate, key } = effect;
+        return this.#components.membership?.certifyNext(certificate, key, this.#handOver(to));
       }
       case 'keep-certificate':
         return this.#components.membership?.keep(effect.certificate);
@@ -392,6 +397,15 @@ export class Driver {
       default:
         return unreachable(effect);
     }
+  }
+
+  /** To a member who has asked for a certificate: it goes on under the present key of ours, or is one of ours. */
+  #handOver(to: PeerId): (certificate: Uint8Array) => void {
+    const { network, codec, protocol } = this.#components;
+    return certificate => {
+      if (to === protocol.author.peer) this.feed({ type: 'renewed', certificate });
+      else network.send(to, codec.encodeFrame({ type: 'renewal', certificate }));
+    };
   }
 
   /**

@@ -212,6 +212,13 @@ export class Intake {
     if (message.type === 'held?')
       return this.#handlers.feed({ type: 'held-asked', from, items: message.items });
     if (message.type === 'renewal?') return this.#handlers.feed({ type: 'renewal-asked', from });
+    if (message.type === 'certificate?') {
+      const { key, signature } = message;
+      if (this.#codec.mayFollow(from, key, signature))
+        this.#handlers.feed({ type: 'certificate-asked', from, key });
+      else this.#reject('bad-signature', 'sync', from);
+      return;
+    }
     if (message.type === 'renewal')
       return this.#handlers.feed({ type: 'renewed', certificate: message.certificate });
     if (message.type === 'held') return this.#handlers.feed({ type: 'held', from, digests: message.digests });

@@ -1,7 +1,8 @@
 /**
  * An agent changes its key while it runs, step by step; see docs/DESIGN.md, "A key that is replaced".
  *
- *   1. the next key is made and written beside the present one;
+ *   1. the next key is made and written beside the present one; where an authority says who is a member, an issuing
+ *      agent makes a certificate for it, which is written beside the present one too;
  *   2. it takes the place of the present one on the disk: a process that ends now goes on with it;
  *   3. codecs and core change over in one turn: all that is said from here on is signed with it;
  *   4. what the core says anew has a moment to leave over the present links;
@@ -13,14 +14,12 @@ import type { PeerId } from '../core/record/record.ts';
 import { FirsthandError } from '../errors.ts';
 import type { KeysView } from './agent-port.ts';
 import type { Driver } from './driver.ts';
-import type { Clock, KeyKeeper } from './ports.ts';
+import type { Clock, KeyKeeper, MembershipPort } from './ports.ts';
 
 export interface KeyRotationOptions {
   readonly id: NodeId;
   /** How long what the former key has said still counts, ms. */
   readonly overlapMs: number;
-  /** An authority's certificate names the key: another one would not be let in anywhere. */
-  readonly isCertified: boolean;
 }
 
 export interface KeyRotationComponents {
@@ -32,6 +31,8 @@ export interface KeyRotationComponents {
   readonly isReady: () => boolean;
   /** Starts the network again, with the present key. */
   readonly moveNetwork: () => Promise<void>;
+  /** Where an authority says who is a member. */
+  readonly membership?: Pick<MembershipPort, 'keepNext'> | undefined;
   /** Whatever else a person should hear of. */
   readonly onFailed: (step: string, error: unknown) => void;
 }
@@ -68,11 +69,10 @@ export class KeyRotation {
     };
   }
 
-  /** @throws FirsthandError NOT_READY, KEY_CERTIFIED, KEY_CHANGING, KEY_UNUSABLE, ADDRESS_IN_USE */
+  /** @throws FirsthandError NOT_READY, NO_ISSUER, KEY_CHANGING, KEY_UNUSABLE, MEMBERSHIP_UNUSABLE, ADDRESS_IN_USE */
   async rotate(): Promise<KeysView> {
     const { keeper } = this.#parts;
     if (!this.#parts.isReady()) throw new FirsthandError('NOT_READY');
-    if (this.#options.isCertified) throw new FirsthandError('KEY_CERTIFIED');
     if (this.#isUnderWay || keeper.former !== undefined) {
       const leftS = Math.ceil((this.view().former?.endsInMs ?? 0) / 1_000);
       const text = `the key was changed a moment ago; the former one ends in ${leftS} s, ask again then`;
@@ -89,16 +89,32 @@ export class KeyRotation {
 
   async #changeOver(): Promise<void> {
     const { keeper, driver, clock, moveNetwork } = this.#parts;
-    await keeper.prepare();
+    const certificate = await this.#prepare();
     await keeper.commit();
     await driver.settled();
     const { peer, predecessor } = keeper.adopt();
     // In the same turn, and nothing in between: whoever signs and whoever speaks are the same at any moment.
-    const said = driver.rekey(peer, predecessor);
+    const said = driver.rekey(peer, predecessor, certificate);
     this.#endAfter(this.#options.overlapMs);
     await said;
     await new Promise<void>(resolve => clock.after(leaveMs, resolve));
     await moveNetwork();
+  }
+
+  /** The next key, and its certificate where one is needed: after that nobody else has a say in the change. */
+  async #prepare(): Promise<Uint8Array | undefined> {
+    const { keeper, driver, membership, onFailed } = this.#parts;
+    const next = await keeper.prepare();
+    if (membership === undefined) return undefined;
+    try {
+      const certificate = await driver.certifyNext(next);
+      await membership.keepNext(certificate);
+      return certificate;
+    } catch (error) {
+      // What stays behind is removed by the next start or the next attempt.
+      await keeper.discard().catch(each => onFailed('discard', each));
+      throw error;
+    }
   }
 
   /** Ends the present key; the agent should be stopped then. @throws FirsthandError NOT_READY, STORE_FULL, STORE_FAILED */

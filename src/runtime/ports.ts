@@ -227,6 +227,13 @@ export interface HttpPeers {
 
 // --- keys ----------------------------------------------------------------------------------------
 
+/** A key that is to follow the present one, and its word that it wants to. */
+export interface NextKey {
+  readonly peer: PeerId;
+  /** For whoever issues certificates; see `RecordCodec.mayFollow`. */
+  readonly signature: Uint8Array;
+}
+
 /**
  * The key of this agent on disk and in its codecs. `prepare`, `commit`, `adopt`, and later `finish`: a process that
  * ends before `commit` has resolved goes on with the old key at its next start, after that with the new one.
@@ -235,7 +242,9 @@ export interface KeyKeeper {
   /** The key before the present one, until it is ended. */
   readonly former: PeerId | undefined;
   /** Makes the next key. @throws FirsthandError KEY_UNUSABLE */
-  prepare(): Promise<void>;
+  prepare(): Promise<NextKey>;
+  /** It is not to be, after all. @throws FirsthandError KEY_UNUSABLE */
+  discard(): Promise<void>;
   /** From here on the next start takes the prepared key. @throws FirsthandError KEY_UNUSABLE */
   commit(): Promise<void>;
   /** From here on this process signs with it. */
@@ -257,6 +266,8 @@ export type AuditKind =
   | 'authorisation'
   /** Who may speak to this agent as a member of its cluster. */
   | 'admission'
+  /** What an authority's key was used for. */
+  | 'certificate'
   | 'ban'
   | 'key'
   | 'setting'
@@ -275,6 +286,14 @@ export interface AuditEntry {
   /** Where it came from, without a port. */
   readonly from?: string;
   readonly requestId?: string;
+  /** It stands for so many of a kind. */
+  readonly counted?: {
+    readonly count: number;
+    readonly firstMs: number;
+    readonly lastMs: number;
+    /** Distinct ones; as many as are told apart, at most. */
+    readonly addressesCount: number;
+  };
 }
 
 /** Takes decisions about security down. Never throws, never blocks, and is bounded; see `src/audit`. */
@@ -290,8 +309,18 @@ export const noAuditLog: AuditLog = { record: () => {} };
 export interface MembershipPort {
   /** Issues the next certificate of a member. Ends with at most one `onRenewed`, with none without an issuing key. */
   renew(certificate: VerifiedCertificate, onRenewed: (certificate: Uint8Array) => void): void;
+  /** The same for the key that follows the one of the certificate. */
+  certifyNext(
+    certificate: VerifiedCertificate,
+    key: PeerId,
+    onIssued: (certificate: Uint8Array) => void,
+  ): void;
   /** Our own certificate: shown from now on, and after a restart. */
   keep(certificate: Uint8Array): void;
+  /** For the next key of ours: durable beside the present one, so that a start has one for either key. */
+  keepNext(certificate: Uint8Array): Promise<void>;
+  /** The next key is the present one: its certificate is shown from now on. Safe to call twice. */
+  takeNext(): void;
 }
 
 // --- codec ---------------------------------------------------------------------------------------
@@ -331,6 +360,8 @@ export interface RecordCodec {
   decodeGossip(bytes: Uint8Array): GossipMessage | undefined;
   encodeFrame(message: SyncMessage<VerifiedRecord, VerifiedClaim>): Uint8Array;
   decodeFrame(bytes: Uint8Array): SyncMessage<UnverifiedRecord, UnverifiedClaim> | undefined;
+  /** Whether the next key has signed that it is to follow the former one. */
+  mayFollow(former: PeerId, next: PeerId, signature: Uint8Array): boolean;
   sealBan(draft: BanDraft): VerifiedBan;
   verifyBan(ban: UnverifiedBan): VerifiedBan | undefined;
   /** For bans from our own store. */

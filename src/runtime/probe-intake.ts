@@ -83,7 +83,7 @@ export class ProbeIntake {
     const repeats: UnverifiedClaim[] = [];
     for (const claim of unverified) {
       if (table.ledger.isQuarantined(claim.issuer) || exclusion.isBanned(claim.issuer)) continue;
-      if (!this.#protocol.isMember(claim.issuer, now.wallMs)) continue;
+      if (!this.#protocol.mayClaim(claim, now.wallMs)) continue;
       if (!detector.wants(claim, sender, now)) {
         repeats.push(claim);
         continue;

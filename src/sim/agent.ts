@@ -200,6 +200,7 @@ export class SimAgent {
         certificates: authority?.checker,
       },
     );
+    const membership = authority?.portOf(this, () => written(patient));
     const events = new RecentEvents({ epoch, keptMaxCount: 100 });
     events.subscribe(({ event }) => witness.event?.(this, event));
     const first = this.#host(clock);
@@ -221,16 +222,17 @@ export class SimAgent {
         checker: clinic.checker(clock),
         deliverer,
         httpPeers,
-        membership: authority?.portOf(this),
+        membership,
         clock,
         events,
         observer: this.#observer(),
       },
     );
     const keyRotation = new KeyRotation(
-      { id: this.id, overlapMs: keyOverlapMs, isCertified: authority !== undefined },
+      { id: this.id, overlapMs: keyOverlapMs },
       {
         keeper,
+        membership,
         driver,
         clock: patient,
         self: () => protocol.author.peer,
@@ -349,7 +351,7 @@ export class SimAgent {
         codec,
         probeCodec,
         makeKey: () => this.#nextKey(),
-        write: () => new Promise(resolve => clock.after(keyWriteMs, resolve)),
+        write: () => written(clock),
       },
     );
   }
@@ -385,10 +387,14 @@ export class SimAgent {
   }
 
   #observer(): Observer {
-    const { witness } = this.#parts;
+    const { witness, authority, hub } = this.#parts;
     return {
       input: input => witness.input(this, input),
-      effect: effect => witness.effect?.(this, effect),
+      effect: effect => {
+        // An issuer's answer comes with a frame, not with a write, and somebody awaits it.
+        if (effect.type === 'reply' && authority !== undefined) hub.scheduler.settled();
+        witness.effect?.(this, effect);
+      },
       rejected: reason => witness.rejected?.(this, reason),
       foreign: () => {},
       log: event => witness.log?.(this, event),
@@ -447,6 +453,10 @@ function promising(clock: ProcessClock, { scheduler }: SimNetworkHub): Clock {
         callback();
       }),
   };
+}
+
+function written(clock: Clock): Promise<void> {
+  return new Promise(resolve => clock.after(keyWriteMs, resolve));
 }
 
 function outcomeOf(answer: Promise<unknown> | undefined): Promise<Outcome> {

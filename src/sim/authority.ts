@@ -2,7 +2,11 @@
  * The authority of a simulated cluster: the production one, with a key of the ring, so that certificates cost as
  * little as everything else that is signed. One agent holds the issuing key.
  */
-import type { CertificateFault, VerifiedCertificate } from '../core/authority/certificate.ts';
+import {
+  type CertificateFault,
+  nextInLine,
+  type VerifiedCertificate,
+} from '../core/authority/certificate.ts';
 import type { RevocationLists } from '../core/authority/revocation.ts';
 import type { Input } from '../core/effects.ts';
 import type { Protocol } from '../core/protocol.ts';
@@ -33,6 +37,8 @@ export class SimAuthority {
   readonly #authority: Authority;
   readonly #kept = new Map<PeerId, Uint8Array>();
   #listsCount = 0;
+  /** Certificates that nobody had asked for: what makes the first keys members. */
+  givenCount = 0;
 
   constructor(options: SimAuthorityOptions, components: { readonly keys: KeyRing }) {
     this.#options = options;
@@ -45,12 +51,19 @@ export class SimAuthority {
     this.checker = new AuthorityChecker({ cluster, authorities: [key.peerId] }, { checker: components.keys });
   }
 
-  /** What an agent has on its disk; a new disk gets a new one, for the name that the agent has. */
-  certificateOf({ peer, id, machine }: SimAgent): Uint8Array {
+  /** What an agent has on its disk for a key; a new disk gets a new one, for the name that the agent has. */
+  certificateOf(agent: SimAgent, peer = agent.peer): Uint8Array {
     let certificate = this.#kept.get(peer);
     if (certificate === undefined) {
+      this.givenCount += 1;
       const { lifetimeMs } = this.#options;
-      const request = { key: peer, pattern: id, roles: [], lifetimeMs, nowMs: Math.floor(machine.wallMs) };
+      const request = {
+        key: peer,
+        pattern: agent.id,
+        roles: [],
+        lifetimeMs,
+        nowMs: Math.floor(agent.machine.wallMs),
+      };
       certificate = this.#authority.issue(request).wire;
       this.#kept.set(peer, certificate);
     }
@@ -68,21 +81,34 @@ export class SimAuthority {
     return this.checker.read(this.certificateOf(agent))?.serial ?? '';
   }
 
-  portOf(agent: SimAgent): MembershipPort {
+  /** @param write - A write takes its time; a process that ends meanwhile does not come back from it. */
+  portOf(agent: SimAgent, write: () => Promise<void>): MembershipPort {
+    const isIssuer = agent.place === this.#options.issuer;
     return {
       renew: (certificate, onRenewed) => {
-        if (agent.place === this.#options.issuer) onRenewed(this.#next(certificate, agent.machine.wallMs));
+        if (isIssuer) onRenewed(this.#next(certificate, agent.machine.wallMs));
       },
+      certifyNext: (certificate, key, onIssued) => {
+        if (isIssuer) onIssued(this.#next(certificate, agent.machine.wallMs, key));
+      },
+      keepNext: async certificate => {
+        await write();
+        const next = this.checker.read(certificate);
+        if (next !== undefined) this.#kept.set(next.key, certificate);
+      },
+      takeNext: () => {},
       keep: certificate => {
         this.#kept.set(agent.peer, certificate);
       },
     };
   }
 
-  #next({ key, pattern, roles, notBeforeMs }: VerifiedCertificate, wallMs: number): Uint8Array {
+  #next(certificate: VerifiedCertificate, wallMs: number, key = certificate.key): Uint8Array {
+    const { pattern, roles, notBeforeMs } = certificate;
     const { lifetimeMs } = this.#options;
     const nowMs = Math.floor(wallMs);
-    return this.#authority.issue({ key, pattern, roles, notBeforeMs, lifetimeMs, nowMs }).wire;
+    const line = key === certificate.key ? certificate.line : nextInLine(certificate);
+    return this.#authority.issue({ key, pattern, roles, notBeforeMs, lifetimeMs, nowMs, line }).wire;
   }
 
   /** As `identity/certificate-admission`, in one step. */
@@ -90,7 +116,7 @@ export class SimAuthority {
     const faultOf = (certificate: VerifiedCertificate): CertificateFault | undefined =>
       roster?.faultOf(certificate, agent.machine.wallMs);
     return {
-      shows: () => this.certificateOf(agent),
+      shows: self => this.certificateOf(agent, self),
       admits: (peer, wire) => {
         const certificate = wire && this.checker.read(wire);
         if (certificate?.key !== peer || faultOf(certificate) !== undefined) return false;

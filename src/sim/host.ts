@@ -14,7 +14,8 @@ interface Link {
 
 /** What is asked of both ends of a connection before it is one. */
 export interface SimAdmission {
-  shows(): Uint8Array;
+  /** @param self - The key of the host that is asked. */
+  shows(self: PeerId): Uint8Array;
   admits(peer: PeerId, certificate: Uint8Array | undefined): boolean;
 }
 
@@ -135,7 +136,7 @@ export class SimHost implements Network {
   }
 
   #admits(other: SimHost): boolean {
-    return this.admission?.admits(other.peer, other.admission?.shows()) ?? true;
+    return this.admission?.admits(other.peer, other.admission?.shows(other.peer)) ?? true;
   }
 
   hangUp(peer: PeerId): void {

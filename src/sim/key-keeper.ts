@@ -5,8 +5,8 @@ import type { VerifiedClaim } from '../core/swim/claim.ts';
 import type { SigningKey } from '../identity/agent-key.ts';
 import type { SignedProbeCodec } from '../identity/probe-codec.ts';
 import type { SignedRecordCodec } from '../identity/record-codec.ts';
-import { handOver } from '../identity/succession.ts';
-import type { KeyKeeper } from '../runtime/ports.ts';
+import { askToFollow, handOver } from '../identity/succession.ts';
+import type { KeyKeeper, NextKey } from '../runtime/ports.ts';
 
 /** What lies in the data directory. */
 export interface KeyDisk {
@@ -45,9 +45,17 @@ export class SimKeyKeeper implements KeyKeeper {
     return former && handOver({ ...this.#words, successor: current.peerId }, former);
   }
 
-  async prepare(): Promise<void> {
+  async prepare(): Promise<NextKey> {
+    const { disk, write, makeKey } = this.#parts;
+    await write();
+    this.#next = makeKey();
+    const words = { cluster: this.#options.cluster, former: disk.current.peerId };
+    return { peer: this.#next.peerId, signature: askToFollow(words, this.#next) };
+  }
+
+  async discard(): Promise<void> {
     await this.#parts.write();
-    this.#next = this.#parts.makeKey();
+    this.#next = undefined;
   }
 
   async commit(): Promise<void> {

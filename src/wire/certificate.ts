@@ -27,6 +27,8 @@ interface CertificateMessage {
   readonly expiresMs: unknown;
   readonly issuer: Uint8Array;
   readonly issuedMs: unknown;
+  readonly origin: Uint8Array;
+  readonly generation: number;
 }
 
 /** Read, but nobody has looked at the signature yet. */
@@ -39,7 +41,7 @@ export interface UnverifiedCertificate extends CertificateDraft {
 export function encodeCertificate(draft: CertificateDraft): Uint8Array {
   const problem = certificateProblem(draft);
   if (problem !== undefined) throw new RangeError(`this certificate cannot be issued: ${problem}`);
-  const { cluster, serial, key, pattern, roles, notBeforeMs, expiresMs, issuer, issuedMs } = draft;
+  const { cluster, serial, key, pattern, roles, notBeforeMs, expiresMs, issuer, issuedMs, line } = draft;
   return certificateType
     .encode({
       cluster,
@@ -51,6 +53,7 @@ export function encodeCertificate(draft: CertificateDraft): Uint8Array {
       expiresMs,
       issuer: publicKeyOf(issuer),
       issuedMs,
+      ...(line === undefined ? {} : { origin: publicKeyOf(line.origin), generation: line.generation }),
     } as never)
     .finish();
 }
@@ -60,9 +63,10 @@ export function decodeCertificate(wire: Uint8Array): UnverifiedCertificate | und
   const message = parts && decodeMessage<CertificateMessage>(certificateType, parts.content, fieldsMaxCount);
   if (parts === undefined || message === undefined) return undefined;
   const roles = rolesOf(message.roles);
-  const { serial, key, issuer } = message;
+  const { serial, key, issuer, origin, generation } = message;
   if (roles === undefined || !Buffer.isBuffer(serial)) return undefined;
   if (key.length !== publicKeyBytes || issuer.length !== publicKeyBytes) return undefined;
+  if (origin.length !== (generation === 0 ? 0 : publicKeyBytes)) return undefined;
   const draft: CertificateDraft = {
     cluster: message.cluster,
     serial: serial.toString('hex'),
@@ -73,6 +77,7 @@ export function decodeCertificate(wire: Uint8Array): UnverifiedCertificate | und
     issuedMs: countOf(message.issuedMs),
     expiresMs: countOf(message.expiresMs),
     issuer: peerIdOf(issuer),
+    ...(generation === 0 ? {} : { line: { origin: peerIdOf(origin), generation } }),
   };
   // Laid out anew: whoever passes it on cannot pad it with what the signature does not cover.
   return certificateProblem(draft) === undefined
@@ -86,7 +91,14 @@ export function certificateProblem(draft: CertificateDraft): string | undefined 
   if (!serialPattern.test(draft.serial)) return 'the serial is not 16 hexadecimal digits';
   if (publicKeyOf(draft.key) === undefined) return 'the key is not an Ed25519 peer id';
   if (publicKeyOf(draft.issuer) === undefined) return 'the issuer is not an Ed25519 peer id';
-  const { notBeforeMs, issuedMs, expiresMs } = draft;
+  const { notBeforeMs, issuedMs, expiresMs, line } = draft;
+  if (line !== undefined && publicKeyOf(line.origin) === undefined)
+    return 'its line began with no Ed25519 key';
+  if (
+    line !== undefined &&
+    !(isCount(line.generation) && line.generation >= 1 && line.generation <= 0xffff_ffff)
+  )
+    return 'its place in its line is out of range';
   if (![notBeforeMs, issuedMs, expiresMs].every(isCount)) return 'a time is out of range';
   if (notBeforeMs > issuedMs || issuedMs >= expiresMs) return 'its times are not in order';
   return accessProblem(draft);

@@ -28,7 +28,8 @@ import {
 import { decodeBan } from './ban.ts';
 import { decodeMessage } from './bounded-reader.ts';
 import { decodeClaim } from './claim.ts';
-import type { SignedParts } from './envelope.ts';
+import { type SignedParts, signatureBytes } from './envelope.ts';
+import { peerIdOf, publicKeyBytes, publicKeyOf } from './peer-id.ts';
 import { decodeSigned } from './record.ts';
 import { equivocationType, fieldTag, gossipType, recordsType, syncFrameType } from './schema.ts';
 import { decodeExchange, type ExchangeFields, encodeExchange } from './sync.ts';
@@ -161,6 +162,8 @@ function frameFields(
       return { renewalRequest: {} };
     case 'renewal':
       return { renewal: { certificate: message.certificate } };
+    case 'certificate?':
+      return { certificateRequest: { key: publicKeyOf(message.key), signature: message.signature } };
     default:
       return encodeExchange(message);
   }
@@ -180,6 +183,7 @@ interface FrameFields extends ExchangeFields {
     | 'held'
     | 'renewalRequest'
     | 'renewal'
+    | 'certificateRequest'
     | keyof ExchangeFields;
   readonly records: { readonly records: readonly SignedParts[]; readonly last: boolean };
   readonly claims: { readonly claims: readonly Uint8Array[] };
@@ -188,6 +192,7 @@ interface FrameFields extends ExchangeFields {
   };
   readonly held: DigestsFields;
   readonly renewal: { readonly certificate: Uint8Array };
+  readonly certificateRequest: { readonly key: Uint8Array; readonly signature: Uint8Array };
 }
 
 export function decodeFrame(bytes: Uint8Array): SyncMessage<UnverifiedRecord, UnverifiedClaim> | undefined {
@@ -221,6 +226,11 @@ export function decodeFrame(bytes: Uint8Array): SyncMessage<UnverifiedRecord, Un
       const { certificate } = frame.renewal;
       if (certificate.length === 0 || certificate.length > certificateMaxBytes) return undefined;
       return { type: 'renewal', certificate: Uint8Array.from(certificate) };
+    }
+    case 'certificateRequest': {
+      const { key, signature } = frame.certificateRequest;
+      if (key.length !== publicKeyBytes || signature.length !== signatureBytes) return undefined;
+      return { type: 'certificate?', key: peerIdOf(key), signature: Uint8Array.from(signature) };
     }
     case undefined: // A message of a later version.
       return undefined;

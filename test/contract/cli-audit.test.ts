@@ -57,6 +57,23 @@ describe('cli audit', () => {
     assert.include(stdout, 'audit-00000001.jsonl:2: is cut off: the agent was killed while it wrote');
   });
 
+  it('show: says how many refusals a line stands for, from how many addresses, and when', async () => {
+    const directory = temporaryDirectory();
+    const { log } = auditLog(directory);
+    for (let i = 0; i < 30; i++) log.record({ ...refusal, from: `10.0.0.${i % 2}` });
+    await log.stop();
+
+    const { stdout } = await run(['audit', 'show', directory, '--last', '1']);
+    const json = await run(['audit', 'show', directory, '--last', '1', '--json']);
+
+    const time = String.raw`\d{4}-\d\d-\d\dT[\d:.]+Z`;
+    assert.match(
+      stdout,
+      new RegExp(`10.0.0.1, 10.0.0.0 .* no credentials; 25 times from 2 addresses, ${time} to ${time}\n$`),
+    );
+    assert.deepInclude(JSON.parse(json.stdout)[0], { count: 25, addresses: 2 });
+  });
+
   it('show: prints the latest lines that are asked for', async () => {
     const directory = temporaryDirectory();
     const { log } = auditLog(directory);

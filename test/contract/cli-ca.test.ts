@@ -122,6 +122,29 @@ describe('cli/ca', () => {
     assert.deepInclude(typeof list === 'string' ? list : list.body, { keys: [member], serials: [] });
   });
 
+  it('says which key has followed the one that it revokes, and shows the line of each', async () => {
+    await made();
+    await issued('--id', 'backend-1');
+    const ca = await AuthorityDirectory.open(caDir);
+    const [first] = await ca.issued();
+    const certificate = ca.authority.issue({
+      key: member,
+      pattern: 'backend-1',
+      roles: [],
+      lifetimeMs: 3_600_000,
+      nowMs,
+    });
+    await ca.next(certificate, nowMs, issuer);
+
+    const { stderr } = await firsthand('ca', 'revoke', first?.serial ?? '', '--no-publish');
+    const { stdout } = await firsthand('ca', 'show', '--json');
+
+    assert.include(stderr, `${issuer} has followed it and is still a member`);
+    const { line, key } =
+      (JSON.parse(stdout) as { issued: { line?: unknown; key: string }[] }).issued[0] ?? {};
+    assert.deepEqual({ line, key }, { line: { origin: member, generation: 1 }, key: issuer });
+  });
+
   it('has revoked also when no agent is there, says so, and publishes later', async () => {
     await made();
 

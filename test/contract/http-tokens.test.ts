@@ -389,6 +389,15 @@ describe('http tokens that are none', () => {
     assert.equal((await get(early)).statusCode, 200);
   });
 
+  it('takes down nothing of what is free for who proves nothing, however much is taken down', async () => {
+    const { get, audited } = await guarded();
+
+    const { statusCode } = await get(undefined, '/health/live');
+
+    assert.equal(statusCode, 200);
+    assert.deepEqual(audited, []);
+  });
+
   it('never repeats a token, in no answer and not in the audit log', async () => {
     const { issuer, get, register, audited } = await guarded();
     const tokens = [

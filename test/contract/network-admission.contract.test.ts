@@ -48,10 +48,14 @@ describe('network: admission', { timeout: 60_000 }, () => {
   /** A host with an authority of its own, and how its exchanges were refused. */
   const bare = async (authority: AdmissionAuthority | undefined, limits: Partial<HostLimits> = {}) => {
     const refused: AdmissionRefusal[] = [];
+    const origins: (string | undefined)[] = [];
     const excess: ConnectionExcess[] = [];
     const parts = {
       onAdmitted: () => refused.push({ reason: 'failed', by: 'self' }),
-      onRefused: (_peer: string, _role: unknown, refusal: AdmissionRefusal) => refused.push(refusal),
+      onRefused: (_peer: string, _role: unknown, refusal: AdmissionRefusal, from: string | undefined) => {
+        refused.push(refusal);
+        origins.push(from);
+      },
     };
     const host = await createHost(
       {
@@ -71,7 +75,7 @@ describe('network: admission', { timeout: 60_000 }, () => {
     hosts.push(host);
     await host.node.start();
     await host.internals.transportManager.listen([multiaddr('/ip4/127.0.0.1/tcp/0')]);
-    return { host, refused, excess };
+    return { host, refused, origins, excess };
   };
 
   beforeEach(() => {
@@ -169,6 +173,8 @@ describe('network: admission', { timeout: 60_000 }, () => {
       member.refused.map(({ reason }) => reason),
       ['malformed'],
     );
+    assert.deepEqual(member.origins, ['127.0.0.1']);
+    assert.deepEqual([...new Set(outsider.origins)], ['127.0.0.1']);
     assert.lengthOf(member.host.node.getConnections(), 0);
   });
 

@@ -24,7 +24,16 @@ interface ShowOptions extends Where {
   readonly outcome?: string;
 }
 
-const kinds = ['authentication', 'authorisation', 'admission', 'ban', 'key', 'setting', 'audit'] as const;
+const kinds = [
+  'authentication',
+  'authorisation',
+  'admission',
+  'certificate',
+  'ban',
+  'key',
+  'setting',
+  'audit',
+] as const;
 const outcomes = ['allowed', 'refused', 'failed'] as const;
 
 const lastMaxCount = 100_000;
@@ -120,10 +129,23 @@ async function show(path: string | undefined, options: ShowOptions, context: Con
     line.who,
     line.from ?? '',
     line.what,
-    line.why ?? '',
+    whyOf(line),
   ]);
   const columns = ['N', 'AT', 'KIND', 'OUTCOME', 'WHO', 'FROM', 'WHAT', 'WHY'].map(title => ({ title }));
   await io.out(renderTable(columns, rows, io.colour));
+}
+
+/** With how many refusals a line stands for, if it stands for more than itself. */
+function whyOf({
+  why = '',
+  count: refusals,
+  first_at: first = '',
+  last_at: last = '',
+  addresses,
+}: AuditLine): string {
+  if (refusals === undefined) return why;
+  const where = addresses === undefined ? '' : ` from ${count(addresses, 'address', 'addresses')}`;
+  return `${why === '' ? '' : `${why}; `}${count(refusals, 'time')}${where}, ${first} to ${last}`;
 }
 
 function isWanted(line: AuditLine, { kind, who, outcome }: ShowOptions): boolean {

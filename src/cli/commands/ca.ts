@@ -136,6 +136,7 @@ async function show(options: CaOptions, context: Context): Promise<void> {
         issued_at: iso(each.issuedMs),
         expires_at: iso(each.expiresMs),
         state: stateOf(each),
+        ...(each.line === undefined ? {} : { line: each.line }),
       })),
     }));
   }
@@ -171,7 +172,9 @@ async function revoke(targets: readonly string[], options: RevokeOptions, contex
   const { io } = context;
   const directory = await openAuthority(options, context);
   const { publicKeyOf } = await import('../../wire/peer-id.ts');
-  const known = new Set((await directory.issued()).map(({ serial }) => serial));
+  const { laterKeys } = await import('../../identity/issued-line.ts');
+  const issued = await directory.issued();
+  const known = new Set(issued.map(({ serial }) => serial));
   const keys = targets.filter(target => publicKeyOf(target) !== undefined);
   const serials = targets.filter(target => !keys.includes(target));
   const stranger = serials.find(serial => !known.has(serial));
@@ -183,6 +186,9 @@ async function revoke(targets: readonly string[], options: RevokeOptions, contex
   const record = await directory.revoke({ serials, keys }, io.wallMs());
   const { number } = listsOf(record);
   io.err(`revoked ${targets.join(', ')} in list ${number} of ${directory.path}\n`);
+  for (const key of laterKeys(issued, { serials, keys }, io.wallMs())) {
+    io.err(`${key} has followed it and is still a member: revoke that too unless its owner is not meant\n`);
+  }
   if (!options.publish) {
     io.err("no agent knows of it yet: run 'firsthand ca publish'\n");
     if (context.globals().json) await printJson(io, { number, published: false });

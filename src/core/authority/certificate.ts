@@ -38,6 +38,19 @@ export interface CertificateDraft {
   readonly expiresMs: number;
   /** The authority's key. */
   readonly issuer: PeerId;
+  /** Of a key that took the place of another one. */
+  readonly line?: KeyLine;
+}
+
+/**
+ * Keys of one member that followed each other. Only the latest counts, or a member could become several by changing
+ * its key. A number and not the time decides which that is: clocks of issuers differ.
+ */
+export interface KeyLine {
+  /** The key that it began with. */
+  readonly origin: PeerId;
+  /** Which one after that this is; 1 and more. */
+  readonly generation: number;
 }
 
 declare const verified: unique symbol;
@@ -52,7 +65,11 @@ export interface VerifiedCertificate extends CertificateDraft {
 /** Why a certificate does not make a peer a member now. */
 export type CertificateFault =
   /** None was shown, or none that an authority trusted here has signed for this cluster. */
-  'uncertified' | 'expired' | 'not-yet-valid' | 'revoked';
+  | 'uncertified'
+  | 'expired'
+  | 'not-yet-valid'
+  | 'revoked' /** Another key of its line has taken its place. */
+  | 'replaced';
 
 export const certificateMaxBytes = 640;
 /** Clocks of members and of the authority may differ by so much. */
@@ -83,6 +100,17 @@ export function timeFault(
 ): Extract<CertificateFault, 'expired' | 'not-yet-valid'> | undefined {
   if (wallMs < notBeforeMs - clockToleranceMs) return 'not-yet-valid';
   return wallMs > expiresMs + clockToleranceMs ? 'expired' : undefined;
+}
+
+/** Where a key stands in its line; each begins one. */
+export function lineOf({ key, line }: Pick<CertificateDraft, 'key' | 'line'>): KeyLine {
+  return line ?? { origin: key, generation: 0 };
+}
+
+/** Where the key stands that follows the one of a certificate. */
+export function nextInLine(certificate: Pick<CertificateDraft, 'key' | 'line'>): KeyLine {
+  const { origin, generation } = lineOf(certificate);
+  return { origin, generation: generation + 1 };
 }
 
 /** When to ask for the next one: at half of its life. */

@@ -13,6 +13,7 @@ import {
   allowsType,
   type CertificateFault,
   clockToleranceMs,
+  lineOf,
   matchesPattern,
   renewalDueMs,
   type Serial,
@@ -39,16 +40,21 @@ interface Revoked {
 
 /** Guess: far more than a cluster has members. Those whose certificates ended first make room. */
 const certificatesMaxCount = 10_000;
+/** A key that was just replaced may say what it was saying, ms. Guess: far above the 50 ms that records take to go round. */
+const lastWordsMs = 10_000;
 
 export class Roster {
-  readonly #self: PeerId;
+  readonly #options: { readonly self: PeerId };
   readonly #reader: CertificateReader;
   readonly #certificates = new Map<PeerId, VerifiedCertificate>();
+  /** By the key that it began with: the latest certificate of each line that has more than one key. */
+  readonly #lines = new Map<PeerId, VerifiedCertificate>();
   /** By authority. */
   readonly #revoked = new Map<PeerId, Revoked>();
 
+  /** @param options.self - Read anew each time: a key can be replaced. */
   constructor(options: { readonly self: PeerId }, components: { readonly reader: CertificateReader }) {
-    this.#self = options.self;
+    this.#options = options;
     this.#reader = components.reader;
   }
 
@@ -64,6 +70,7 @@ export class Roster {
   learn(peer: PeerId, wire: Uint8Array): boolean {
     const certificate = this.#reader.read(wire);
     if (certificate === undefined || certificate.key !== peer) return false;
+    this.#noteLine(certificate);
     const known = this.#certificates.get(peer);
     // The latest counts: a renewal moves the end, and nobody can bring an older one back.
     if (known !== undefined && !isLater(certificate, known)) return false;
@@ -87,7 +94,38 @@ export class Roster {
 
   /** The same for a certificate that a peer shows. */
   faultOf(certificate: VerifiedCertificate, wallMs: number): CertificateFault | undefined {
-    return this.#isRevoked(certificate) ? 'revoked' : timeFault(certificate, wallMs);
+    if (this.#isRevoked(certificate)) return 'revoked';
+    return timeFault(certificate, wallMs) ?? (this.#isReplaced(certificate, wallMs) ? 'replaced' : undefined);
+  }
+
+  /** What a replaced key has said still counts, until its owner ends it: only who connects is judged by this. */
+  #isReplaced(certificate: VerifiedCertificate, wallMs: number): boolean {
+    const latest = this.#lines.get(lineOf(certificate).origin);
+    return (
+      latest !== undefined &&
+      latest.key !== certificate.key &&
+      isFurther(latest, certificate) &&
+      // Both ways: a clock that is behind must not leave the door open.
+      Math.abs(wallMs - latest.issuedMs) > lastWordsMs
+    );
+  }
+
+  #noteLine(certificate: VerifiedCertificate): void {
+    if (certificate.line === undefined) return;
+    const { origin } = certificate.line;
+    const latest = this.#lines.get(origin);
+    if (latest !== undefined && !isFurther(certificate, latest)) return;
+    this.#lines.delete(origin);
+    this.#lines.set(origin, certificate);
+    if (this.#lines.size <= certificatesMaxCount) return;
+    const [oldest] = this.#lines.keys();
+    if (oldest !== undefined) this.#lines.delete(oldest);
+  }
+
+  /** Whether this makes the key a member now; nothing is learnt from it. */
+  certifies(wire: Uint8Array, key: PeerId, wallMs: number): boolean {
+    const certificate = this.#reader.read(wire);
+    return certificate?.key === key && this.faultOf(certificate, wallMs) === undefined;
   }
 
   /** What its author has no right to say. Our own and those of authorities need no certificate. */
@@ -96,7 +134,7 @@ export class Roster {
     if (subject === revocationsSubject) {
       return this.isAuthority(author) ? undefined : 'misnamed';
     }
-    if (author === this.#self) return undefined;
+    if (author === this.#options.self) return undefined;
     if (this.isKeyRevoked(author)) return 'revoked';
     const certificate = this.#certificates.get(author);
     if (certificate === undefined) return 'uncertified';
@@ -122,7 +160,7 @@ export class Roster {
 
   /** When it is time to ask for our next certificate; `undefined` while we have none. */
   get renewalDueMs(): number | undefined {
-    const own = this.#certificates.get(this.#self);
+    const own = this.#certificates.get(this.#options.self);
     return own && renewalDueMs(own);
   }
 
@@ -139,11 +177,17 @@ export class Roster {
     if (this.#certificates.size <= certificatesMaxCount) return;
     let first: VerifiedCertificate | undefined;
     for (const certificate of this.#certificates.values()) {
-      if (certificate.key === this.#self) continue;
+      if (certificate.key === this.#options.self) continue;
       if (first === undefined || certificate.expiresMs < first.expiresMs) first = certificate;
     }
     if (first !== undefined) this.#certificates.delete(first.key);
   }
+}
+
+/** Of two certificates of one line. */
+function isFurther(a: VerifiedCertificate, b: VerifiedCertificate): boolean {
+  const [first, second] = [lineOf(a).generation, lineOf(b).generation];
+  return first === second ? isLater(a, b) : first > second;
 }
 
 function isLater(a: VerifiedCertificate, b: VerifiedCertificate): boolean {

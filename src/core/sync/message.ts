@@ -1,6 +1,6 @@
 /** What two agents say to each other over the sync stream. */
 import type { NodeId } from '../record/node.ts';
-import type { Digest } from '../record/record.ts';
+import type { Digest, PeerId } from '../record/record.ts';
 import type { Prefix, RecordRef, Top, TreeHash, TreeRoot } from './tree.ts';
 
 /** The first 4 bytes of a hash: enough to guess what the other would have to ask for next, never believed. */
@@ -74,6 +74,8 @@ export type SyncMessage<Record, Claim> =
   | { readonly type: 'held'; readonly digests: readonly ShortDigest[] }
   /** "Whoever holds an issuing key, give me my next certificate." */
   | { readonly type: 'renewal?' }
+  /** "And one like mine for this key, which follows mine." The new key's signature says that it wants to. */
+  | { readonly type: 'certificate?'; readonly key: PeerId; readonly signature: Uint8Array }
   | { readonly type: 'renewal'; readonly certificate: Uint8Array };
 
 /** A record of the one who asks, found by what it is about. */
@@ -160,6 +162,7 @@ export function messageBytes(
       return 8 + message.digests.length * 8;
     case 'close':
     case 'look':
+    case 'certificate?':
     case 'renewal?':
       return 6;
     case 'renewal':

@@ -5,6 +5,8 @@ export interface AuditCounts {
   readonly written: number;
   /** Too many at once, or the disk refused for too long. */
   readonly leftOut: number;
+  /** Refusals that were counted together, and are no lines of their own. */
+  readonly counted: number;
   readonly failures: number;
   /** Wait to be written. */
   readonly waiting: number;
@@ -17,9 +19,10 @@ export function registerAuditMetrics(registry: MetricRegistry, read: () => Audit
     'Lines of the audit log by what became of them',
     ['outcome'],
     report => {
-      const { written, leftOut } = read();
+      const { written, leftOut, counted } = read();
       report(written, { outcome: 'written' });
       report(leftOut, { outcome: 'left_out' });
+      report(counted, { outcome: 'counted' });
     },
   );
   registry.totals('firsthand_audit_failures_total', 'Writes of the audit log that failed', [], report =>

@@ -18,6 +18,7 @@ import {
   auditLog,
   ban,
   linesOf,
+  read,
   refusal,
   temporaryDirectory,
   verified,
@@ -92,7 +93,7 @@ describe('audit/audit-log', () => {
   it('carries the chain over from file to file, and names the head of each', async () => {
     const directory = temporaryDirectory();
     const { log, logged } = auditLog(directory, { fileMaxBytes: 1_000, filesMaxCount: 20 });
-    for (let i = 0; i < 40; i++) log.record(refusal);
+    for (let i = 0; i < 40; i++) log.record(read);
     await log.stop();
 
     const report = await verified(directory);
@@ -160,7 +161,7 @@ describe('audit/audit-log', () => {
     const directory = temporaryDirectory();
     const clock = new SteeredClock();
     const { log } = auditLog(directory, { clock });
-    for (let i = 0; i < 2_500; i++) log.record(refusal);
+    for (let i = 0; i < 2_500; i++) log.record(read);
     log.record(ban);
     await log.stop();
 
@@ -168,6 +169,63 @@ describe('audit/audit-log', () => {
 
     assert.deepInclude(report, { lines: 2_001, leftOut: 500, problemsCount: 0 });
     assert.deepInclude(log.counts, { written: 2_001, leftOut: 500 });
+  });
+
+  it('writes the first refusals of a kind, and one line an interval for those that follow', async () => {
+    const directory = temporaryDirectory();
+    const clock = new SteeredClock();
+    const { log } = auditLog(directory, { clock });
+    const flood = () => {
+      for (let i = 0; i < 10_000; i++) {
+        clock.monoMs += 5;
+        log.record({ ...refusal, from: `10.0.${i % 3}.7` });
+      }
+    };
+
+    flood();
+    clock.fire();
+    flood();
+    clock.fire();
+    log.record(ban);
+    await log.stop();
+
+    const [file] = await auditFiles(directory);
+    const lines = linesOf(file?.path ?? '').map(line => parseLine(Buffer.from(line)));
+    assert.deepEqual(
+      lines.map(line => [line?.kind, line?.count]),
+      [
+        ...Array(5).fill(['authentication', undefined]),
+        ['authentication', 9_995],
+        ['authentication', 10_000],
+        ['ban', undefined],
+      ],
+    );
+    const began = 1_800_000_000_000;
+    assert.deepInclude(lines[5], {
+      who: 'anonymous',
+      why: 'no credentials',
+      from: '10.0.2.7, 10.0.0.7, 10.0.1.7',
+      addresses: 3,
+      first_at: new Date(began + 30).toISOString(),
+      last_at: new Date(began + 50_000).toISOString(),
+    });
+    assert.deepInclude(log.counts, { written: 8, leftOut: 0, counted: 19_995 });
+    assert.deepInclude(await verified(directory), { problemsCount: 0, leftOut: 0 });
+  });
+
+  it('says when it is stopped what was counted by then', async () => {
+    const directory = temporaryDirectory();
+    const { log } = auditLog(directory, { clock: new SteeredClock() });
+    for (let i = 0; i < 9; i++) log.record(refusal);
+
+    await log.stop();
+    await log.stop();
+
+    const [file] = await auditFiles(directory);
+    assert.deepEqual(
+      linesOf(file?.path ?? '').map(line => parseLine(Buffer.from(line))?.count),
+      [...Array(5).fill(undefined), 4],
+    );
   });
 
   it('keeps what the disk refuses and writes it once the disk takes it', async () => {
@@ -178,7 +236,7 @@ describe('audit/audit-log', () => {
     log.record(ban);
     log.record(refusal);
     await until(() => log.counts.failures === 1, 'refused');
-    assert.deepEqual(log.counts, { written: 0, leftOut: 0, failures: 1, waiting: 2 });
+    assert.deepEqual(log.counts, { written: 0, leftOut: 0, counted: 0, failures: 1, waiting: 2 });
 
     rmSync(directory);
     clock.fire();

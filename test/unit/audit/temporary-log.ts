@@ -40,6 +40,15 @@ export const refusal: AuditEntry = {
   requestId: 'r-1',
 };
 
+/** What callers cause who may. */
+export const read: AuditEntry = {
+  kind: 'authorisation',
+  who: 'secret',
+  from: '10.0.0.7',
+  what: 'list',
+  outcome: 'allowed',
+};
+
 export const ban: AuditEntry = { kind: 'ban', who: 'jwt:ada', what: 'ban 12D3KooWx', outcome: 'allowed' };
 
 /** A log with so many lines, stopped; the paths of its files. */

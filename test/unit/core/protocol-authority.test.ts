@@ -278,6 +278,126 @@ describe('core/protocol with an authority', () => {
     assert.include(logs(late), 'certificate_ended');
   });
 
+  describe('the certificate for a next key', () => {
+    const next = new Speaker(9);
+    const line = { origin: new Speaker(1).peer, generation: 1 };
+    const issued = certificateFor(next.peer, { line });
+    const signature = new Uint8Array(64);
+    const want = { type: 'certify-next', ticket: 7, key: next.peer, signature } as const;
+
+    function linked(): ProtocolBench {
+      const bench = agent();
+      bench.step({ type: 'certificate-shown', peer: member.peer, certificate: theirs.wire });
+      bench.link(member);
+      return bench;
+    }
+
+    const asks = (effects: readonly Effect[]) =>
+      ofType(effects, 'send').flatMap(({ to, message }) => (message.type === 'certificate?' ? [to] : []));
+    const issuing = (effects: readonly Effect[]) =>
+      ofType(effects, 'certify-next').map(({ to, key }) => [to, key]);
+    const replies = (effects: readonly Effect[]) => ofType(effects, 'reply').map(({ reply }) => reply);
+
+    it('is asked of everybody who is linked, and of ourselves, who may hold the issuing key', () => {
+      const bench = linked();
+
+      const effects = bench.step(want);
+
+      assert.deepEqual(asks(effects), [member.peer]);
+      assert.deepEqual(issuing(effects), [[bench.me.peer, next.peer]]);
+    });
+
+    it('answers whoever wants it, once', () => {
+      const bench = linked();
+      bench.step(want);
+
+      const effects = bench.step({ type: 'renewed', certificate: issued.wire });
+      const again = bench.step({ type: 'renewed', certificate: issued.wire });
+
+      assert.deepEqual(replies(effects), [{ ok: true, changed: false, certificate: issued.wire }]);
+      assert.deepEqual(replies(again), []);
+      assert.isUndefined(bench.protocol.roster?.certificateOf(next.peer));
+    });
+
+    it.each([
+      ['is for another key', certificateFor(member.peer, { line })],
+      ['has run out', certificateFor(next.peer, { line, nowMs: startWallMs - 48 * hourMs })],
+      ['nobody has signed whom we trust', certificateFor(next.peer, { line, by: authorityNumber(101) })],
+    ])('is not what comes when that %s', (_, { wire }) => {
+      const bench = linked();
+      bench.step(want);
+
+      assert.deepEqual(replies(bench.step({ type: 'renewed', certificate: wire })), []);
+    });
+
+    it('is asked for again, and given up with a code when nobody has answered', () => {
+      const bench = linked();
+      bench.step(want);
+
+      const later = bench.pass(4_500);
+      const end = bench.pass(3_000);
+      const after = bench.pass(10_000);
+
+      assert.isNotEmpty(asks(later));
+      assert.deepEqual(replies(later), []);
+      assert.deepEqual(replies(end), [{ ok: false, code: 'NO_ISSUER', details: {} }]);
+      assert.deepEqual(asks(after), []);
+    });
+
+    it('is issued to a member, not to one whose certificate has run out, was revoked or is another one by now', () => {
+      const ask = { type: 'certificate-asked', from: member.peer, key: next.peer } as const;
+      const good = linked();
+      const late = linked();
+      late.wallOffsetMs = 48 * hourMs;
+      const revoked = linked();
+      revoked.hear(operator, revocation({ serials: [theirs.serial] }));
+      const replaced = linked();
+      const rival = certificateFor(stranger.peer, { line: { origin: member.peer, generation: 1 } });
+      replaced.step({ type: 'certificate-shown', peer: stranger.peer, certificate: rival.wire });
+      replaced.wallOffsetMs = hourMs;
+
+      assert.deepEqual(issuing(good.step(ask)), [[member.peer, next.peer]]);
+      for (const bench of [late, revoked, replaced]) assert.deepEqual(issuing(bench.step(ask)), []);
+      assert.deepEqual(issuing(linked().step({ ...ask, from: stranger.peer })), []);
+      assert.deepEqual(issuing(linked().step({ ...ask, key: member.peer })), []);
+    });
+
+    it('is issued a few times and then rarely, for each is a line on the disk of the authority', () => {
+      const bench = linked();
+      const ask = { type: 'certificate-asked', from: member.peer, key: next.peer } as const;
+
+      const counts = Array.from({ length: 20 }, () => issuing(bench.step(ask)).length);
+
+      assert.equal(
+        counts.reduce((sum, count) => sum + count, 0),
+        2,
+      );
+    });
+
+    it('is in our entry as soon as the key has changed, and a later renewal is one of the new key', () => {
+      const bench = linked();
+      const predecessor = { peer: bench.me.peer, signature: '00'.repeat(64) };
+      bench.me.codec.takeKey(next.key);
+
+      const effects = bench.step({
+        type: 'rekey',
+        ticket: 8,
+        peer: next.peer,
+        predecessor,
+        certificate: issued.wire,
+      });
+      const known = bench.protocol.roster?.certificateOf(next.peer);
+      const renewal = certificateFor(next.peer, { line, nowMs: startWallMs + hourMs });
+      const renewed = bench.step({ type: 'renewed', certificate: renewal.wire });
+
+      const [said] = published(effects);
+      assert.equal(said?.author, next.peer);
+      assert.deepEqual(known?.wire, issued.wire);
+      assert.deepEqual(said?.body.type === 'entry' && said.body.agent?.certificate, issued.wire);
+      assert.lengthOf(ofType(renewed, 'keep-certificate'), 1);
+    });
+  });
+
   describe('renewal', () => {
     function linked(): ProtocolBench {
       const bench = agent();

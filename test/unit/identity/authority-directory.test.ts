@@ -2,9 +2,11 @@ import { appendFile, chmod, mkdtemp, readdir, readFile, rm, stat, writeFile } fr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, assert, beforeEach, describe, it } from 'vitest';
+import type { VerifiedCertificate } from '../../../src/core/authority/certificate.ts';
 import { FirsthandError } from '../../../src/errors.ts';
 import { AuthorityChecker } from '../../../src/identity/authority-checker.ts';
 import { AuthorityDirectory } from '../../../src/identity/authority-directory.ts';
+import { laterKeys } from '../../../src/identity/issued-line.ts';
 import { hourMs, seedOf } from '../../authority-builder.ts';
 import { keyNumber, startWallMs } from '../../record-builder.ts';
 
@@ -122,8 +124,10 @@ describe('identity/authority-directory', () => {
     const ca = await AuthorityDirectory.create(path, { cluster: 'prod' });
     const first = await ca.issue({ ...request, pattern: 'b-*', roles: ['backend'] });
 
-    const next = await ca.renew(first, startWallMs + hourMs / 2);
+    const renewed = await ca.next(first, startWallMs + hourMs / 2);
 
+    assert.isTrue(renewed.ok);
+    const next = renewed.certificate;
     assert.deepInclude(next, {
       key: member,
       pattern: 'b-*',
@@ -135,6 +139,80 @@ describe('identity/authority-directory', () => {
     assert.notEqual(next.serial, first.serial);
     const checker = new AuthorityChecker({ cluster: 'prod', authorities: [ca.authority.peerId] });
     assert.isDefined(checker.read(next.wire));
+  });
+
+  describe('the certificate of a key that follows another one', () => {
+    const nextKey = keyNumber(12).peerId;
+
+    async function rotated() {
+      const ca = await AuthorityDirectory.create(path, { cluster: 'prod' });
+      const first = await ca.issue({ ...request, pattern: 'b-*', roles: ['backend'] });
+      const next = async (of: VerifiedCertificate, key: string) => {
+        const issued = await ca.next(of, startWallMs + 1_000, key);
+        assert.isTrue(issued.ok);
+        return (issued as Extract<typeof issued, { ok: true }>).certificate;
+      };
+      const second = await next(first, other);
+      return { ca, first, second, third: await next(second, nextKey) };
+    }
+
+    it('has the rights of the one before and its place behind it, which a renewal keeps', async () => {
+      const { ca, first, third: last } = await rotated();
+
+      const renewed = await ca.next(last, startWallMs + 2_000);
+
+      const { pattern, roles, notBeforeMs } = first;
+      const line = { origin: first.key, generation: 2 };
+      assert.deepInclude(last, { key: nextKey, pattern, roles, notBeforeMs, line });
+      assert.deepInclude(renewed.ok && renewed.certificate, { key: nextKey, line });
+      assert.deepEqual(
+        (await ca.issued()).map(({ line: each }) => each?.generation),
+        [2, 2, 1, undefined],
+      );
+    });
+
+    it('is not issued for one that the directory has revoked, whether an agent knows that or not', async () => {
+      const { ca, first, second } = await rotated();
+      await ca.revoke({ serials: [first.serial], keys: [second.key] }, startWallMs);
+
+      assert.deepEqual(await ca.next(first, startWallMs, keyNumber(13).peerId), {
+        ok: false,
+        why: 'revoked',
+      });
+      assert.deepEqual(await ca.next(first, startWallMs), { ok: false, why: 'revoked' });
+      assert.deepEqual(await ca.next(second, startWallMs, keyNumber(13).peerId), {
+        ok: false,
+        why: 'revoked',
+      });
+    });
+
+    it('is revoked with another one that followed the same key before it did', async () => {
+      const { ca, first, second } = await rotated();
+      const rival = await ca.next(first, startWallMs + 5_000, keyNumber(14).peerId);
+      assert.isTrue(rival.ok);
+      const { serial } = (rival as Extract<typeof rival, { ok: true }>).certificate;
+
+      const list = listsOf(await ca.revoke({ serials: [serial] }, startWallMs));
+
+      assert.sameMembers([...list.serials], [first.serial, second.serial, serial]);
+      assert.deepEqual(laterKeys(await ca.issued(), { serials: [second.serial] }, startWallMs).length, 2);
+    });
+
+    it('is revoked with those before it, which its owner may have kept, and says who has followed', async () => {
+      const { ca, first, second, third: last } = await rotated();
+
+      const list = listsOf(await ca.revoke({ keys: [second.key] }, startWallMs));
+      const issued = await ca.issued();
+
+      assert.deepEqual(list.serials, [first.serial]);
+      assert.deepEqual(list.keys, [second.key]);
+      assert.deepEqual(laterKeys(issued, { keys: [second.key] }, startWallMs), [last.key]);
+      assert.deepEqual(laterKeys(issued, { serials: [last.serial] }, startWallMs), []);
+      assert.deepEqual(
+        [...listsOf(await ca.revoke({ serials: [last.serial] }, startWallMs)).serials].sort(),
+        [first.serial, second.serial, last.serial].sort(),
+      );
+    });
   });
 
   describe('an invite', () => {

@@ -4,7 +4,11 @@ import { timeFault } from '../../../src/core/authority/certificate.ts';
 import type { Grant } from '../../../src/core/authority/grant.ts';
 import type { PeerId } from '../../../src/core/record/record.ts';
 import type { Redeemed } from '../../../src/identity/authority-directory.ts';
-import { CertificateAdmission, GrantAdmission } from '../../../src/identity/certificate-admission.ts';
+import {
+  CertificateAdmission,
+  type CertificateAdmissionComponents,
+  GrantAdmission,
+} from '../../../src/identity/certificate-admission.ts';
 import {
   type AdmissionAuthority,
   type AdmissionStep,
@@ -29,10 +33,11 @@ interface Side {
   readonly nowMs?: number;
   readonly revoked?: readonly string[];
   readonly redeem?: (grant: Grant, key: PeerId) => Promise<Redeemed>;
+  readonly onNotRedeemed?: CertificateAdmissionComponents['onNotRedeemed'];
 }
 
 function member(peer: PeerId, side: Side = {}): CertificateAdmission {
-  const { shows = certificateFor(peer), nowMs = startWallMs, revoked = [], redeem } = side;
+  const { shows = certificateFor(peer), nowMs = startWallMs, revoked = [], redeem, onNotRedeemed } = side;
   return new CertificateAdmission({
     checker,
     own: () => shows.wire,
@@ -40,6 +45,7 @@ function member(peer: PeerId, side: Side = {}): CertificateAdmission {
       revoked.includes(certificate.serial) ? 'revoked' : timeFault(certificate, nowMs),
     isKeyRevoked: key => revoked.includes(key),
     redeem,
+    ...(onNotRedeemed === undefined ? {} : { onNotRedeemed }),
     wallMs: () => nowMs,
   });
 }
@@ -196,11 +202,18 @@ describe('identity/certificate-admission', () => {
       ],
     ] as const)('is not taken when it is %s', async (_, grant, side, reason) => {
       const { admission, issued } = bearer(grant);
+      const told: unknown[] = [];
+      const onNotRedeemed: Side['onNotRedeemed'] = (key, asked, outcome) =>
+        told.push([key, asked?.id, outcome]);
 
-      const outcome = await meet(admission, member(listener, side));
+      const outcome = await meet(admission, member(listener, { ...side, onNotRedeemed }));
 
       assert.equal(reasonOf(outcome.listener), reason);
       assert.deepEqual(issued, []);
+      const isRead = reason !== 'invite-forged' && reason !== 'other-cluster';
+      assert.deepEqual(told, [
+        [dialer, isRead ? grant.id : undefined, reason === 'failed' ? 'failed' : 'refused'],
+      ]);
     });
 
     it('with one changed byte is not taken', async () => {

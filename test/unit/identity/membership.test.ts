@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, assert, beforeEach, describe, it, vi } from 'vitest';
@@ -12,6 +12,7 @@ import {
 } from '../../../src/identity/membership.ts';
 import { parseMembership, showMembership } from '../../../src/identity/membership-file.ts';
 import type { AdmissionAuthority } from '../../../src/runtime/admission.ts';
+import type { AuditEntry } from '../../../src/runtime/ports.ts';
 import { writeInvite } from '../../../src/wire/grant.ts';
 import { encodeHello, encodeWelcome } from '../../../src/wire/membership.ts';
 import {
@@ -31,12 +32,14 @@ let directory: string;
 let nowMs: number;
 let redemptionsCount: number;
 let failures: unknown[];
+let audited: AuditEntry[];
 
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'firsthand-member-'));
   nowMs = startWallMs;
   redemptionsCount = 0;
   failures = [];
+  audited = [];
 });
 
 afterEach(() => rm(directory, { recursive: true }));
@@ -66,7 +69,13 @@ function open(
       authorities: [],
       ...options,
     },
-    { redeem: answer, wallMs: () => nowMs, onFailed: error => failures.push(error), ...components },
+    {
+      redeem: answer,
+      wallMs: () => nowMs,
+      audit: { record: entry => audited.push(entry) },
+      onFailed: error => failures.push(error),
+      ...components,
+    },
   );
 }
 
@@ -293,6 +302,135 @@ describe('identity/membership', () => {
     const isKept = async () => (await readFile(join(directory, 'membership.json'), 'utf8')).includes(text);
     await vi.waitUntil(isKept, { timeout: 10_000 });
     assert.deepEqual((await open())?.certificate, next.wire);
+  });
+
+  describe('of a key that is changed', () => {
+    const next = keyNumber(3).peerId;
+    const line = { origin: me, generation: 1 };
+    const certified = certificateFor(next, { pattern: 'backend-*', line });
+    const namesIn = () => readdir(directory).then(names => names.sort());
+
+    it('is on the disk for both keys before the change, and shown for the former one until it is over', async () => {
+      const membership = await open({ join: invite() });
+      const before = membership?.certificate;
+
+      await membership?.keepNext(certified.wire);
+      const during = membership?.certificate;
+      const startedWithOld = await open();
+      await membership?.keepNext(certified.wire);
+      const startedWithNew = await open({ peer: next });
+
+      assert.deepEqual(during, before);
+      assert.deepEqual(startedWithOld?.certificate, before);
+      assert.deepEqual(startedWithNew?.certificate, certified.wire);
+      assert.deepEqual(startedWithNew?.seeds, [seedOf(issuer)]);
+      assert.deepEqual(await namesIn(), ['membership.json']);
+    });
+
+    it('is still whole when the former key was renewed meanwhile', async () => {
+      const membership = await open({ join: invite() });
+      await membership?.keepNext(certified.wire);
+
+      const renewed = certificateFor(me, { pattern: 'backend-*', nowMs: startWallMs + 1 });
+      membership?.keep(renewed.wire);
+      await membership?.keepNext(certified.wire);
+
+      assert.deepEqual(await namesIn(), ['membership.json', 'membership.json.next']);
+      assert.deepEqual((await open({ peer: next }))?.certificate, certified.wire);
+    });
+
+    it('is the one of the new key from the change on, in one file', async () => {
+      const membership = await open({ join: invite() });
+      await membership?.keepNext(certified.wire);
+
+      membership?.takeNext();
+
+      assert.deepEqual(membership?.certificate, certified.wire);
+      await vi.waitUntil(async () => (await namesIn()).join() === 'membership.json', { timeout: 10_000 });
+      assert.deepEqual((await open({ peer: next }))?.certificate, certified.wire);
+      assert.deepEqual(failures, []);
+    });
+  });
+
+  describe('with an issuing key takes down', () => {
+    let ca: AuthorityDirectory;
+    let membership: Membership;
+    beforeEach(async () => {
+      ca = await AuthorityDirectory.create(join(directory, 'ca'), { cluster: testCluster });
+      membership = (await open({}, { issuer: ca })) as Membership;
+      audited.length = 0;
+    });
+    const lines = () => audited.map(({ kind, who, what, outcome }) => `${kind} ${who} ${what} ${outcome}`);
+    const member = keyNumber(4).peerId;
+    const issued = () => ca.issue({ key: member, pattern: '*', roles: [], lifetimeMs: hourMs, nowMs });
+
+    it('the certificate that the agent gives itself', async () => {
+      nowMs += 25 * hourMs;
+      await open({}, { issuer: ca });
+
+      assert.deepEqual(lines(), [`certificate ${me} certificate.issue allowed`]);
+      assert.match(audited[0]?.why ?? '', /^serial [0-9a-f]{16} for backend-1 \(backend\) until /);
+    });
+
+    it('each invite that is redeemed, and by whom', async () => {
+      const grant = grantFrom(me, { by: ca.authority });
+
+      await membership.redeem?.(grant, member);
+
+      assert.deepEqual(lines(), [`certificate ${member} certificate.redeem ${grant.id} allowed`]);
+    });
+
+    it('who was refused, with the invite where there was one', () => {
+      const grant = grantFrom(me, { by: ca.authority });
+
+      membership.refused(member, grant, 'refused', 'expired');
+      membership.refused(member, undefined, 'refused', 'forged');
+
+      assert.deepEqual(lines(), [
+        `certificate ${member} certificate.redeem ${grant.id} refused`,
+        `certificate ${member} certificate.redeem refused`,
+      ]);
+    });
+
+    it('renewals and certificates of next keys, and those that it refuses', async () => {
+      const certificate = await issued();
+      const next = keyNumber(5).peerId;
+      const done = (count: number) => vi.waitUntil(() => audited.length === count, { timeout: 10_000 });
+
+      membership.renew(certificate, () => {});
+      await done(1);
+      membership.certifyNext(certificate, next, () => {});
+      await done(2);
+      await ca.revoke({ serials: [certificate.serial] }, nowMs);
+      membership.certifyNext(certificate, next, () => assert.fail('it was handed out'));
+      await done(3);
+
+      assert.deepEqual(lines(), [
+        `certificate ${member} certificate.renew allowed`,
+        `certificate ${member} certificate.rotate to ${next} allowed`,
+        `certificate ${member} certificate.rotate to ${next} refused`,
+      ]);
+    });
+
+    it('what failed for want of a disk, and hands nothing out', async () => {
+      const certificate = await issued();
+      await rm(join(directory, 'ca', 'issued.jsonl'));
+      await mkdir(join(directory, 'ca', 'issued.jsonl'));
+
+      membership.renew(certificate, () => assert.fail('it was handed out'));
+      await vi.waitUntil(() => audited.length === 1, { timeout: 10_000 });
+
+      assert.deepEqual(lines(), [`certificate ${member} certificate.renew failed`]);
+      assert.lengthOf(failures, 1);
+    });
+  });
+
+  it('takes nothing down about invites where this agent issues nothing', async () => {
+    const membership = await open({ join: invite() });
+
+    membership?.refused(keyNumber(4).peerId, undefined, 'refused', 'forged');
+
+    assert.deepEqual(audited, []);
   });
 
   it('trusts a new authority beside the old one while both are named, and after a renewal the new one alone', async () => {

@@ -3,6 +3,7 @@
 import type { Effect, Input } from '../../../src/core/effects.ts';
 import { Protocol } from '../../../src/core/protocol.ts';
 import type { VerifiedRecord } from '../../../src/core/record/record.ts';
+import { FirsthandError } from '../../../src/errors.ts';
 import { treeHash } from '../../../src/identity/tree-hash.ts';
 import { Doctor } from '../../../src/runtime/doctor.ts';
 import { Driver, type Observer } from '../../../src/runtime/driver.ts';
@@ -14,10 +15,17 @@ import type { Verdict } from '../../../src/runtime/ports.ts';
 import { seededRandom } from '../../../src/runtime/seeded-random.ts';
 import { Warden } from '../../../src/runtime/warden.ts';
 import { SimKeyKeeper } from '../../../src/sim/key-keeper.ts';
+import { checker as authorityChecker, certificateFor } from '../../authority-builder.ts';
 import { nodeFields, Speaker, testCluster } from '../../record-builder.ts';
 import { FakeChecker, FakeClock, FakeNetwork, FakeProbes, FakeStore } from './fake-ports.ts';
 
 const epoch = 10;
+
+export interface BenchOptions {
+  readonly seeds?: readonly string[];
+  /** An authority says who is a member. */
+  readonly isCertified?: boolean;
+}
 
 export class DriverBench {
   readonly me = new Speaker(1);
@@ -41,7 +49,13 @@ export class DriverBench {
   loopDelayMs = 0;
   openFilesMax: number | undefined = 65_536;
 
-  constructor(options: { readonly seeds?: readonly string[]; readonly isCertified?: boolean } = {}) {
+  /** For the next key: what was written down. */
+  readonly kept: Uint8Array[] = [];
+  keepFails = false;
+  readonly #isCertified: boolean;
+
+  constructor(options: BenchOptions = {}) {
+    this.#isCertified = options.isCertified === true;
     const { clock, store, network, probes, checker, events } = this;
     const httpPeers = { register: () => {}, stop: async () => {} };
     const { codec, probeCodec, peer } = this.me;
@@ -60,6 +74,7 @@ export class DriverBench {
         random: seededRandom(1),
         hash: treeHash,
         linkOf,
+        certificates: this.#isCertified ? authorityChecker : undefined,
       },
     );
     this.driver = new Driver(
@@ -128,9 +143,17 @@ export class DriverBench {
           { protocol: this.protocol, driver: this.driver, codec, clock },
         ),
         keyRotation: new KeyRotation(
-          { id: 'me', overlapMs: 60_000, isCertified: options.isCertified === true },
+          { id: 'me', overlapMs: 60_000 },
           {
             keeper: this.keys,
+            membership: this.#isCertified
+              ? {
+                  keepNext: async certificate => {
+                    if (this.keepFails) throw new FirsthandError('MEMBERSHIP_UNUSABLE');
+                    this.kept.push(certificate);
+                  },
+                }
+              : undefined,
             driver: this.driver,
             clock,
             self: () => this.protocol.author.peer,
@@ -149,14 +172,16 @@ export class DriverBench {
   start(): void {
     this.driver.start({
       node: nodeFields(),
-      agent: { multiaddrs: [this.me.multiaddr], probe: '10.0.0.1:7946' },
+      agent: {
+        multiaddrs: [this.me.multiaddr],
+        probe: '10.0.0.1:7946',
+        ...(this.#isCertified ? { certificate: certificateFor(this.me.peer).wire } : {}),
+      },
     });
   }
 
   /** Started, and its own entry written and published. */
-  static async begun(
-    options: { readonly seeds?: readonly string[]; readonly isCertified?: boolean } = {},
-  ): Promise<DriverBench> {
+  static async begun(options: BenchOptions = {}): Promise<DriverBench> {
     const bench = new DriverBench(options);
     bench.start();
     await bench.write();

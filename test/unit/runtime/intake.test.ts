@@ -4,6 +4,7 @@ import type { Input } from '../../../src/core/effects.ts';
 import type { VerifiedRecord } from '../../../src/core/record/record.ts';
 import { recordRef } from '../../../src/core/sync/tree.ts';
 import { SignedRecordCodec } from '../../../src/identity/record-codec.ts';
+import { askToFollow } from '../../../src/identity/succession.ts';
 import { Intake, type IntakeSettings } from '../../../src/runtime/intake.ts';
 import type { UnverifiedRecord, Verdict } from '../../../src/runtime/ports.ts';
 import { certificateFor, checker, revocation } from '../../authority-builder.ts';
@@ -438,5 +439,36 @@ describe('runtime/intake, frames of the failure detector', () => {
     assert.equal(verdict, 'ignore');
     assert.deepEqual(bench.rejected, ['sync: uncertified', 'sync: uncertified', 'gossip: uncertified']);
     assert.equal(bench.codec.checksCount, 0);
+  });
+
+  it('asks for a certificate for a next key only where that key has signed that it follows the one at the other end', () => {
+    const next = keyNumber(9);
+    const bench = () => {
+      const made = new Bench({}, checker);
+      const { wire } = certificateFor(made.peer.peer);
+      made.core.step({ type: 'certificate-shown', peer: made.peer.peer, certificate: wire });
+      return made;
+    };
+    const former = bench().peer.peer;
+    const ask = (words: { cluster: string; former: string }, key = next) => {
+      const made = bench();
+      made.frame({ type: 'certificate?', key: next.peerId, signature: askToFollow(words, key) });
+      return made;
+    };
+
+    const genuine = ask({ cluster: testCluster, former });
+    const others = [
+      ask({ cluster: testCluster, former }, keyNumber(8)), // Somebody else signed for it.
+      ask({ cluster: testCluster, former: keyNumber(7).peerId }), // It was to follow another key.
+      ask({ cluster: 'other', former }),
+    ];
+
+    assert.deepInclude(genuine.fed, { type: 'certificate-asked', from: former, key: next.peerId });
+    assert.deepEqual(genuine.rejected, []);
+    for (const other of others) {
+      assert.isFalse(other.fed.some(({ type }) => type === 'certificate-asked'));
+      assert.deepEqual(other.rejected, ['sync: bad-signature']);
+      assert.deepEqual(other.faults, [[former, 'bad-signature']]);
+    }
   });
 });

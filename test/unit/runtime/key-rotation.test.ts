@@ -1,5 +1,6 @@
 import { assert, describe, it } from 'vitest';
 import { FirsthandError } from '../../../src/errors.ts';
+import { certificateFor } from '../../authority-builder.ts';
 import { Speaker } from '../../record-builder.ts';
 import { DriverBench } from './driver-bench.ts';
 import { settled } from './fake-ports.ts';
@@ -13,7 +14,7 @@ async function finished<T>(bench: DriverBench, answer: Promise<T>): Promise<T> {
     isDone = true;
   });
   done.catch(() => {}); // The caller looks at it.
-  for (let i = 0; i < 50 && !isDone; i++) {
+  for (let i = 0; i < 100 && !isDone; i++) {
     bench.clock.advance(100);
     await bench.writeAll();
     await settled();
@@ -61,10 +62,48 @@ describe('runtime/key rotation', () => {
     assert.match((refused as FirsthandError).message, /ends in \d+ s/);
   });
 
-  it('refuses to change a key that the certificate of an authority names, and says what to do', async () => {
+  it('changes nothing without a certificate for the next key where an authority says who is a member', async () => {
     const bench = await DriverBench.begun({ isCertified: true });
+    const before = bench.agent.keys();
 
-    assert.equal(await codeOf(bench.agent.rotateKey()), 'KEY_CERTIFIED');
+    const code = await codeOf(finished(bench, bench.agent.rotateKey()));
+
+    assert.equal(code, 'NO_ISSUER');
+    assert.deepEqual(bench.agent.keys(), before);
+    assert.equal(bench.keys.former, undefined);
+    assert.equal(bench.networkMovesCount, 0);
+    assert.deepEqual(bench.kept, []);
+  });
+
+  it('writes the certificate for the next key down before the key is changed', async () => {
+    const bench = await DriverBench.begun({ isCertified: true });
+    const before = bench.agent.identity.peerId;
+    const line = { origin: before, generation: 1 };
+    const { wire } = certificateFor(next.peer, { line });
+
+    const rotated = bench.agent.rotateKey();
+    await settled();
+    const peerWhenAsked = bench.agent.identity.peerId;
+    bench.driver.feed({ type: 'renewed', certificate: wire });
+    const view = await finished(bench, rotated);
+
+    assert.equal(peerWhenAsked, before);
+    assert.deepEqual(bench.kept, [wire]);
+    assert.equal(view.peerId, next.peer);
+    assert.deepEqual(bench.protocol.roster?.certificateOf(next.peer)?.line, line);
+  });
+
+  it('goes on with the present key when the certificate cannot be written down', async () => {
+    const bench = await DriverBench.begun({ isCertified: true });
+    const before = bench.agent.keys();
+    bench.keepFails = true;
+
+    const rotated = bench.agent.rotateKey();
+    await settled();
+    bench.driver.feed({ type: 'renewed', certificate: certificateFor(next.peer).wire });
+
+    assert.equal(await codeOf(finished(bench, rotated)), 'MEMBERSHIP_UNUSABLE');
+    assert.deepEqual(bench.agent.keys(), before);
     assert.equal(bench.networkMovesCount, 0);
   });
 

@@ -5,8 +5,8 @@ import type { VerifiedClaim } from '../../../src/core/swim/claim.ts';
 import { SignedProbeCodec } from '../../../src/identity/probe-codec.ts';
 import type { UnverifiedClaim, UnverifiedProbe } from '../../../src/runtime/ports.ts';
 import { ProbeIntake } from '../../../src/runtime/probe-intake.ts';
-import { certificateFor, checker } from '../../authority-builder.ts';
-import { keyNumber, Speaker, testCluster } from '../../record-builder.ts';
+import { certificateFor, checker, hourMs } from '../../authority-builder.ts';
+import { keyNumber, Speaker, startWallMs, testCluster } from '../../record-builder.ts';
 import { ProtocolBench } from '../core/protocol-bench.ts';
 import { FakeClock } from './fake-ports.ts';
 
@@ -297,6 +297,33 @@ describe('runtime/probe-intake', () => {
       bench.core.step({ type: 'certificate-shown', peer: bench.peer.peer, certificate: wire });
       return bench;
     }
+
+    it('hears the end of a key from its owner when nobody lets that key in any more, and nothing else of it', () => {
+      const bench = new Bench(checker);
+      const follower = new Speaker(8);
+      const line = { origin: bench.other.peer, generation: 1 };
+      const certificates = [
+        certificateFor(bench.peer.peer),
+        certificateFor(bench.other.peer),
+        certificateFor(follower.peer, { line, nowMs: startWallMs - hourMs }),
+      ];
+      for (const { key, wire } of certificates)
+        bench.core.step({ type: 'certificate-shown', peer: key, certificate: wire });
+      const stranger = new Speaker(7);
+      const claims = [
+        bench.other.claim('revoked', bench.other.peer),
+        bench.other.claim('alive', bench.other.peer),
+        stranger.claim('revoked', stranger.peer),
+      ];
+
+      bench.intake.claims(bench.peer.peer, claims);
+
+      const heard = bench.fed.flatMap(input => (input.type === 'claims-received' ? input.claims : []));
+      assert.deepEqual(
+        heard.map(({ kind, issuer }) => [kind, issuer]),
+        [['revoked', bench.other.peer]],
+      );
+    });
 
     it('takes datagrams of members', () => {
       const bench = strictBench();

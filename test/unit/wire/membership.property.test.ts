@@ -39,9 +39,14 @@ const arbitraryCertificate: fc.Arbitrary<CertificateDraft> = fc
     roles,
     times: fc.tuple(fc.nat(2 ** 40), fc.nat(2 ** 40), fc.integer({ min: 1, max: 2 ** 40 })),
     issuer: fc.constantFrom(...keys),
+    line: fc.option(
+      fc.record({ origin: fc.constantFrom(...keys), generation: fc.integer({ min: 1, max: 0xffff_ffff }) }),
+      { nil: undefined },
+    ),
   })
-  .map(({ times: [notBeforeMs, later, lifetimeMs], ...rest }) => ({
+  .map(({ times: [notBeforeMs, later, lifetimeMs], line, ...rest }) => ({
     ...rest,
+    ...(line === undefined ? {} : { line }),
     cluster: testCluster,
     notBeforeMs,
     issuedMs: notBeforeMs + later,
@@ -64,6 +69,7 @@ const certificate = certificateFor(member).wire;
 const grant = grantFrom(member).wire;
 const samples = [
   certificate,
+  certificateFor(member, { line: { origin: keyNumber(8).peerId, generation: 3 } }).wire,
   grant,
   encodeHello({ type: 'certificate', certificate }),
   encodeHello({ type: 'grant', grant }),

@@ -71,6 +71,66 @@ describe('core/authority/roster', () => {
     assert.equal(made.fault(member.peer, startWallMs), 'uncertified');
   });
 
+  describe('of a key that another one has followed', () => {
+    const next = new Speaker(3);
+    const last = new Speaker(4);
+    const origin = member.peer;
+    const lineOf = (generation: number) => ({ origin, generation });
+    const first = certificateFor(member.peer);
+    const second = certificateFor(next.peer, { line: lineOf(1) });
+    const third = certificateFor(last.peer, { line: lineOf(2) });
+
+    it('lets it in for the moment that its last words need, and then no more', () => {
+      const made = roster(first, second);
+
+      assert.isUndefined(made.fault(member.peer, startWallMs + 10_000));
+      assert.equal(made.fault(member.peer, startWallMs + 10_001), 'replaced');
+      assert.isUndefined(made.fault(next.peer, startWallMs + 10_001));
+    });
+
+    it.each([
+      ['ahead', hourMs],
+      ['behind', -hourMs],
+    ])('keeps it out where the clock of the issuer is an hour %s', (_, aheadMs) => {
+      const issued = certificateFor(next.peer, { line: lineOf(1), nowMs: startWallMs + aheadMs });
+
+      assert.equal(roster(first, issued).fault(member.peer, startWallMs), 'replaced');
+    });
+
+    it('still takes what it has said, so that nothing that it hosts is missing meanwhile', () => {
+      assert.isUndefined(roster(first, second).recordFault(own({ time: time(hourMs) })));
+    });
+
+    it('lets one key of a line in, whichever certificates come, in whatever order, and however often it was renewed', () => {
+      const renewed = certificateFor(member.peer, { nowMs: startWallMs + hourMs });
+      const all = [first, second, third, renewed];
+
+      fc.assert(
+        fc.property(fc.shuffledSubarray(all, { minLength: 1 }), learnt => {
+          const made = roster(...learnt);
+          const latest = Math.max(...learnt.map(({ line }) => line?.generation ?? 0));
+
+          for (const { key, line } of learnt) {
+            const expected = (line?.generation ?? 0) === latest ? undefined : 'replaced';
+            assert.equal(made.fault(key, startWallMs + 2 * hourMs), expected);
+          }
+        }),
+      );
+    });
+
+    it('lets the later of two in that both followed the same one', () => {
+      const rival = certificateFor(last.peer, { line: lineOf(1), nowMs: startWallMs + 1 });
+      const made = roster(first, rival, second);
+
+      assert.isUndefined(made.fault(last.peer, startWallMs + hourMs));
+      assert.equal(made.fault(next.peer, startWallMs + hourMs), 'replaced');
+    });
+
+    it('keeps it out where it shows a certificate that was never seen before', () => {
+      assert.equal(roster(third).faultOf(first, startWallMs + hourMs), 'replaced');
+    });
+  });
+
   it('goes by the newest certificate, whatever order they come in', () => {
     const old = certificateFor(member.peer, { pattern: 'old-*' });
     const next = certificateFor(member.peer, { pattern: 'new-*', nowMs: startWallMs + hourMs });
