@@ -45,7 +45,7 @@ describe('http/registration-body', () => {
     fc.assert(
       fc.property(text, body => {
         try {
-          const { action, id, node } = parseRegistration(body, nowMs);
+          const { action, id, node } = parseRegistration(body, nowMs).registration;
           assert.include(['register', 'update'], action);
           assert.isTrue(isNodeId(id));
           assert.isUndefined(nodeProblem(node));

@@ -356,7 +356,7 @@ describe('core/bridge/bridge', () => {
       const bench = new BridgeBench();
       bench.pass(1_000, { 'http://p': answer() });
       bench.register('svc', { address: 'svc:1' });
-      bench.hosting.deregister(1, 'svc', at(bench.monoMs));
+      bench.hosting.deregister({ type: 'deregister', ticket: 1, id: 'svc' }, at(bench.monoMs));
 
       bench.pass(2 * refreshMs, { 'http://p': answer(listed('svc', { address: 'svc:1' })) });
 
