@@ -47,6 +47,10 @@ async function withStore<T>(path: string, work: (store: LevelStore) => Promise<T
   }
 }
 
+const publicKey = Buffer.alloc(32, 7).toString('base64');
+const keyed = nodeFields({ publicKey });
+const owner = { publicKey, lastUpdatedS: 5 };
+
 /** One row of every kind, and a few records. */
 function everything(): readonly StoreOperation[] {
   const [a, b] = [new Speaker(1), new Speaker(2)];
@@ -63,8 +67,11 @@ function everything(): readonly StoreOperation[] {
   } as const;
   return [
     { type: 'put-record', record: a.introduce('me') },
-    { type: 'put-record', record: a.say({ subject: 'svc' }) },
-    { type: 'put-record', record: a.say({ subject: 'gone', body: departure('deregistered') }) },
+    { type: 'put-record', record: a.say({ subject: 'svc', body: { type: 'entry', node: keyed } }) },
+    {
+      type: 'put-record',
+      record: a.say({ subject: 'gone', body: { type: 'departure', reason: 'deregistered', owner } }),
+    },
     { type: 'put-floor', subject: 'reaped', floor: [{ author: b.peer, epoch: 1, sequence: 9 }] },
     { type: 'put-clock', author: a.peer, dot: { epoch: 1, sequence: 3 } },
     { type: 'put-contact', contact: { peer: b.peer, multiaddrs: [b.multiaddr], seenAtMs: wallMs } },
@@ -81,7 +88,7 @@ function everything(): readonly StoreOperation[] {
         wanted: 'majority',
         deadlineWallMs: wallMs,
         rollback: true,
-        previous: nodeFields(),
+        previous: keyed,
       },
     },
     { type: 'put-meta', name: 'epoch', value: wallMs },
