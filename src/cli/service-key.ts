@@ -22,7 +22,7 @@ export function addKeyOption(command: Command): void {
 
 /** @throws FirsthandError CONFIG_INVALID */
 export function serviceKeyIn(path: string): AgentKey {
-  const pem = pemOf({ name: '--key', value: path }, '(?:[A-Z]+ )?PRIVATE KEY');
+  const pem = pemOf({ name: '--key', value: path }, 'PRIVATE KEY');
   try {
     return new AgentKey(createPrivateKey(pem));
   } catch (error) {

@@ -17,15 +17,7 @@ import type { StoredState } from '../../src/runtime/ports.ts';
 import { seededRandom } from '../../src/runtime/seeded-random.ts';
 import { LevelStore } from '../../src/store/level-store.ts';
 import { silentLog } from '../../src/telemetry/log.ts';
-import {
-  at,
-  departure,
-  keyNumber,
-  nodeFields,
-  Speaker,
-  startWallMs,
-  testCluster,
-} from '../record-builder.ts';
+import { at, keyNumber, nodeFields, Speaker, startWallMs, testCluster } from '../record-builder.ts';
 import { ban } from './store-samples.ts';
 
 const wallMs = startWallMs;
