@@ -230,7 +230,7 @@ export class Hosting {
         context: reason === 'withdrawn' ? this.#overruledBy(own, context) : context,
         claimedAt: own.claimedAt,
         leaseMs: 0,
-        body: departureOf(reason, ownerIn(own) && (by ?? ownerIn(own))),
+        body: departureOf(reason, by ?? ownerIn(own)),
       },
       now.wallMs,
     );

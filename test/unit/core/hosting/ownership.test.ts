@@ -162,6 +162,15 @@ describe('core/hosting: an entry with a key', () => {
     assert.equal(bench.register({ lastUpdatedS: s + 9, publicKey: own }), 'changed');
   });
 
+  it('is free once its owner gave it up, although another host had let its lease run out', () => {
+    const lapsed = theirs(withdrawn);
+    const owner = { publicKey: own, lastUpdatedS: s + 1 };
+    const out: Body = { type: 'departure', reason: 'deregistered', owner };
+    const bench = new Bench([lapsed, theirs(out, { author: 'c', context: seen(lapsed), time: time(9) })]);
+
+    assert.equal(bench.register({}), 'changed');
+  });
+
   it('goes to nobody else when its host is dead', () => {
     const bench = new Bench([theirs(entry({ publicKey: own }))], 'dead');
 
@@ -181,13 +190,14 @@ describe('core/hosting: an entry with a key', () => {
   });
 
   it('belongs to the latest word where hosts contradict each other, and time counts over all of them', () => {
+    const oldest = theirs(entry({ publicKey: own, lastUpdatedS: s + 1 }), { author: 'a' });
     const first = theirs(entry({ publicKey: own, lastUpdatedS: s + 7, address: 'a:1' }));
     const second = theirs(entry({ publicKey: own, lastUpdatedS: s + 3, address: 'b:1' }), {
       author: 'c',
-      context: seen(first),
+      context: seen(oldest, first),
       time: time(5),
     });
-    const bench = new Bench([first, second], 'dead');
+    const bench = new Bench([oldest, first, second], 'dead');
 
     assert.equal(bench.register({ publicKey: own, lastUpdatedS: s + 7, address: 'c:1' }), 'STALE_UPDATE');
     assert.equal(bench.register({ publicKey: own, lastUpdatedS: s + 8, address: 'c:1' }), 'changed');
