@@ -21,6 +21,7 @@ const settledMs = 20_000;
 
 class Cluster {
   readonly scheduler = new Scheduler();
+  readonly hub: SimNetworkHub;
   readonly agents: readonly SimAgent[];
   /** What somebody without the key got, other than a refusal, or made somebody list. */
   readonly thefts: string[] = [];
@@ -34,8 +35,9 @@ class Cluster {
     this.#random = seededRandom(seed, 'thieves');
     this.#clinic = new Clinic({ random: seededRandom(seed, 'clinic') });
     const conditions = { loss: 0.05, delayMinMs: 0.5, delayMaxMs: 20 };
+    this.hub = new SimNetworkHub(conditions, { scheduler, random: seededRandom(seed, 'network') });
     const components = {
-      hub: new SimNetworkHub(conditions, { scheduler, random: seededRandom(seed, 'network') }),
+      hub: this.hub,
       clinic: this.#clinic,
       predecessors: new Predecessors({ random: seededRandom(seed, 'predecessors') }),
       post: new PostOffice({ receivers: [] }, { random: seededRandom(seed, 'post') }),
@@ -132,6 +134,38 @@ describe('sim/service keys', () => {
       assert.isAbove(cluster.triesCount, 100);
       const roots = new Set(cluster.agents.map(({ protocol }) => protocol.tree.root(1).root));
       assert.equal(roots.size, 1, `SEED=${seed}`);
+    });
+
+    it(`is not changed by what is sent again to a part that has not heard of later (seed ${seed})`, async () => {
+      const cluster = new Cluster(seed);
+      const [a, b, c] = cluster.agents as [SimAgent, SimAgent, SimAgent];
+      for (const agent of cluster.agents) await agent.start();
+      await cluster.scheduler.run(settledMs);
+      const firstS = Math.floor(a.machine.wallMs / 1_000);
+      const perform = async (answer: Promise<unknown>) => {
+        await cluster.scheduler.run(cluster.scheduler.nowMs + 500);
+        assert.deepEqual(await answer, { ok: true });
+      };
+      await perform(a.register('svc', 1, { publicKey, lastUpdatedS: firstS }));
+
+      for (const [departs, expected] of [
+        [false, '2'],
+        [true, undefined],
+      ] as const) {
+        await cluster.scheduler.run(cluster.scheduler.nowMs + settledMs);
+        const side = new Set([a.place, c.place]);
+        const rest = new Set(cluster.agents.map(({ place }) => place).filter(place => !side.has(place)));
+        const heal = cluster.hub.partition(side, rest);
+        await cluster.scheduler.run(cluster.scheduler.nowMs + settledMs);
+        const lastUpdatedS = firstS + (departs ? 4 : 2);
+        if (departs) await perform(a.deregister('svc', { publicKey, lastUpdatedS }));
+        else await perform(a.register('svc', 2, { publicKey, lastUpdatedS }));
+        await cluster.scheduler.run(cluster.scheduler.nowMs + 5_000);
+        await perform(b.register('svc', 3, { publicKey, lastUpdatedS: lastUpdatedS - 1 }));
+        heal();
+        await cluster.scheduler.run(cluster.scheduler.nowMs + 3 * settledMs);
+        assert.deepEqual(cluster.ports(), Array(5).fill(expected), `SEED=${seed}`);
+      }
     });
   }
 });

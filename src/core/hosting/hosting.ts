@@ -22,7 +22,7 @@ import type { Table } from '../record/table.ts';
 import type { Now } from '../time.ts';
 import type { LivenessState } from '../view.ts';
 import { Leases } from './leases.ts';
-import { keyHolding, lastWordS, ownerIn } from './ownership.ts';
+import { isLaterWord, keyHolding, lastWordS, ownerIn } from './ownership.ts';
 
 export interface HostingSettings {
   /** How long a service is vouched for after it was last heard from, ms. */
@@ -139,17 +139,24 @@ export class Hosting {
   /**
    * What is registered here, where hosts that are gone said otherwise at the same time and theirs counts: said
    * again, as what came after theirs. Else it would be listed by nobody until its service registers again.
+   *
+   * Likewise what its owner has said here, also a departure, where hosts who had not heard of it were told what the
+   * owner had signed before that: somebody may have sent it once more, while the cluster was in parts.
    */
   reassert(id: NodeId, now: Now): readonly Effect[] {
     const { table, author, livenessOf } = this.#components;
     const own = table.ledger.recordBy(author.peer, id);
-    if (!this.#leases.has(id) || own?.body.type !== 'entry' || table.ledger.isQuarantined(author.peer))
-      return [];
-    if (this.#refusalOfKey(id, own.body.node.publicKey) !== undefined) return [];
+    if (own?.authority !== 'host' || table.ledger.isQuarantined(author.peer)) return [];
+    if (this.#refusalOfKey(id, ownerIn(own)?.publicKey) !== undefined) return [];
     const { winner, vouchers } = table.ledger.resolution(id);
     if (winner?.body.type !== 'entry' || winner.authority !== 'host' || vouchers.includes(own)) return [];
+    const isHosted = own.body.type === 'entry' && this.#leases.has(id);
+    const isOut = own.body.type === 'departure' && own.body.reason === 'deregistered';
+    if (!isHosted && !isOut) return [];
     const isGone = (peer: PeerId) => livenessOf(peer) === 'dead' || livenessOf(peer) === 'left';
-    if (!vouchers.every(voucher => isGone(voucher.author))) return [];
+    const isOvertaken = (other: VerifiedRecord) =>
+      (isHosted && isGone(other.author)) || isLaterWord(own, other);
+    if (!vouchers.every(isOvertaken)) return [];
     const { claimedAt, leaseMs, body } = own;
     const context = table.ledger.contextFor(author.peer, id);
     const draft = { subject: id, authority: 'host', context, claimedAt, leaseMs, body } as const;

@@ -36,6 +36,14 @@ export function lastWordS(records: readonly VerifiedRecord[], key: ServiceKey): 
   return times.length === 0 ? undefined : Math.max(...times);
 }
 
+/** Whether one owner said both, and `other` first; a departure may be of the same second as what it ended. */
+export function isLaterWord(record: VerifiedRecord, other: VerifiedRecord): boolean {
+  const [later, earlier] = [ownerIn(record), ownerIn(other)];
+  if (later === undefined || earlier?.publicKey !== later.publicKey) return false;
+  const isDeparture = record.body.type === 'departure';
+  return later.lastUpdatedS > earlier.lastUpdatedS - (isDeparture ? 1 : 0);
+}
+
 export function ownerIn({ body }: Pick<VerifiedRecord, 'body'>): Owner | undefined {
   if (body.type === 'departure') return body.owner;
   if (body.type !== 'entry' || body.node.publicKey === undefined) return undefined;

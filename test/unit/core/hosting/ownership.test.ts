@@ -189,6 +189,41 @@ describe('core/hosting: an entry with a key', () => {
     assert.deepEqual(bench.hosting.reassert('svc', at(0)), []);
   });
 
+  it.each([
+    ['its entry', s + 2, false, 1],
+    ['nothing that is older than theirs', s, false, 0],
+    ['nothing of the same second', s + 1, false, 0],
+    ['its departure', s + 2, true, 1],
+    ['its departure of the same second', s + 1, true, 1],
+    ['no departure that came before', s, true, 0],
+  ])(
+    'says again %s, where a host that lives has another word of its owner',
+    (_, lastUpdatedS, departs, count) => {
+      const bench = new Bench();
+      bench.register({ lastUpdatedS: s - 5, address: 'mine:1', publicKey: own });
+      if (departs) bench.deregister({ publicKey: own, lastUpdatedS });
+      else bench.register({ lastUpdatedS, address: 'mine:2', publicKey: own });
+      const node = { lastUpdatedS: s + 1, address: 'b:1', publicKey: own };
+      bench.table.take(theirs(entry(node), { time: time(9) }), at(0));
+      assert.equal(bench.listed, 'b:1');
+
+      assert.lengthOf(published(bench.hosting.reassert('svc', at(0))), count);
+      assert.equal(bench.listed, count === 0 ? 'b:1' : departs ? undefined : 'mine:2');
+    },
+  );
+
+  it('is not said again against the owner who took the free name, nor when its lease ran out', () => {
+    const [taken, lapsed] = [new Bench(), new Bench()];
+    for (const bench of [taken, lapsed]) bench.register({ publicKey: own, lastUpdatedS: s + 5 });
+    taken.deregister({ publicKey: own, lastUpdatedS: s + 6 });
+    lapsed.hosting.expire(at(1_000));
+    taken.table.take(theirs(entry({ publicKey: other }), { time: time(9) }), at(0));
+    lapsed.table.take(theirs(entry({ publicKey: own }), { time: time(9) }), at(0));
+
+    assert.deepEqual(taken.hosting.reassert('svc', at(0)), []);
+    assert.deepEqual(lapsed.hosting.reassert('svc', at(0)), []);
+  });
+
   it('belongs to the latest word where hosts contradict each other, and time counts over all of them', () => {
     const oldest = theirs(entry({ publicKey: own, lastUpdatedS: s + 1 }), { author: 'a' });
     const first = theirs(entry({ publicKey: own, lastUpdatedS: s + 7, address: 'a:1' }));
