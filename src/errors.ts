@@ -26,6 +26,8 @@ const catalogue = {
   INVALID_CAPABILITY: { done: 'no', retry: false, text: 'capabilities must be at most 32 names' },
   INVALID_TIMESTAMP: { done: 'no', retry: false, text: 'the time is not acceptable' },
   INVALID_ACTION: { done: 'no', retry: false, text: 'action must be register or update' },
+  INVALID_PUBLIC_KEY: { done: 'no', retry: false, text: 'public_key must be an Ed25519 key' },
+  INVALID_SIGNATURE: { done: 'no', retry: false, text: 'signature must be 64 bytes in base64' },
   INVALID_QUERY: { done: 'no', retry: false, text: 'the query is not acceptable' },
   INVALID_REQUEST: { done: 'no', retry: false, text: 'the request is not acceptable HTTP' },
   REQUEST_TIMEOUT: { done: 'no', retry: true, text: 'the request did not arrive in time' },

@@ -118,8 +118,12 @@ export interface GoneBody {
   readonly message: string;
 }
 
-export type RecordBody = Omit<SnakeCased<RecordView>, 'node'> & {
-  readonly node?: Omit<PeerBody, 'last_updated' | 'status'>;
+export type RecordBody = Omit<SnakeCased<RecordView>, 'node' | 'owner'> & {
+  readonly node?: Omit<PeerBody, 'last_updated' | 'status'> & {
+    readonly last_updated?: number;
+    readonly public_key?: string;
+  };
+  readonly owner?: { readonly public_key: string; readonly last_updated: number };
 };
 export type SubjectBody = Omit<SnakeCased<SubjectView>, 'records'> & {
   readonly records: readonly RecordBody[];

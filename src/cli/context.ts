@@ -23,8 +23,8 @@ export interface Context {
 }
 
 /** Bad usage: exit code 2. `text` is a sentence without its full stop. */
-export function usageError(text: string): FirsthandError {
-  return new FirsthandError('CONFIG_INVALID', { text });
+export function usageError(text: string, cause?: unknown): FirsthandError {
+  return new FirsthandError('CONFIG_INVALID', { text }, cause);
 }
 
 /** One document on standard output. */

@@ -26,7 +26,7 @@ export async function credentialsOf(io: Io, globals: GlobalOptions): Promise<Cre
   return { ...(bearer === undefined ? {} : { bearer }), ...(tls === undefined ? {} : { tls }) };
 }
 
-interface Source {
+export interface Source {
   /** The flag or the variable. */
   readonly name: string;
   readonly value: string;
@@ -76,7 +76,7 @@ function tlsOf(io: Io, globals: GlobalOptions): TlsCredentials | undefined {
   };
 }
 
-function pemOf(source: Source, what: string): string {
+export function pemOf(source: Source, what: string): string {
   const text = textOf(source, pemMaxBytes);
   if (new RegExp(`-----BEGIN ${what}-----`).test(text)) return text;
   const wanted = what === 'CERTIFICATE' ? 'certificate' : 'unencrypted private key';

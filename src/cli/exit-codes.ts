@@ -27,6 +27,8 @@ const byErrorCode: Readonly<Record<ErrorCode, ExitCode>> = {
   INVALID_CAPABILITY: usage,
   INVALID_TIMESTAMP: usage,
   INVALID_ACTION: usage,
+  INVALID_PUBLIC_KEY: usage,
+  INVALID_SIGNATURE: usage,
   INVALID_QUERY: usage,
   INVALID_REQUEST: usage,
   REQUEST_TIMEOUT: incomplete,

@@ -74,6 +74,11 @@ function recordLines(
     ['stands', lease],
     ['claimed', `first on ${localTime(record.claimed_at.wall_ms)}`],
   ];
+  const key = record.owner?.public_key ?? record.node?.public_key;
+  if (key !== undefined) {
+    const isFree = record.kind === 'deregistered';
+    facts.push(['key', `${key}, ${isFree ? 'which gave the name up' : 'without which nobody changes it'}`]);
+  }
   if (record.learnt_from !== undefined)
     facts.push(['learnt', `from ${record.learnt_from}, which does not sign`]);
   if (record.context.length === 0) facts.push(['had seen', 'nobody else']);

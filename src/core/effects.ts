@@ -19,7 +19,7 @@ import type {
 } from './outbox/delivery.ts';
 import type { Dial } from './peering/peering.ts';
 import type { FloorEntry } from './record/floor.ts';
-import type { NodeFields, NodeId } from './record/node.ts';
+import type { NodeFields, NodeId, Owner } from './record/node.ts';
 import type {
   AgentContact,
   Dot,
@@ -69,11 +69,18 @@ export type Input =
       readonly ticket: Ticket;
       readonly action: 'register' | 'update';
       readonly id: NodeId;
+      /** Where it names a key, the registration was signed with it. */
       readonly node: NodeFields;
       /** Absent: answered as soon as it is durable here. */
       readonly confirm?: ConfirmRequest;
     }
-  | { readonly type: 'deregister'; readonly ticket: Ticket; readonly id: NodeId }
+  | {
+      readonly type: 'deregister';
+      readonly ticket: Ticket;
+      readonly id: NodeId;
+      /** Who signed this, and when. */
+      readonly by?: Owner | undefined;
+    }
   /** Announce departure; `forGood` also withdraws the hosted services. */
   | { readonly type: 'depart'; readonly ticket: Ticket; readonly forGood: boolean }
   /** An operator takes an agent out that is gone. */

@@ -569,7 +569,7 @@ export class Protocol {
           ]
         );
       case 'deregister':
-        return this.#unlessClosed(input.ticket) ?? this.hosting.deregister(input.ticket, input.id, now);
+        return this.#unlessClosed(input.ticket) ?? this.hosting.deregister(input, now);
       case 'depart':
         return this.#depart(input.ticket, input.forGood, now);
       case 'enqueue':
@@ -833,8 +833,8 @@ export class Protocol {
     const { ticket, node } = input;
     const before = this.#own.node;
     const problem = nodeProblem(node);
-    if (problem !== undefined) {
-      const { code, ...details } = problem;
+    if (problem !== undefined || node.publicKey !== undefined) {
+      const { code, ...details } = problem ?? agentsHaveTheirOwn;
       return [{ type: 'reply', ticket, reply: { ok: false, code, details } }];
     }
     if (node.lastUpdatedS < before.lastUpdatedS) {
@@ -1543,6 +1543,12 @@ export class Protocol {
 }
 
 /** For an agent of which we know nothing but that it left. */
+/** An agent is whose key its records are signed with; no other one can be told. */
+const agentsHaveTheirOwn = {
+  code: 'INVALID_PUBLIC_KEY',
+  field: 'public_key',
+  text: 'an agent has a key of its own, and takes no public_key for its entry',
+} as const;
 const unknownFields = { nodeType: 'backend', isBootstrap: false, address: '', metrics: undefined } as const;
 
 /** In a large cluster many exchange at any moment anyway. Source: memberlist, `pushPullScale`. */

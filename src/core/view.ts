@@ -9,7 +9,7 @@ import type { DeadLetter, Receiver } from './outbox/delivery.ts';
 import type { OutboxCounts } from './outbox/outbox-view.ts';
 import type { BreakerState } from './outbox/receiver-health.ts';
 import type { HybridTime } from './record/hybrid-time.ts';
-import type { NodeFields, NodeId } from './record/node.ts';
+import type { NodeFields, NodeId, Owner } from './record/node.ts';
 import type { Authority, ContextEntry, Digest, PeerId } from './record/record.ts';
 
 /** `dead` and departed nodes are never listed, so a listed node has one of these. */
@@ -58,6 +58,8 @@ export interface RecordView {
   readonly digest: Digest;
   readonly kind: 'entry' | 'health' | 'revocations' | 'left' | 'deregistered' | 'withdrawn';
   readonly node?: NodeFields;
+  /** Of a departure: whose the entry was. */
+  readonly owner?: Owner;
   /** Of a hint: base URL of the HTTP peer that said so. */
   readonly learntFrom?: string;
   /** The signed envelope, base64. */

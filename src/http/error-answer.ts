@@ -21,6 +21,8 @@ const fieldCodes: ReadonlySet<ErrorCode> = new Set([
   'INVALID_CAPABILITY',
   'INVALID_TIMESTAMP',
   'INVALID_ACTION',
+  'INVALID_PUBLIC_KEY',
+  'INVALID_SIGNATURE',
 ]);
 
 /** Seconds after which a refused caller should try again, unless the error knows better. */

@@ -130,8 +130,10 @@ export const operations = {
   deregister: {
     tags: ['registration'],
     summary: 'Take a service out',
+    description: 'An entry that belongs to a key only with a body that is signed with it.',
     params: idParams,
-    response: { 200: json('Gone', schemas.goneSchema), ...errors(400, 401, 403, 404, 413, 429, 503) },
+    body: schemas.departureSchema,
+    response: { 200: json('Gone', schemas.goneSchema), ...errors(400, 401, 403, 404, 409, 413, 429, 503) },
   },
   leave: {
     tags: ['admin'],

@@ -5,6 +5,8 @@
  *     flat      {"id":…,"address":…,"metrics_port":…, "action":…, …}
  *     legacy    {"id":…,"address":…,"metrics_port":…}           a flat one without the optional fields
  *
+ * Whoever signs adds `public_key`, `signature` and the time; in an envelope, to it or to the node.
+ *
  * A body that lacks what every form has, or holds a value of another JSON type, fits none of them
  * (`INVALID_FORMAT`). A value of the right type but out of its bounds is named by its own code. Written
  * by hand because it runs for every registration; a compiled JSON schema would check the types, yet
@@ -20,6 +22,7 @@ import {
 } from '../core/record/node.ts';
 import { FirsthandError } from '../errors.ts';
 import type { RegistrationRequest } from '../runtime/agent-port.ts';
+import { type Proof, type ProofFields, proofIn } from './signed-request.ts';
 import { parseRfc3339 } from './timestamp.ts';
 
 /** How far ahead of the agent's clock a caller's time may be. */
@@ -27,16 +30,47 @@ export const futureMaxS = 60;
 
 type Fields = Readonly<Record<string, unknown>>;
 
+export interface ParsedRegistration {
+  readonly registration: RegistrationRequest;
+  /** Not looked into: whether it proves anything is for whoever knows the cluster. */
+  readonly proof: Proof | undefined;
+}
+
+export interface SignedDeparture {
+  readonly proof: Proof;
+  readonly lastUpdatedS: number;
+}
+
 /**
  * @param text - The body as it was received.
  * @param nowMs - The agent's wall clock.
  * @throws FirsthandError INVALID_JSON, INVALID_FORMAT, or the code of the first field at fault.
  */
-export function parseRegistration(text: string, nowMs: number): RegistrationRequest {
+export function parseRegistration(text: string, nowMs: number): ParsedRegistration {
+  const body = objectIn(text);
+  const node = nodeOf(body);
+  const signed = absent(node.public_key) && absent(node.signature) ? body : node;
+  return fromFields(node, node === body ? body.action : requiredAction(body), signed, nowMs);
+}
+
+/**
+ * Who signs a departure, and when; nobody, where there is no body.
+ *
+ * @throws FirsthandError INVALID_JSON, INVALID_FORMAT, or the code of the first field at fault.
+ */
+export function parseDeparture(text: string, nowMs: number): SignedDeparture | undefined {
+  if (text.trim() === '') return undefined;
+  const body = objectIn(text);
+  const problem = timeProblem(body) ?? proofProblem(body);
+  if (problem !== undefined) throw badFormat(problem.text, problem.field);
+  const proof = proofIn(body as ProofFields);
+  return proof && { proof, lastUpdatedS: secondsOf(timeOf(body, nowMs, proof)) };
+}
+
+function objectIn(text: string): Fields {
   const body = parseJson(text);
   if (!isFields(body)) throw badFormat('it must be a JSON object');
-  const node = nodeOf(body);
-  return fromFields(node, node === body ? body.action : requiredAction(body), nowMs);
+  return body;
 }
 
 function parseJson(text: string): unknown {
@@ -72,20 +106,24 @@ function requiredAction(envelope: Fields): unknown {
   return envelope.action;
 }
 
-function fromFields(fields: Fields, actionValue: unknown, nowMs: number): RegistrationRequest {
-  const problem = formProblem(fields) ?? optionalProblem(fields, actionValue);
+function fromFields(fields: Fields, actionValue: unknown, signed: Fields, nowMs: number): ParsedRegistration {
+  const problem = formProblem(fields) ?? optionalProblem(fields, actionValue) ?? proofProblem(signed);
   if (problem !== undefined) throw badFormat(problem.text, problem.field);
 
   const id = (fields.id as string).trim();
   if (!isNodeId(id)) throw new FirsthandError('INVALID_ID', { field: 'id' });
-  const time = timeOf(fields, nowMs);
+  const proof = proofIn(signed as ProofFields);
+  const time = timeOf(fields, nowMs, proof);
   const node = nodeFieldsOf(fields, time.seconds ?? 0);
   const fieldProblem = nodeProblem(node);
   if (fieldProblem !== undefined) throw new FirsthandError(fieldProblem.code, { ...fieldProblem });
-  if (time.text !== undefined) {
-    throw new FirsthandError('INVALID_TIMESTAMP', { field: time.field, text: time.text });
-  }
-  return { action: actionOf(actionValue), id, node };
+  secondsOf(time);
+  const { publicKey } = proof ?? {};
+  const action = actionOf(actionValue);
+  return {
+    registration: { action, id, node: publicKey === undefined ? node : { ...node, publicKey } },
+    proof,
+  };
 }
 
 function nodeFieldsOf(fields: Fields, lastUpdatedS: number): NodeFields {
@@ -125,10 +163,19 @@ interface Time {
   readonly text?: string;
 }
 
-/** `last_updated` counts when both are given. */
-function timeOf(fields: Fields, nowMs: number): Time {
+/** @throws FirsthandError INVALID_TIMESTAMP */
+function secondsOf({ field, seconds, text }: Time): number {
+  if (seconds !== undefined && text === undefined) return seconds;
+  throw new FirsthandError('INVALID_TIMESTAMP', { field, ...(text === undefined ? {} : { text }) });
+}
+
+/** `last_updated` counts when both are given. What is signed has its own, or it could be sent again for ever. */
+function timeOf(fields: Fields, nowMs: number, proof: Proof | undefined): Time {
   const field = absent(fields.last_updated) && !absent(fields.timestamp) ? 'timestamp' : 'last_updated';
   const value = fields[field];
+  if (absent(value) && proof !== undefined) {
+    return { field, text: `${field} is missing: what is signed has the time in it` };
+  }
   if (absent(value)) return { field, seconds: Math.floor(nowMs / 1_000) };
   const seconds = typeof value === 'number' ? value : parseRfc3339((value as string).trim());
   if (seconds === undefined || !Number.isSafeInteger(seconds) || seconds < 0) {
@@ -161,9 +208,20 @@ function optionalProblem(fields: Fields, action: unknown): FormProblem | undefin
   if (!absent(capabilities) && !(Array.isArray(capabilities) && capabilities.every(isString))) {
     return mustBe('capabilities', 'an array of strings');
   }
+  return timeProblem(fields);
+}
+
+function timeProblem(fields: Fields): FormProblem | undefined {
   for (const field of ['last_updated', 'timestamp']) {
     const value = fields[field];
     if (!optional(value, 'string') && typeof value !== 'number') return mustBe(field, 'a time');
+  }
+  return undefined;
+}
+
+function proofProblem(fields: Fields): FormProblem | undefined {
+  for (const field of ['public_key', 'signature']) {
+    if (!optional(fields[field], 'string')) return mustBe(field, 'a string');
   }
   return undefined;
 }

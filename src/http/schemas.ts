@@ -57,16 +57,47 @@ const optionalFields = {
   last_updated: Type.Optional(time),
 };
 
+const keyText = Type.String({
+  pattern: '^[A-Za-z0-9+/_-]{43}=?$',
+  description: 'Ed25519, 32 bytes in base64 or base64url: the entry belongs to this key from now on',
+});
+const signatureText = Type.String({
+  pattern: '^[A-Za-z0-9+/_-]{86}(==)?$',
+  description:
+    'By public_key, 64 bytes in base64 or base64url, over lines that each end with \\n: firsthand/registration/1, ' +
+    'the cluster, register, update or deregister, the id, public_key in padded base64, the time as whole Unix ' +
+    'seconds; and, unless it deregisters, address, metrics_port, node_type, is_load_balancer, and the ' +
+    'capabilities joined by commas, with defaults filled in. Counts for 15 minutes',
+});
+/** Beside the time. In an envelope they may also stand beside the node. */
+const proof = { public_key: Type.Optional(keyText), signature: Type.Optional(signatureText) };
+
 const action = Type.Enum(['register', 'update']);
 
 export const registrationSchema = Type.Union([
-  Type.Object({ action, node: Type.Object({ ...requiredFields, ...optionalFields }) }, { title: 'Envelope' }),
   Type.Object(
-    { ...requiredFields, ...optionalFields, action: Type.Optional(action), timestamp: Type.Optional(time) },
+    { action, node: Type.Object({ ...requiredFields, ...optionalFields, ...proof }) },
+    { title: 'Envelope' },
+  ),
+  Type.Object(
+    {
+      ...requiredFields,
+      ...optionalFields,
+      ...proof,
+      action: Type.Optional(action),
+      timestamp: Type.Optional(time),
+    },
     { title: 'Flat' },
   ),
   Type.Object(requiredFields, { title: 'Legacy' }),
 ]);
+
+/** Without a body: unsigned. */
+export const departureSchema = Type.Object({
+  ...proof,
+  last_updated: Type.Optional(time),
+  timestamp: Type.Optional(time),
+});
 
 // --- nodes ---------------------------------------------------------------------------------------
 
@@ -256,7 +287,10 @@ const record = exact({
   lease_ms: count,
   digest,
   kind: Type.Enum(['entry', 'health', 'revocations', 'left', 'deregistered', 'withdrawn']),
-  node: Type.Optional(exact(nodeFields)),
+  node: Type.Optional(exact({ ...nodeFields, public_key: Type.Optional(keyText) })),
+  owner: Type.Optional(
+    exact({ public_key: keyText, last_updated: unixSeconds }, 'Of a departure: whose the entry was'),
+  ),
   learnt_from: Type.Optional(
     Type.String({ description: 'Of a hint: base URL of the HTTP peer that said so' }),
   ),

@@ -1,5 +1,5 @@
 /** What `inspect`, `status` and `doctor` show: the agent's views, in snake_case. */
-import { isNodeId } from '../core/record/node.ts';
+import { isNodeId, type NodeFields } from '../core/record/node.ts';
 import type { RecordView, SubjectView } from '../core/view.ts';
 import { FirsthandError } from '../errors.ts';
 import type { AgentPort, DoctorCheck } from '../runtime/agent-port.ts';
@@ -134,8 +134,15 @@ function subjectJson({ records, ...subject }: SubjectView) {
   return { ...(snakeKeys(subject) as object), records: records.map(recordJson) };
 }
 
-/** The node as in `/peers`, so that a reader needs to know one shape only. */
-function recordJson({ node, ...record }: RecordView) {
-  const json = snakeKeys(record) as object;
-  return node === undefined ? json : { ...json, node: fieldsJson(record.subject, node) };
+/** The node as in `/peers`, so that a reader needs to know one shape only; and whose it is. */
+function recordJson({ node, owner, ...record }: RecordView) {
+  return {
+    ...(snakeKeys(record) as object),
+    ...(node === undefined ? {} : { node: { ...fieldsJson(record.subject, node), ...keyJson(node) } }),
+    ...(owner === undefined ? {} : { owner: { ...keyJson(owner), last_updated: owner.lastUpdatedS } }),
+  };
+}
+
+function keyJson({ publicKey }: Pick<NodeFields, 'publicKey'>): { readonly public_key?: string } {
+  return publicKey === undefined ? {} : { public_key: publicKey };
 }

@@ -6,7 +6,7 @@
 import type { CertificateDraft, Serial } from '../core/authority/certificate.ts';
 import type { ConfirmationOutcome, ConfirmationView, ConfirmRequest } from '../core/confirm/confirmation.ts';
 import type { HybridTime } from '../core/record/hybrid-time.ts';
-import type { NodeFields, NodeId, NodeType } from '../core/record/node.ts';
+import type { NodeFields, NodeId, NodeType, Owner } from '../core/record/node.ts';
 import type { Dot, PeerId } from '../core/record/record.ts';
 import type { BanView } from '../core/reputation/bans.ts';
 import type { ReputationView } from '../core/reputation/reputation.ts';
@@ -39,6 +39,7 @@ export interface AgentIdentity {
 export interface RegistrationRequest {
   readonly action: 'register' | 'update';
   readonly id: NodeId;
+  /** Where it names a key, the caller has seen that the registration was signed with it. */
   readonly node: NodeFields;
   /** Answer only when others hold it too. */
   readonly confirm?: ConfirmRequest;
@@ -279,7 +280,8 @@ export interface AgentPort {
   readonly events: EventLog;
   /** Resolves once the record is durable, or confirmed, or time is up: see `RegistrationRequest.confirm`. */
   register(request: RegistrationRequest): Promise<RegistrationOutcome>;
-  deregister(id: NodeId): Promise<void>;
+  /** @param by - Who signed this, and when; whoever calls has seen that. */
+  deregister(id: NodeId, by?: Owner): Promise<void>;
   /** Announces departure for good; the process stops afterwards. Resolves once announced. */
   leave(): Promise<void>;
   /**

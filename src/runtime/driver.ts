@@ -8,7 +8,7 @@
 import type { CoreLogEvent, Effect, Input, Refusal, Reply, Ticket } from '../core/effects.ts';
 import type { DeliveryRequest } from '../core/outbox/delivery.ts';
 import type { Protocol } from '../core/protocol.ts';
-import type { NodeFields, NodeId } from '../core/record/node.ts';
+import type { NodeFields, NodeId, Owner } from '../core/record/node.ts';
 import type { AgentContact, PeerId, Predecessor, VerifiedRecord } from '../core/record/record.ts';
 import type { VerifiedBan } from '../core/reputation/ban.ts';
 import type { VerifiedClaim } from '../core/swim/claim.ts';
@@ -220,8 +220,8 @@ export class Driver {
     return this.#ask(ticket => ({ type: 'register', ticket, ...request }));
   }
 
-  async deregister(id: NodeId): Promise<void> {
-    await this.#ask(ticket => ({ type: 'deregister', ticket, id }));
+  async deregister(id: NodeId, by?: Owner): Promise<void> {
+    await this.#ask(ticket => ({ type: 'deregister', ticket, id, by }));
   }
 
   /** Takes an agent that is gone out of the cluster. @throws FirsthandError UNKNOWN_NODE, STILL_ALIVE */

@@ -3,7 +3,7 @@
 import type { ConfirmationView } from '../core/confirm/confirmation.ts';
 import type { Protocol } from '../core/protocol.ts';
 import { isReservedSubject } from '../core/record/health.ts';
-import type { NodeId } from '../core/record/node.ts';
+import type { NodeId, Owner } from '../core/record/node.ts';
 import { compareText, type PeerId, type VerifiedRecord } from '../core/record/record.ts';
 import type {
   DetectorView,
@@ -128,8 +128,8 @@ export class LocalAgent implements AgentPort {
     };
   }
 
-  deregister(id: NodeId): Promise<void> {
-    return this.#components.driver.deregister(id);
+  deregister(id: NodeId, by?: Owner): Promise<void> {
+    return this.#components.driver.deregister(id, by);
   }
 
   remove(id: NodeId): Promise<void> {
@@ -476,6 +476,7 @@ function recordView(record: VerifiedRecord): Omit<RecordView, 'vouches' | 'lost'
     digest,
     kind: body.type === 'departure' ? body.reason : body.type,
     ...(body.type === 'entry' ? { node: body.node } : {}),
+    ...(body.type === 'departure' && body.owner !== undefined ? { owner: body.owner } : {}),
     ...(body.type === 'entry' && body.learntFrom !== undefined ? { learntFrom: body.learntFrom } : {}),
     wire: Buffer.from(record.wire).toString('base64'),
   };

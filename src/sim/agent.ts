@@ -3,7 +3,13 @@ import type { ConfirmationOutcome, ConfirmRequest } from '../core/confirm/confir
 import type { CoreLogEvent, Effect, Input, Refusal } from '../core/effects.ts';
 import type { DeliveryRequest } from '../core/outbox/delivery.ts';
 import { Protocol, type ProtocolSettings } from '../core/protocol.ts';
-import { capabilitiesOf, type NodeFields, type NodeId, type NodeType } from '../core/record/node.ts';
+import {
+  capabilitiesOf,
+  type NodeFields,
+  type NodeId,
+  type NodeType,
+  type Owner,
+} from '../core/record/node.ts';
 import type { PeerId } from '../core/record/record.ts';
 import type { AgentEvent, BackendCheckView } from '../core/view.ts';
 import type { ErrorCode } from '../errors.ts';
@@ -266,8 +272,8 @@ export class SimAgent {
   }
 
   /** Registers or changes a service; an agent that is not ready refuses, as it would in production. */
-  async register(id: NodeId, port: number): Promise<Outcome> {
-    const request = { action: 'register', id, node: this.#service(id, port) } as const;
+  async register(id: NodeId, port: number, by: Partial<Owner> = {}): Promise<Outcome> {
+    const request = { action: 'register', id, node: { ...this.#service(id, port), ...by } } as const;
     return outcomeOf(this.#process?.driver.register(request));
   }
 
@@ -289,8 +295,8 @@ export class SimAgent {
     return outcomeOf(this.#process?.keyRotation.rotate());
   }
 
-  async deregister(id: NodeId): Promise<Outcome> {
-    return outcomeOf(this.#process?.driver.deregister(id));
+  async deregister(id: NodeId, by?: Owner): Promise<Outcome> {
+    return outcomeOf(this.#process?.driver.deregister(id, by));
   }
 
   /** Something that a receiver must confirm. */

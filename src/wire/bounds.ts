@@ -11,9 +11,11 @@ import {
   healthSubjectOf,
 } from '../core/record/health.ts';
 import { type HybridTime, hybridCounterMax } from '../core/record/hybrid-time.ts';
-import { isAddress, isClusterName, isNodeId, nodeProblem } from '../core/record/node.ts';
+import { isAddress, isClusterName, isNodeId, isServiceKey, nodeProblem } from '../core/record/node.ts';
 import {
   type AgentContact,
+  type Authority,
+  type Body,
   type ContextEntry,
   compareText,
   contextMaxCount,
@@ -87,10 +89,7 @@ function contextProblem(context: readonly ContextEntry[]): string | undefined {
 }
 
 function bodyProblem({ author, authority, body }: RecordDraft): string | undefined {
-  if (body.type === 'departure' && body.certificate !== undefined) {
-    if (authority !== 'self') return 'only who speaks about itself shows a certificate';
-    return certificateSizeProblem(body.certificate);
-  }
+  if (body.type === 'departure') return departureProblem(authority, body);
   if (body.type !== 'entry') return undefined;
   const { agent, learntFrom, predecessor } = body;
   if (learntFrom !== undefined && (authority !== 'hint' || !isPeerUrl(learntFrom))) {
@@ -100,11 +99,25 @@ function bodyProblem({ author, authority, body }: RecordDraft): string | undefin
     return 'agent contact belongs to entries of authority self, and to no others';
   }
   if (predecessor !== undefined && authority !== 'self') return 'only an agent itself has a predecessor';
+  if (body.node.publicKey !== undefined && authority !== 'host') return 'only what is hosted has an owner';
   return (
     nodeProblem(body.node)?.text ??
     (agent && contactProblem(author, agent)) ??
     (predecessor && predecessorProblem(author, predecessor))
   );
+}
+
+function departureProblem(
+  authority: Authority,
+  { certificate, owner }: Extract<Body, { readonly type: 'departure' }>,
+): string | undefined {
+  if (owner !== undefined) {
+    if (authority !== 'host') return 'only what is hosted has an owner';
+    if (!isServiceKey(owner.publicKey) || !isCount(owner.lastUpdatedS)) return 'an owner is malformed';
+  }
+  if (certificate === undefined) return undefined;
+  if (authority !== 'self') return 'only who speaks about itself shows a certificate';
+  return certificateSizeProblem(certificate);
 }
 
 function predecessorProblem(author: PeerId, { peer, signature }: Predecessor): string | undefined {

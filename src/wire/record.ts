@@ -7,7 +7,13 @@
 import { hash } from 'node:crypto';
 import { type HealthEntry, healthEntriesMaxCount } from '../core/record/health.ts';
 import type { HybridTime } from '../core/record/hybrid-time.ts';
-import { capabilitiesOf, type NodeFields, nodeTypes } from '../core/record/node.ts';
+import {
+  capabilitiesOf,
+  type NodeFields,
+  nodeTypes,
+  type Owner,
+  type ServiceKey,
+} from '../core/record/node.ts';
 import {
   type AgentContact,
   type Body,
@@ -61,6 +67,16 @@ interface EntryMessage {
   readonly lastUpdatedS: unknown;
   readonly agent: AgentContact | null;
   readonly learntFrom: string;
+  readonly publicKey: Uint8Array;
+}
+interface OwnerMessage {
+  readonly publicKey: Uint8Array;
+  readonly lastUpdatedS: unknown;
+}
+interface DepartureMessage {
+  readonly reason: number;
+  readonly certificate: Uint8Array;
+  readonly owner: OwnerMessage | null;
 }
 interface RecordMessage {
   readonly cluster: string;
@@ -75,7 +91,7 @@ interface RecordMessage {
   readonly authority: number;
   readonly body?: 'entry' | 'departure' | 'health' | 'revocations';
   readonly entry: EntryMessage | null;
-  readonly departure: { readonly reason: number; readonly certificate: Uint8Array } | null;
+  readonly departure: DepartureMessage | null;
   readonly health: { readonly unhealthy: Uint8Array } | null;
   readonly revocations: PackedRevocations | null;
   readonly predecessor: PredecessorMessage | null;
@@ -117,14 +133,19 @@ export function encodeRecord(cluster: string, draft: RecordDraft): Uint8Array {
 
 function bodyMessage(body: Body): object {
   if (body.type === 'departure') {
-    const { reason, certificate } = body;
+    const { reason, certificate, owner } = body;
     return {
-      departure: { reason: departureNames.numberOf(reason), ...(certificate ? { certificate } : {}) },
+      departure: {
+        reason: departureNames.numberOf(reason),
+        ...(certificate ? { certificate } : {}),
+        ...(owner ? { owner: { ...owner, publicKey: keyBytes(owner.publicKey) } } : {}),
+      },
     };
   }
   if (body.type === 'health') return { health: { unhealthy: packHealth(body.entries) } };
   if (body.type === 'revocations') return { revocations: packRevocations(body) };
-  const { node, agent, learntFrom, predecessor } = body;
+  const { agent, learntFrom, predecessor } = body;
+  const { publicKey, ...node } = body.node;
   return {
     ...(predecessor === undefined ? {} : { predecessor: predecessorMessage(predecessor) }),
     entry: {
@@ -132,8 +153,18 @@ function bodyMessage(body: Body): object {
       nodeType: nodeTypeNames.numberOf(node.nodeType),
       ...(agent ? { agent } : {}),
       ...(learntFrom === undefined ? {} : { learntFrom }),
+      ...(publicKey === undefined ? {} : { publicKey: keyBytes(publicKey) }),
     },
   };
+}
+
+function keyBytes(key: ServiceKey): Buffer {
+  return Buffer.from(key, 'base64');
+}
+
+/** Of whatever length: out of bounds, it has to be seen to be refused. */
+function keyText(bytes: Uint8Array): ServiceKey {
+  return (bytes as Buffer).toString('base64');
 }
 
 function predecessorMessage({ peer, signature }: Predecessor): object {
@@ -265,7 +296,7 @@ function bodyOf(message: RecordMessage): Body | undefined {
 function plainBodyOf({ body, entry, departure, health, revocations }: RecordMessage): Body | undefined {
   if (body === 'departure' && departure !== null) {
     const reason = departureNames.nameOf(departure.reason);
-    return reason && { type: 'departure', reason, ...certificateOf(departure) };
+    return reason && { type: 'departure', reason, ...certificateOf(departure), ...ownerOf(departure) };
   }
   if (body === 'revocations' && revocations !== null) {
     const lists = unpackRevocations(revocations);
@@ -303,6 +334,11 @@ function certificateOf({ certificate }: { readonly certificate?: Uint8Array }): 
     : { certificate: Uint8Array.from(certificate) };
 }
 
+function ownerOf({ owner }: DepartureMessage): { readonly owner?: Owner } {
+  if (owner === null) return {};
+  return { owner: { publicKey: keyText(owner.publicKey), lastUpdatedS: countOf(owner.lastUpdatedS) } };
+}
+
 function compactNode(node: NodeFields): NodeFields {
   return { ...node, capabilities: sharedCapabilities(node.capabilities) };
 }
@@ -317,6 +353,7 @@ function nodeOf(entry: EntryMessage): NodeFields | undefined {
     isLoadBalancer: entry.isLoadBalancer,
     capabilities: sharedCapabilities(entry.capabilities),
     lastUpdatedS: countOf(entry.lastUpdatedS),
+    ...(entry.publicKey.length === 0 ? {} : { publicKey: keyText(entry.publicKey) }),
   };
 }
 

@@ -17,15 +17,7 @@ import type { StoredState } from '../../src/runtime/ports.ts';
 import { seededRandom } from '../../src/runtime/seeded-random.ts';
 import { LevelStore } from '../../src/store/level-store.ts';
 import { silentLog } from '../../src/telemetry/log.ts';
-import {
-  at,
-  departure,
-  keyNumber,
-  nodeFields,
-  Speaker,
-  startWallMs,
-  testCluster,
-} from '../record-builder.ts';
+import { at, keyNumber, nodeFields, Speaker, startWallMs, testCluster } from '../record-builder.ts';
 import { ban } from './store-samples.ts';
 
 const wallMs = startWallMs;
@@ -47,6 +39,10 @@ async function withStore<T>(path: string, work: (store: LevelStore) => Promise<T
   }
 }
 
+const publicKey = Buffer.alloc(32, 7).toString('base64');
+const keyed = nodeFields({ publicKey });
+const owner = { publicKey, lastUpdatedS: 5 };
+
 /** One row of every kind, and a few records. */
 function everything(): readonly StoreOperation[] {
   const [a, b] = [new Speaker(1), new Speaker(2)];
@@ -63,8 +59,11 @@ function everything(): readonly StoreOperation[] {
   } as const;
   return [
     { type: 'put-record', record: a.introduce('me') },
-    { type: 'put-record', record: a.say({ subject: 'svc' }) },
-    { type: 'put-record', record: a.say({ subject: 'gone', body: departure('deregistered') }) },
+    { type: 'put-record', record: a.say({ subject: 'svc', body: { type: 'entry', node: keyed } }) },
+    {
+      type: 'put-record',
+      record: a.say({ subject: 'gone', body: { type: 'departure', reason: 'deregistered', owner } }),
+    },
     { type: 'put-floor', subject: 'reaped', floor: [{ author: b.peer, epoch: 1, sequence: 9 }] },
     { type: 'put-clock', author: a.peer, dot: { epoch: 1, sequence: 3 } },
     { type: 'put-contact', contact: { peer: b.peer, multiaddrs: [b.multiaddr], seenAtMs: wallMs } },
@@ -81,7 +80,7 @@ function everything(): readonly StoreOperation[] {
         wanted: 'majority',
         deadlineWallMs: wallMs,
         rollback: true,
-        previous: nodeFields(),
+        previous: keyed,
       },
     },
     { type: 'put-meta', name: 'epoch', value: wallMs },

@@ -1,6 +1,10 @@
+import { generateKeyPairSync, type KeyObject, verify } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { assert, describe, it } from 'vitest';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { assert, describe, it, onTestFinished } from 'vitest';
 import { FakeIo, run } from '../unit/cli/fake-io.ts';
 import { temporaryFile } from '../unit/config/temporary-file.ts';
 import { type Answer, cliAgent } from './cli-agent.ts';
@@ -475,6 +479,83 @@ describe('cli commands against an agent', () => {
     assert.deepEqual(agent.asked[0]?.body, {
       action: 'register',
       node: { id: 'x', address: 'h:1', metrics_port: 9100 },
+    });
+  });
+
+  describe('--key', () => {
+    const { privateKey, publicKey } = generateKeyPairSync('ed25519');
+    const pem = (key: KeyObject, options: object = {}) => {
+      const directory = mkdtempSync(join(tmpdir(), 'firsthand-key-'));
+      onTestFinished(() => rmSync(directory, { recursive: true }));
+      const path = join(directory, 'key.pem');
+      const type = key.type === 'public' ? 'spki' : 'pkcs8';
+      writeFileSync(path, key.export({ format: 'pem', type, ...options } as never) as unknown as string);
+      return path;
+    };
+
+    it('register: signs the cluster that the agent names, the defaults and the time', async () => {
+      const unknown = { status: 404, json: { error: 'there is no record about x', code: 'UNKNOWN_NODE' } };
+      const agent = await cliAgent({ ...everything, 'GET /records/x': unknown });
+
+      const { code } = await run(
+        `register --id x --address h:1 --metrics-port 9100 --key ${pem(privateKey)} --agent ${agent.url}`,
+      );
+
+      assert.equal(code, 0);
+      const { body } = agent.asked.at(-1) as { readonly body: { readonly node: Record<string, string> } };
+      const { signature = '', public_key, last_updated, ...node } = body.node;
+      assert.deepEqual(node as object, { id: 'x', address: 'h:1', metrics_port: 9100 });
+      const more = 'h:1\n9100\nbackend\nfalse\ninference,model_serving,metrics_reporting\n';
+      const heading = `firsthand/registration/1\n${status.identity.cluster}\nregister\nx`;
+      const text = Buffer.from(`${heading}\n${public_key}\n${last_updated}\n${more}`);
+      assert.isTrue(verify(null, text, publicKey, Buffer.from(signature, 'base64')));
+    });
+
+    it('deregister: signs a time after whatever the key has said', async () => {
+      const key = publicKey.export({ format: 'der', type: 'spki' }).subarray(-32).toString('base64');
+      const lastS = Math.floor(Date.now() / 1_000) + 20;
+      const [known] = subject.records;
+      const node = { ...known?.node, public_key: key, last_updated: lastS };
+      const owner = { public_key: key, last_updated: lastS + 10 };
+      const agent = await cliAgent({
+        ...everything,
+        'GET /records/backend-1': {
+          json: {
+            ...subject,
+            records: [
+              { ...known, node },
+              { ...known, owner },
+            ],
+          },
+        },
+      });
+
+      await run(`deregister --id backend-1 --key ${pem(privateKey)} --agent ${agent.url}`);
+
+      const { body } = agent.asked.at(-1) as { readonly body: Record<string, string> };
+      const { signature = '', last_updated } = body;
+      assert.equal(Number(last_updated), lastS + 11);
+      const { cluster } = status.identity;
+      const lines = ['firsthand/registration/1', cluster, 'deregister', 'backend-1', key, last_updated];
+      const text = Buffer.from(lines.map(line => `${line}\n`).join(''));
+      assert.isTrue(verify(null, text, publicKey, Buffer.from(signature, 'base64')));
+    });
+
+    const rsa = generateKeyPairSync('rsa', { modulusLength: 2_048 }).privateKey;
+    const sealed = { cipher: 'aes-256-cbc', passphrase: 'x' };
+    it.each([
+      ['there is no file', () => '/no/such', /--key: cannot read "\/no\/such": there is no such file/],
+      ['it is public', () => pem(publicKey), /--key: ".*" has no unencrypted private key in PEM form/],
+      ['it is encrypted', () => pem(privateKey, sealed), /--key: ".*" has no unencrypted private key/],
+      ['it is of another kind', () => pem(rsa), /--key: ".*" holds no private Ed25519 key; openssl genpkey/],
+    ])('says what is wrong with the file when %s, and asks nobody', async (_, path, reason) => {
+      const agent = await cliAgent(everything);
+
+      const { code, stderr } = await run(`deregister --id x --key ${path()} --agent ${agent.url}`);
+
+      assert.equal(code, 2);
+      assert.match(stderr, reason);
+      assert.deepEqual(agent.asked, []);
     });
   });
 

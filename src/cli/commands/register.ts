@@ -6,6 +6,7 @@ import { addConfirmOptions, type ConfirmOptions, confirmedText, confirmRequest }
 import { type Context, printJson } from '../context.ts';
 import { count, safe } from '../display.ts';
 import { addNodeOptions, type NodeOptions } from '../node-options.ts';
+import { addKeyOption, type KeyOption, signedNode } from '../service-key.ts';
 
 export function define(command: Command, context: Context): void {
   command
@@ -13,7 +14,8 @@ export function define(command: Command, context: Context): void {
     .requiredOption('--address <host:port>', 'where it serves');
   addNodeOptions(command);
   addConfirmOptions(command);
-  command.action(async (options: NodeOptions & ConfirmOptions & { readonly id: string }) => {
+  addKeyOption(command);
+  command.action(async (options: NodeOptions & ConfirmOptions & KeyOption & { readonly id: string }) => {
     const { io } = context;
     if (options.metricsPort === undefined) {
       command.error("error: required option '--metrics-port <port>' not specified");
@@ -30,7 +32,7 @@ export function define(command: Command, context: Context): void {
     const answer = await client.request<RegistrationBody>({
       method: 'POST',
       ...confirmRequest(options),
-      body: { action: 'register', node },
+      body: { action: 'register', node: await signedNode(client, options, 'register', node) },
     });
     const confirmed = confirmedText(answer, context);
     if (context.globals().json) await printJson(io, answer);

@@ -8,6 +8,7 @@ import { addConfirmOptions, type ConfirmOptions, confirmedText, confirmRequest }
 import { type Context, printJson, usageError } from '../context.ts';
 import { safe } from '../display.ts';
 import { addNodeOptions, type NodeOptions } from '../node-options.ts';
+import { addKeyOption, type KeyOption, signedNode } from '../service-key.ts';
 
 export function define(command: Command, context: Context): void {
   command
@@ -15,7 +16,8 @@ export function define(command: Command, context: Context): void {
     .option('--address <host:port>', 'where it serves');
   addNodeOptions(command);
   addConfirmOptions(command);
-  command.action(async (options: NodeOptions & ConfirmOptions & { readonly id: string }) => {
+  addKeyOption(command);
+  command.action(async (options: NodeOptions & ConfirmOptions & KeyOption & { readonly id: string }) => {
     const { io } = context;
     const changes = changesOf(options);
     if (Object.keys(changes).length === 0) {
@@ -25,10 +27,11 @@ export function define(command: Command, context: Context): void {
     }
     const client = await clientFor(io, context.globals());
     const known = keptFields(await currentFields(client, options.id), options);
+    const fields = { ...known, ...changes, id: options.id };
     const answer = await client.request<RegistrationBody>({
       method: 'POST',
       ...confirmRequest(options),
-      body: { action: 'update', node: { ...known, ...changes } },
+      body: { action: 'update', node: await signedNode(client, options, 'update', fields) },
     });
     const confirmed = confirmedText(answer, context);
     if (context.globals().json) await printJson(io, answer);

@@ -198,7 +198,8 @@ export class Bridge {
       if (node === undefined) return [];
       if (isUrlOfAddress(url, node.address)) this.#components.renew(id, now);
       const there = known.get(id);
-      return there !== undefined && isSameContent(there, node) ? [] : this.#tell(url, id, node, 'bulk', now);
+      const { publicKey: _untold, ...told } = node;
+      return there !== undefined && isSameContent(there, told) ? [] : this.#tell(url, id, node, 'bulk', now);
     });
   }
 

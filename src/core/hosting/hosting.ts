@@ -1,19 +1,28 @@
 /**
  * Services registered with this agent: who may change them, and how long they are vouched for.
  *
- * Only a node may change its own entry, and for a service without a key that means: through the
- * agent that hosts it. A service may register the same thing with several agents; registering
+ * Only a node may change its own entry, and that means: through the agent that hosts it, and, for a service with
+ * a key, signed with that (`ownership.ts`). A service may register the same thing with several agents; registering
  * something else with another one is refused while its host is there, with the host's name.
  */
 import type { Effect, Input, Reply, Ticket } from '../effects.ts';
 import type { Author } from '../record/author.ts';
-import { isNodeId, isSameContent, type NodeFields, type NodeId, nodeProblem } from '../record/node.ts';
-import type { ContextEntry, DepartureReason, PeerId, VerifiedRecord } from '../record/record.ts';
+import {
+  isNodeId,
+  isSameContent,
+  type NodeFields,
+  type NodeId,
+  nodeProblem,
+  type Owner,
+  type ServiceKey,
+} from '../record/node.ts';
+import type { Body, ContextEntry, DepartureReason, PeerId, VerifiedRecord } from '../record/record.ts';
 import { saysTheSame } from '../record/resolution.ts';
 import type { Table } from '../record/table.ts';
 import type { Now } from '../time.ts';
 import type { LivenessState } from '../view.ts';
 import { Leases } from './leases.ts';
+import { isLaterWord, keyHolding, lastWordS, ownerIn } from './ownership.ts';
 
 export interface HostingSettings {
   /** How long a service is vouched for after it was last heard from, ms. */
@@ -27,6 +36,7 @@ export const defaultHostingSettings: HostingSettings = {
 };
 
 export type Registration = Extract<Input, { readonly type: 'register' }>;
+export type Deregistration = Extract<Input, { readonly type: 'deregister' }>;
 
 export interface HostingComponents {
   readonly selfId: NodeId;
@@ -92,10 +102,15 @@ export class Hosting {
     return this.say(record, now, [reply(request.ticket, { ok: true, changed: true })]);
   }
 
-  deregister(ticket: Ticket, id: NodeId, now: Now): readonly Effect[] {
-    const refusal = this.#refusalToChange(id);
+  deregister({ ticket, id, by }: Deregistration, now: Now): readonly Effect[] {
+    const lastS = by && lastWordS(this.#components.table.ledger.recordsOf(id), by.publicKey);
+    const isStale = lastS !== undefined && by !== undefined && by.lastUpdatedS < lastS;
+    const refusal =
+      this.#refusalOfKey(id, by?.publicKey) ??
+      this.#refusalToChange(id) ??
+      (isStale ? stale(id, by.lastUpdatedS, lastS) : undefined);
     if (refusal !== undefined) return [reply(ticket, refusal)];
-    return this.#depart(id, 'deregistered', now, [reply(ticket, { ok: true, changed: true })]);
+    return this.#depart(id, 'deregistered', now, [reply(ticket, { ok: true, changed: true })], by);
   }
 
   /** Departures of the services that were not heard from in time. */
@@ -124,16 +139,24 @@ export class Hosting {
   /**
    * What is registered here, where hosts that are gone said otherwise at the same time and theirs counts: said
    * again, as what came after theirs. Else it would be listed by nobody until its service registers again.
+   *
+   * Likewise what its owner has said here, also a departure, where hosts who had not heard of it were told what the
+   * owner had signed before that: somebody may have sent it once more, while the cluster was in parts.
    */
   reassert(id: NodeId, now: Now): readonly Effect[] {
     const { table, author, livenessOf } = this.#components;
     const own = table.ledger.recordBy(author.peer, id);
-    if (!this.#leases.has(id) || own?.body.type !== 'entry' || table.ledger.isQuarantined(author.peer))
-      return [];
+    if (own?.authority !== 'host' || table.ledger.isQuarantined(author.peer)) return [];
+    if (this.#refusalOfKey(id, ownerIn(own)?.publicKey) !== undefined) return [];
     const { winner, vouchers } = table.ledger.resolution(id);
     if (winner?.body.type !== 'entry' || winner.authority !== 'host' || vouchers.includes(own)) return [];
+    const isHosted = own.body.type === 'entry' && this.#leases.has(id);
+    const isOut = own.body.type === 'departure' && own.body.reason === 'deregistered';
+    if (!isHosted && !isOut) return [];
     const isGone = (peer: PeerId) => livenessOf(peer) === 'dead' || livenessOf(peer) === 'left';
-    if (!vouchers.every(voucher => isGone(voucher.author))) return [];
+    const isOvertaken = (other: VerifiedRecord) =>
+      (isHosted && isGone(other.author)) || isLaterWord(own, other);
+    if (!vouchers.every(isOvertaken)) return [];
     const { claimedAt, leaseMs, body } = own;
     const context = table.ledger.contextFor(author.peer, id);
     const draft = { subject: id, authority: 'host', context, claimedAt, leaseMs, body } as const;
@@ -155,19 +178,23 @@ export class Hosting {
 
   /**
    * What a registration that failed said is void: the content before it counts again, or, where we said
-   * nothing before, whatever others say.
+   * nothing before, whatever others say. It was signed all the same, and must not count when it is sent once more.
    */
   rollBack(id: NodeId, previous: NodeFields | undefined, now: Now): readonly Effect[] {
     const { table, author } = this.#components;
     const own = table.ledger.recordBy(author.peer, id);
     if (own?.body.type !== 'entry') return [];
+    const { lastUpdatedS } = own.body.node;
     const draft =
       previous === undefined
-        ? ({ context: [], leaseMs: 0, body: { type: 'departure', reason: 'withdrawn' } } as const)
+        ? ({ context: [], leaseMs: 0, body: departureOf('withdrawn', ownerIn(own)) } as const)
         : ({
             context: table.ledger.contextFor(author.peer, id),
             leaseMs: own.leaseMs,
-            body: { type: 'entry', node: previous },
+            body: {
+              type: 'entry',
+              node: previous.publicKey === undefined ? previous : { ...previous, lastUpdatedS },
+            },
           } as const);
     if (previous === undefined) this.#leases.end(id);
     const { claimedAt } = own;
@@ -191,7 +218,13 @@ export class Hosting {
     );
   }
 
-  #depart(id: NodeId, reason: DepartureReason, now: Now, then: readonly Effect[]): readonly Effect[] {
+  #depart(
+    id: NodeId,
+    reason: DepartureReason,
+    now: Now,
+    then: readonly Effect[],
+    by?: Owner,
+  ): readonly Effect[] {
     const { table, author } = this.#components;
     const own = table.ledger.recordBy(author.peer, id);
     this.#leases.end(id);
@@ -204,7 +237,7 @@ export class Hosting {
         context: reason === 'withdrawn' ? this.#overruledBy(own, context) : context,
         claimedAt: own.claimedAt,
         leaseMs: 0,
-        body: { type: 'departure', reason },
+        body: departureOf(reason, by ?? ownerIn(own)),
       },
       now.wallMs,
     );
@@ -235,6 +268,8 @@ export class Hosting {
     const { peer } = this.#components.author;
     const { winner } = ledger.resolution(id);
     if (ledger.isQuarantined(peer)) return { ok: false, code: 'QUARANTINED', details: {} };
+    const refusal = this.#refusalOfKey(id, node.publicKey);
+    if (refusal !== undefined) return refusal;
     if (action === 'update' || id === this.#components.selfId) {
       const refusal = this.#refusalToChange(id);
       if (refusal !== undefined) return refusal;
@@ -244,16 +279,8 @@ export class Hosting {
       const isAgent = winner.authority === 'self'; // Gone or not: a host's word never outweighs its own.
       if (isAgent || (!agrees && hosts.length > 0)) return notOwner(id, hosts, isAgent);
     }
-    const isStale = winner?.body.type === 'entry' && node.lastUpdatedS < winner.body.node.lastUpdatedS;
-    if (isStale && winner.authority !== 'hint') {
-      const { lastUpdatedS } = winner.body.node;
-      const text = `${id} was last updated at ${lastUpdatedS}, after the ${node.lastUpdatedS} of this registration`;
-      return {
-        ok: false,
-        code: 'STALE_UPDATE',
-        details: { text, field: 'last_updated', last_updated: lastUpdatedS },
-      };
-    }
+    const lastS = this.#lastUpdateBarring(id, node);
+    if (lastS !== undefined) return stale(id, node.lastUpdatedS, lastS);
     if (!isHosted && this.#leases.count >= this.#settings.hostedMaxCount) {
       const text = `this agent hosts ${this.#settings.hostedMaxCount} entries, as many as it may`;
       return { ok: false, code: 'REGISTRY_FULL', details: { text } };
@@ -263,6 +290,33 @@ export class Hosting {
       return { ok: false, code: 'REGISTRY_FULL', details: { text } };
     }
     return undefined;
+  }
+
+  /** An entry that belongs to a key is changed with that key only, whoever asks. */
+  #refusalOfKey(id: NodeId, key: ServiceKey | undefined): Reply | undefined {
+    const { ledger } = this.#components.table;
+    const holding = keyHolding(ledger.recordsOf(id), ledger.resolution(id));
+    if (holding === undefined || holding === key) return undefined;
+    const how = key === undefined ? 'this is not signed' : 'this is signed with another one';
+    const text = `${id} belongs to the key ${holding}, and ${how}`;
+    return { ok: false, code: 'NOT_OWNER', details: { text, field: 'public_key' } };
+  }
+
+  /**
+   * When the entry was last updated, if that bars this registration. What is signed and says something else has to
+   * be later, or of two from one second each could be brought back by sending it once more.
+   */
+  #lastUpdateBarring(id: NodeId, node: NodeFields): number | undefined {
+    const { ledger } = this.#components.table;
+    const { winner } = ledger.resolution(id);
+    const standing =
+      winner?.body.type === 'entry' && winner.authority !== 'hint' ? winner.body.node : undefined;
+    const { publicKey, lastUpdatedS } = node;
+    const signedS = publicKey === undefined ? undefined : lastWordS(ledger.recordsOf(id), publicKey);
+    const lastS = Math.max(standing?.lastUpdatedS ?? 0, signedS ?? 0);
+    if (lastUpdatedS < lastS) return lastS;
+    const isRepeated = standing !== undefined && isSameContent(standing, node);
+    return lastUpdatedS === signedS && !isRepeated ? lastS : undefined;
   }
 
   #refusalToChange(id: NodeId): Reply | undefined {
@@ -294,6 +348,17 @@ function notOwner(id: NodeId, hosts: readonly string[], isAgent: boolean): Reply
     ? `${id} is an agent and speaks for itself`
     : `${id} is hosted by ${hosts.length > 0 ? hosts.join(' and ') : 'an agent that is gone'}; change it there`;
   return { ok: false, code: 'NOT_OWNER', details: { text, field: 'id' } };
+}
+
+function stale(id: NodeId, givenS: number, lastS: number): Reply {
+  const how =
+    givenS < lastS ? `after the ${givenS} of this registration` : 'and what is signed has to be later';
+  const text = `${id} was last updated at ${lastS}, ${how}`;
+  return { ok: false, code: 'STALE_UPDATE', details: { text, field: 'last_updated', last_updated: lastS } };
+}
+
+function departureOf(reason: DepartureReason, owner: Owner | undefined): Body {
+  return { type: 'departure', reason, ...(owner === undefined ? {} : { owner }) };
 }
 
 function reply(ticket: Ticket, answer: Reply): Effect {

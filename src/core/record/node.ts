@@ -21,6 +21,18 @@ export interface NodeFields {
   readonly capabilities: readonly string[];
   /** Whole Unix seconds, as the registrant gave it. */
   readonly lastUpdatedS: number;
+  /** Of a service that signs its registrations: only this key changes the entry. */
+  readonly publicKey?: ServiceKey;
+}
+
+/** An Ed25519 public key as its 32 bytes in base64, padded: the spelling that `openssl base64` prints. */
+export type ServiceKey = string;
+
+/** Whose an entry is, and when it last said something that counted: nothing that it signed before does any more. */
+export interface Owner {
+  readonly publicKey: ServiceKey;
+  /** Whole Unix seconds. */
+  readonly lastUpdatedS: number;
 }
 
 export const idMaxLength = 128;
@@ -50,6 +62,8 @@ export interface FieldProblem {
 
 const idPattern = /^[A-Za-z0-9._-]{1,128}$/;
 const capabilityPattern = /^[A-Za-z0-9_-]{1,64}$/;
+/** 32 bytes have one spelling: the last digit stands for four bits, and the two below are zero. */
+const serviceKeyPattern = /^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$/;
 const clusterPattern = /^[A-Za-z0-9._-]{1,64}$/;
 
 export function isNodeId(value: string): boolean {
@@ -66,6 +80,10 @@ export function isCapability(value: string): boolean {
 
 export function isNodeType(value: string): value is NodeType {
   return (nodeTypes as readonly string[]).includes(value);
+}
+
+export function isServiceKey(value: unknown): value is ServiceKey {
+  return typeof value === 'string' && serviceKeyPattern.test(value);
 }
 
 export function isMetricsPort(value: number): boolean {
@@ -151,12 +169,19 @@ export function nodeProblem(node: NodeFields): FieldProblem | undefined {
       text: 'last_updated must be whole Unix seconds',
     };
   }
+  if (node.publicKey !== undefined && !isServiceKey(node.publicKey)) {
+    return {
+      code: 'INVALID_PUBLIC_KEY',
+      field: 'public_key',
+      text: 'public_key must be the 32 bytes of an Ed25519 key in base64 or base64url',
+    };
+  }
   return undefined;
 }
 
 /**
- * Whether two say the same of a node. The time of the registration is not part of it, because two
- * hosts of one service never receive its registration in the same second.
+ * Whether two say the same of a node, and of whose it is. The time of the registration is not part of it, because
+ * two hosts of one service never receive its registration in the same second.
  */
 export function isSameContent(a: NodeFields, b: NodeFields): boolean {
   return (
@@ -164,6 +189,7 @@ export function isSameContent(a: NodeFields, b: NodeFields): boolean {
     a.metricsPort === b.metricsPort &&
     a.nodeType === b.nodeType &&
     a.isLoadBalancer === b.isLoadBalancer &&
+    a.publicKey === b.publicKey &&
     isSameSet(a.capabilities, b.capabilities)
   );
 }

@@ -7,7 +7,7 @@
 import type { RevocationLists } from '../authority/revocation.ts';
 import type { HealthEntry, SubjectHash } from './health.ts';
 import type { HybridTime } from './hybrid-time.ts';
-import type { NodeFields, NodeId } from './node.ts';
+import type { NodeFields, NodeId, Owner } from './node.ts';
 
 /** An agent's key in its libp2p form, `12D3Koo…`. */
 export type PeerId = string;
@@ -80,6 +80,8 @@ export type Body =
   | {
       readonly type: 'departure';
       readonly reason: DepartureReason;
+      /** Whose the entry was. Only with authority `host`. */
+      readonly owner?: Owner;
       /** Of the author: who has left must be known as a member by those who come later. */
       readonly certificate?: Uint8Array;
     }

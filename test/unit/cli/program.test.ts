@@ -78,6 +78,7 @@ describe('cli/program', () => {
       'firsthand: nothing to change: give at least one of --address, --metrics-port, --type, --load-balancer, --capability',
     ],
     ['deregister', "firsthand: required option '--id <id>' not specified"],
+    ['deregister --id a --key /no/such', 'firsthand: --key: cannot read "/no/such": there is no such file'],
     [
       'start --agent http://a',
       'firsthand: --agent: start runs an agent of its own; --http says where it listens',

@@ -118,4 +118,18 @@ describe('cli/record-explanation', () => {
 
     assert.include(text, 'learnt     from http://old-1:8080, which does not sign\n');
   });
+
+  it('says whose an entry is, and who gave the name up', () => {
+    const { node } = record(alice, 'a');
+    const keyed = record(alice, 'a', { node: { ...(node as NonNullable<typeof node>), public_key: 'KEY=' } });
+    const owner = { public_key: 'KEY=', last_updated: 5 };
+    const { node: _gone, ...rest } = record(bob, 'b', { kind: 'deregistered', owner });
+
+    const [entry, departed] = [keyed, rest].map(each =>
+      explainSubject(subject([each], { winner: each.digest, rule: 'only' }), { names, colour: false }),
+    );
+
+    assert.include(entry, 'key        KEY=, without which nobody changes it\n');
+    assert.include(departed, 'key        KEY=, which gave the name up\n');
+  });
 });

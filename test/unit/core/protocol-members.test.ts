@@ -412,6 +412,16 @@ describe('core/protocol, an update of the own id', () => {
   const update = (agent: ProtocolBench, fields: Parameters<typeof nodeFields>[0]) =>
     agent.step({ type: 'register', ticket: 3, action: 'update', id: 'me', node: nodeFields(fields) });
 
+  it('takes no key for the entry, which is signed with the own one', () => {
+    const agent = new ProtocolBench();
+    agent.start();
+
+    const [reply] = replies(update(agent, { publicKey: Buffer.alloc(32).toString('base64') }));
+
+    assert.nestedPropertyVal(reply, 'code', 'INVALID_PUBLIC_KEY');
+    assert.notNestedProperty(agent.own, 'body.node.publicKey');
+  });
+
   it('changes what the agent says of itself, and keeps its contact', () => {
     const agent = new ProtocolBench();
     agent.start();

@@ -1,6 +1,6 @@
 /** An agent without a cluster: enough of one for the HTTP shim to stand on. */
 import type { ConfirmationView } from '../../../src/core/confirm/confirmation.ts';
-import type { NodeFields, NodeId } from '../../../src/core/record/node.ts';
+import type { NodeFields, NodeId, Owner } from '../../../src/core/record/node.ts';
 import type { PeerId } from '../../../src/core/record/record.ts';
 import type {
   AgentEvent,
@@ -103,6 +103,7 @@ export class FakeAgent implements AgentPort {
     version: '0.1.0',
   } as const;
   phase: Phase = 'ready';
+  onDeregister: (by: Owner | undefined) => void = () => {};
   health: ComponentHealth[] = [
     { name: 'store', ok: true, detail: 'open' },
     { name: 'network', ok: true, detail: '2 of 2 agents reachable' },
@@ -187,7 +188,8 @@ export class FakeAgent implements AgentPort {
     return { changed, node: view, confirmation: { ...confirmation, tookMs: confirm.timeoutMs } };
   }
 
-  async deregister(id: NodeId): Promise<void> {
+  async deregister(id: NodeId, by?: Owner): Promise<void> {
+    this.onDeregister(by);
     const before = this.listing.get(id);
     if (before === undefined) throw new FirsthandError('UNKNOWN_NODE', { id });
     if (!before.authors.includes(selfPeer)) throw new FirsthandError('NOT_OWNER', { id });

@@ -18,7 +18,7 @@ interface OperationObject {
     readonly in: string;
     readonly required?: boolean;
   }[];
-  readonly requestBody?: { readonly content: Readonly<Record<string, Media>> };
+  readonly requestBody?: { readonly required: boolean; readonly content: Readonly<Record<string, Media>> };
   readonly responses: Readonly<
     Record<string, { readonly description: string; readonly content: Readonly<Record<string, Media>> }>
   >;
@@ -145,6 +145,19 @@ describe('http/openapi', () => {
     assert.isTrue(Check(schema as object, legacy));
     assert.isTrue(Check(schema as object, { action: 'register', node: { ...legacy, capabilities: [] } }));
     assert.isFalse(Check(schema as object, { ...legacy, metrics_port: 80 }));
+    const public_key = Buffer.alloc(32).toString('base64url');
+    const signed = { ...legacy, public_key, signature: Buffer.alloc(64).toString('base64') };
+    assert.isTrue(Check(schema as object, signed));
+  });
+
+  it('describes a departure as one that needs no body, and a signed one as it is accepted', async () => {
+    const { document } = await documented();
+    const body = document.paths['/registration/{id}']?.delete?.requestBody;
+    const schema = body?.content['application/json']?.schema as object;
+
+    assert.isFalse(body?.required);
+    assert.isTrue(Check(schema, { public_key: Buffer.alloc(32).toString('base64'), last_updated: 1 }));
+    assert.isFalse(Check(schema, { public_key: 'AAAA' }));
   });
 
   it('describes every answer exactly', async () => {

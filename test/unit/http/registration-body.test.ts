@@ -5,7 +5,7 @@ import { parseRegistration } from '../../../src/http/registration-body.ts';
 const nowMs = 1_765_000_000_500;
 const nowS = 1_765_000_000;
 const legacy = { id: 'b1', address: '10.0.0.1:8080', metrics_port: 9_090 };
-const parse = (body: unknown) => parseRegistration(JSON.stringify(body), nowMs);
+const parse = (body: unknown) => parseRegistration(JSON.stringify(body), nowMs).registration;
 
 function refusal(text: string): FirsthandError {
   try {

@@ -23,6 +23,8 @@ const nearlyRight = fc
       ),
       last_updated: fc.oneof(fc.integer(), fc.double(), fc.string(), fc.constant(1_765_000_000)),
       timestamp: fc.oneof(fc.string(), fc.constant('2025-12-06T05:46:40Z')),
+      public_key: fc.oneof(fc.constant(Buffer.alloc(32, 7).toString('base64')), fc.string(), fc.integer()),
+      signature: fc.oneof(fc.constant(Buffer.alloc(64, 7).toString('base64url')), fc.string(), fc.boolean()),
       action: fc.oneof(fc.constantFrom('register', 'UPDATE'), fc.string(), fc.integer()),
       __proto__: fc.anything(),
     },
@@ -45,7 +47,7 @@ describe('http/registration-body', () => {
     fc.assert(
       fc.property(text, body => {
         try {
-          const { action, id, node } = parseRegistration(body, nowMs);
+          const { action, id, node } = parseRegistration(body, nowMs).registration;
           assert.include(['register', 'update'], action);
           assert.isTrue(isNodeId(id));
           assert.isUndefined(nodeProblem(node));
@@ -76,7 +78,7 @@ describe('http/server', () => {
           assert.hasAllKeys(body, ['status', 'message', 'peers']);
           return;
         }
-        assert.include([400, 404, 409], response.statusCode);
+        assert.include([400, 403, 404, 409], response.statusCode);
         assert.include(errorCodes, body.code);
         assert.isString(body.error);
         assert.isString(body.request_id);

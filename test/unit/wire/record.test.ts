@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import protobuf from 'protobufjs';
 import { assert, describe, it } from 'vitest';
 import { capabilitiesOf } from '../../../src/core/record/node.ts';
@@ -68,6 +69,21 @@ describe('wire/record', () => {
     ['a capability that is a comma', { entry: { ...entry, capabilities: ['a,b'] } }],
     ['an unspecified departure', { entry: null, departure: { reason: 0 } }],
     ['an unknown departure', { entry: null, departure: { reason: 9 } }],
+    ['a public key of 31 bytes', { entry: { ...entry, publicKey: Buffer.alloc(31) } }],
+    ['a public key in a hint', { authority: 4, entry: { ...entry, publicKey: Buffer.alloc(32) } }],
+    [
+      'a public key in an entry of itself',
+      { authority: 1, entry: { ...entry, agent: { probe }, publicKey: Buffer.alloc(32) } },
+    ],
+    [
+      'an owner of 33 bytes',
+      { entry: null, departure: { reason: 2, owner: { publicKey: Buffer.alloc(33), lastUpdatedS: 1 } } },
+    ],
+    ['an owner without key', { entry: null, departure: { reason: 2, owner: { lastUpdatedS: 1 } } }],
+    [
+      'an owner of an agent',
+      { authority: 1, entry: null, departure: { reason: 1, owner: { publicKey: Buffer.alloc(32) } } },
+    ],
     ['contact in an entry of a host', { entry: { ...entry, agent: { multiaddrs: [], probe } } }],
     ['a source in an entry of a host', { entry: { ...entry, learntFrom: 'http://a' } }],
     [
@@ -131,6 +147,19 @@ describe('wire/record', () => {
       assert.equal(decoded(rawRecord(changes)), undefined);
     });
   }
+
+  it.each([
+    ['an entry', {}, 'd34ff1b8845549fe8332d9b6a3f22543da471b3167a630c8f72e752c23a263ed'],
+    [
+      'a departure',
+      { body: { type: 'departure', reason: 'withdrawn' } },
+      '31a49258b987e0dac1b5831400ca961b95ccb65ec5ed9d872d4cf37f9c78519d',
+    ],
+  ] as const)('writes %s without a key as every version before did', (_, changes, digest) => {
+    const bytes = encodeRecord(cluster, { ...draft, ...changes });
+
+    assert.equal(createHash('sha256').update(bytes).digest('hex'), digest);
+  });
 
   it('takes the longest multiaddr, the largest integers and the fullest context', () => {
     const longest = `/${'a'.repeat(256 - 58)}${multiaddr.slice(-57)}`;

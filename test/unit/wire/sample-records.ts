@@ -86,12 +86,31 @@ const agent = fc.record(
   { requiredKeys: ['multiaddrs', 'probe'] },
 );
 
+const publicKey = fc
+  .uint8Array({ minLength: 32, maxLength: 32 })
+  .map(bytes => Buffer.from(bytes).toString('base64'));
+
 type Claim = Pick<RecordDraft, 'authority' | 'body'>;
 
 const claim: fc.Arbitrary<Claim> = fc.oneof(
   fc.record({
     authority: fc.constantFrom(...authorities.filter(each => each !== 'self')),
     body: fc.record({ type: fc.constant('entry' as const), node: arbitraryNode }),
+  }),
+  fc.record({
+    authority: fc.constant('host' as const),
+    body: fc.record({
+      type: fc.constant('entry' as const),
+      node: fc.tuple(arbitraryNode, publicKey).map(([node, key]) => ({ ...node, publicKey: key })),
+    }),
+  }),
+  fc.record({
+    authority: fc.constant('host' as const),
+    body: fc.record({
+      type: fc.constant('departure' as const),
+      reason: fc.constantFrom('deregistered' as const, 'withdrawn' as const),
+      owner: fc.record({ publicKey, lastUpdatedS: count }),
+    }),
   }),
   fc.record({
     authority: fc.constant('hint' as const),

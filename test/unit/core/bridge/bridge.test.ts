@@ -136,6 +136,16 @@ describe('core/bridge/bridge', () => {
       assert.equal(bench.outbox.count, 1, 'what it said of svc-2 in the first answer is delivered');
     });
 
+    it('does not tell a peer again whose a service is, which no peer lists', () => {
+      const bench = new BridgeBench();
+      bench.register('svc-1', { address: 'svc-1:1', publicKey: Buffer.alloc(32).toString('base64') });
+      bench.tick();
+
+      bench.answer('http://p', answer(listed('svc-1', { address: 'svc-1:1' })));
+
+      assert.deepEqual(bench.open, []);
+    });
+
     it('drops what waits for a peer that nobody lists any more', () => {
       const bench = new BridgeBench();
       bench.pass(3_000, { 'http://p': answer(old), [url]: answer() });
@@ -356,7 +366,7 @@ describe('core/bridge/bridge', () => {
       const bench = new BridgeBench();
       bench.pass(1_000, { 'http://p': answer() });
       bench.register('svc', { address: 'svc:1' });
-      bench.hosting.deregister(1, 'svc', at(bench.monoMs));
+      bench.hosting.deregister({ type: 'deregister', ticket: 1, id: 'svc' }, at(bench.monoMs));
 
       bench.pass(2 * refreshMs, { 'http://p': answer(listed('svc', { address: 'svc:1' })) });
 

@@ -229,7 +229,7 @@ describe('core/hosting', () => {
       options: { table: { subjectsPerAuthorMaxCount: 1 } },
       prepare: bench => {
         bench.register('first');
-        bench.hosting.deregister(2, 'first', at(0));
+        bench.hosting.deregister({ type: 'deregister', ticket: 2, id: 'first' }, at(0));
       },
       code: 'REGISTRY_FULL',
       text: 'this agent has spoken about as many ids, departed ones included, as it may',
@@ -312,7 +312,7 @@ describe('core/hosting', () => {
       const bench = new Bench({ known: [elsewhere] });
       bench.register('svc', { address: 'x:1' });
 
-      const effects = bench.hosting.deregister(2, 'svc', at(1));
+      const effects = bench.hosting.deregister({ type: 'deregister', ticket: 2, id: 'svc' }, at(1));
 
       const [gone] = published(effects);
       assert.deepEqual(gone?.body, { type: 'departure', reason: 'deregistered' });
@@ -329,7 +329,9 @@ describe('core/hosting', () => {
       ['an agent', 'that-agent', [agent], 'NOT_OWNER'],
       ['this agent', 'my-id', [], 'NOT_OWNER'],
     ] as const)('is refused for what is %s', (_, id, known, code) => {
-      const reply = replyIn(new Bench({ known }).hosting.deregister(2, id, at(0)));
+      const reply = replyIn(
+        new Bench({ known }).hosting.deregister({ type: 'deregister', ticket: 2, id }, at(0)),
+      );
 
       assert.equal(!reply.ok && reply.code, code);
     });

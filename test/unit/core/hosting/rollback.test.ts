@@ -64,7 +64,7 @@ describe('core/hosting: rollback', () => {
 
   it('leaves alone what has departed meanwhile', () => {
     register('10.0.0.1:1');
-    hosting.deregister(1, 'svc', at(1));
+    hosting.deregister({ type: 'deregister', ticket: 1, id: 'svc' }, at(1));
 
     assert.deepEqual(hosting.rollBack('svc', nodeFields(), at(2)), []);
   });

@@ -9,9 +9,9 @@ import {
   compareText,
   type VerifiedRecord,
 } from '../../../../src/core/record/record.ts';
-import { agentEntry, departure, entryAt, record, time } from '../../../record-builder.ts';
+import { agentEntry, departure, entryAt, nodeFields, record, time } from '../../../record-builder.ts';
 
-const contents = ['x:1', 'y:1', 'z:1'] as const;
+const contents = ['x:1', 'y:1', 'z:1', 'x:1 keyed'] as const;
 
 export interface Shape {
   readonly authorsCount: number;
@@ -89,7 +89,13 @@ class HonestAgent {
 
 function bodyOf(kind: Step['kind'], content: string, isAgent: boolean): Body {
   if (kind !== 'entry') return departure(kind);
-  return isAgent ? agentEntry(content) : entryAt(content);
+  return isAgent ? agentEntry(content) : hostedAt(content);
+}
+
+/** The same address says something else where it belongs to a key. */
+function hostedAt(content: string): Body {
+  if (content !== 'x:1 keyed') return entryAt(content);
+  return { type: 'entry', node: nodeFields({ address: 'x:1', publicKey: 'key' }) };
 }
 
 function contextOf(records: readonly VerifiedRecord[]): readonly ContextEntry[] {
@@ -179,7 +185,7 @@ export function hostileHistory(shape: Shape): fc.Arbitrary<readonly VerifiedReco
               each.kind === 'entry'
                 ? isAgent
                   ? agentEntry(each.content)
-                  : entryAt(each.content)
+                  : hostedAt(each.content)
                 : departure(each.kind),
           }),
         );

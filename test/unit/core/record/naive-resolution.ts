@@ -19,8 +19,15 @@ function said(record: VerifiedRecord): string {
   if (record.body.type === 'departure') return 'gone';
   if (record.body.type === 'health') return JSON.stringify(record.body.entries);
   if (record.body.type === 'revocations') return 'revoked';
-  const { address, metricsPort, nodeType, isLoadBalancer, capabilities } = record.body.node;
-  return JSON.stringify([address, metricsPort, nodeType, isLoadBalancer, [...capabilities].sort()]);
+  const { address, metricsPort, nodeType, isLoadBalancer, capabilities, publicKey } = record.body.node;
+  return JSON.stringify([
+    address,
+    metricsPort,
+    nodeType,
+    isLoadBalancer,
+    [...capabilities].sort(),
+    publicKey,
+  ]);
 }
 
 function hadSeen(later: VerifiedRecord, earlier: VerifiedRecord): boolean {
