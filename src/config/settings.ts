@@ -449,7 +449,7 @@ export const schema = {
     tombstoneRetentionMs: setting({
       kind: integer({ min: minute, max: 30 * day, unit: 'ms' }),
       default: defaultTableSettings.tombstoneRetentionMs,
-      help: 'How long a departure is kept. An agent that was away for more than half of it drops its table and joins anew.',
+      help: 'How long a departure is kept, by all agents alike: where some forget sooner, what is registered anew after that leaves their tables apart, though they list the same. An agent that was away for more than half of it drops its table and joins anew.',
       basis: 'paper',
     }),
     driftMaxMs: setting({

@@ -11,7 +11,7 @@ import { BackendHealth } from './backends/backend-health.ts';
 import type { CheckSettings } from './backends/checks.ts';
 import { Bridge } from './bridge/bridge.ts';
 import type { BridgeSettings } from './bridge/settings.ts';
-import type { StoredConfirmation } from './confirm/confirmation.ts';
+import type { KnownMember, StoredConfirmation } from './confirm/confirmation.ts';
 import { Confirmations, type ConfirmSettings } from './confirm/confirmations.ts';
 import { receipt } from './confirm/receipts.ts';
 import type {
@@ -403,15 +403,18 @@ export class Protocol {
       retentionMs: this.#retentionMs,
     });
     this.agreement = new Agreement({ tree: this.tree });
+    const nameOf = (peer: PeerId, id: NodeId) => this.#nameOf(peer, id);
     this.confirmations = new Confirmations(this.#settings.confirm, {
       self: {
         get peer() {
           return author.peer;
         },
-        id: options.id,
+        get id() {
+          return nameOf(author.peer, options.id);
+        },
       },
       table: this.table,
-      members: () => this.detector.members(),
+      members: () => this.#namedMembers(),
       isLinked: peer => this.links.has(peer),
       rollBack: (subject, previous, now) => this.#rollBack(subject, previous, now),
     });
@@ -542,6 +545,10 @@ export class Protocol {
       this.author.observe(record.time);
     }
     this.table.restore(records);
+    // Only now it is known which of its names each holds.
+    for (const record of records)
+      if (isOfAgent(record) && this.#isHeld(record) && record.author !== this.author.peer)
+        this.#meet(record, now);
     for (const record of records) if (record.author === this.author.peer) this.hosting.adopt(record, now);
     const forgotten = this.confirmations.restore(restored.confirmations ?? []);
     return forgotten.length > 0 ? [...outbox, { type: 'persist', operations: forgotten, then: [] }] : outbox;
@@ -969,12 +976,7 @@ export class Protocol {
     this.#dirtyClocks.add(record.author);
     if (record.author === this.author.peer) return this.#ownVoice(record, now);
     if (!isOfAgent(record)) return this.#noteHost(record, now);
-    const isHolder = this.table.ledger.resolution(record.subject).winner === record;
-    // Whoever does not hold the name that it claims may hold it later, and host services: it has to be known
-    // whether it is there.
-    const isNew = this.detector.member(record.author) === undefined;
-    const met = isHolder || isNew || record.body.type === 'departure' ? this.#meet(record, now) : [];
-    return [...met, ...this.#defendName(record, now), ...this.#dialDue(now)];
+    return [...this.#meet(record, now), ...this.#defendName(record, now), ...this.#dialDue(now)];
   }
 
   /** Of a host about a service. */
@@ -1001,7 +1003,12 @@ export class Protocol {
     ]);
   }
 
-  /** An agent's own record says who it is, where, and whether it is leaving. */
+  /**
+   * An agent's own record says who it is, where, and whether it is leaving.
+   *
+   * Whoever does not hold the name that it claims may hold it later, and host services: it has to be known whether
+   * it is there. What it claims without holding it never takes the place of what is known of it.
+   */
   #meet(record: VerifiedRecord, now: Now): readonly Effect[] {
     const { author, body, epoch } = record;
     if (this.succession.isFollowed(author)) return [];
@@ -1013,7 +1020,7 @@ export class Protocol {
       const fields = { ...unknownFields, ...before, peer: author, id: record.subject };
       return this.#noted(this.detector.left(memberFields(fields), epoch, now), now);
     }
-    if (body.type !== 'entry') return [];
+    if (body.type !== 'entry' || (before !== undefined && !this.#isHeld(record))) return [];
     const { multiaddrs = [], probe = '', isBootstrap = false } = body.agent ?? {};
     if (before === undefined && !this.#hasRoomFor(record, probe, now)) return [];
     this.peering.addPeer(author, multiaddrs, 'record', now.monoMs, isBootstrap);
@@ -1025,6 +1032,21 @@ export class Protocol {
     return body.predecessor === undefined
       ? known
       : [...known, ...this.#leaveFormer(record, body.predecessor.peer, now)];
+  }
+
+  /** Whether this record has the name that it claims. */
+  #isHeld(record: VerifiedRecord): boolean {
+    return this.table.ledger.resolution(record.subject).winner === record;
+  }
+
+  /** Two may claim one name: whoever does not hold it is told apart by its key. */
+  #nameOf(peer: PeerId, id: NodeId): NodeId {
+    return this.table.ledger.resolution(id).winner?.author === peer ? id : peer;
+  }
+
+  *#namedMembers(): Iterable<KnownMember> {
+    for (const { peer, id, state } of this.detector.members())
+      yield { peer, id: this.#nameOf(peer, id), state };
   }
 
   /** Of a key that is not met we know as much as of one that nobody introduces: after a while it counts as gone. */

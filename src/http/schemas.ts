@@ -117,7 +117,9 @@ export const peersSchema = Type.Array(peerSchema);
 
 const tally = {
   wanted: Type.Enum([...wantedMembers]),
-  confirmed: Type.Array(nodeIdSchema, { description: 'Members that hold the record, this agent included' }),
+  confirmed: Type.Array(nodeIdSchema, {
+    description: 'Members that hold the record, this agent included; by peer id who does not hold its name',
+  }),
   missing: Type.Array(nodeIdSchema, { description: 'Known members that have not said so' }),
   needed: Type.Integer({ minimum: 1, description: 'Members that have to' }),
 };

@@ -228,7 +228,7 @@ export class Intake {
       return;
     }
     const { sync } = this.#protocol;
-    const records = message.records.filter(({ digest }) => sync.takeAsked(from, digest));
+    const records = message.records.filter(record => sync.takeAsked(from, record));
     if (records.length < message.records.length) this.#handlers.onRejected('unasked', 'sync', from);
     // Nothing asked for and nothing closed: not worth a place in the queue, which others need.
     if (records.length === 0 && !message.last) return;

@@ -106,7 +106,8 @@ export interface Process {
   readonly keyRotation: KeyRotation;
   readonly probes: ProbePort;
   readonly codec: SimRecordCodec;
-  readonly probeCodec: SignedProbeCodec;
+  /** Numbers what is sent, whoever sends it. */
+  readonly probeCodec: ProbeCodec;
 }
 
 export type Outcome = { readonly ok: true } | { readonly ok: false; readonly code: ErrorCode | 'ended' };
@@ -187,6 +188,7 @@ export class SimAgent {
     const codec = new SimRecordCodec({ cluster }, { key: this.#keyDisk.current, keys, decoded });
     const probeCodec = new SignedProbeCodec({ cluster }, parts);
     const patient = promising(clock, hub);
+    const tongue = this.#tongue(probeCodec);
     const keeper = this.#keeper(codec, probeCodec, patient);
     const create = this.#options.createProtocol ?? ((...each) => new Protocol(...each));
     const protocol = create(
@@ -221,7 +223,7 @@ export class SimAgent {
       {
         protocol,
         codec,
-        probeCodec: this.#tongue(probeCodec),
+        probeCodec: tongue,
         network,
         probes,
         store,
@@ -248,7 +250,16 @@ export class SimAgent {
         onFailed: () => {},
       },
     );
-    this.#process = { protocol, driver, clock, probes, codec, probeCodec, keyRotation, host: network };
+    this.#process = {
+      protocol,
+      driver,
+      clock,
+      probes,
+      codec,
+      probeCodec: tongue,
+      keyRotation,
+      host: network,
+    };
     driver.restore(stored);
     witness.restored?.(this, stored);
     probes.listen({
@@ -407,8 +418,12 @@ export class SimAgent {
     };
   }
 
-  /** Says what it holds, unless it lies. */
+  /**
+   * Says what it holds, unless it lies. Counts through all that the process sends: whoever lies and then keeps to the
+   * protocol again would else go on with numbers that lie behind, and nobody would hear it.
+   */
   #tongue(codec: SignedProbeCodec): ProbeCodec {
+    let counter = 0;
     return {
       sealClaim: draft => codec.sealClaim(draft),
       verifyClaim: claim => codec.verifyClaim(claim),
@@ -416,9 +431,11 @@ export class SimAgent {
       decodeProbe: bytes => codec.decodeProbe(bytes),
       verifyProbe: probe => codec.verifyProbe(probe),
       encodeProbe: message => {
+        counter += 1;
         const { table } = message;
-        if (!this.showsFalseRoot || table === undefined) return codec.encodeProbe(message);
-        return codec.encodeProbe({ ...message, table: { ...table, root: 'f'.repeat(table.root.length) } });
+        if (!this.showsFalseRoot || table === undefined) return codec.encodeProbe({ ...message, counter });
+        const root = 'f'.repeat(table.root.length);
+        return codec.encodeProbe({ ...message, counter, table: { ...table, root } });
       },
     };
   }

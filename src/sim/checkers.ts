@@ -109,17 +109,30 @@ function comparedSince({ protocol, machine }: SimAgent): number {
   return since * expiryEpochMs >= wallMs - expiryEpochMs ? Number.POSITIVE_INFINITY : since;
 }
 
-/** Members that are said to hold what an agent wrote, and hold nothing of it. To be asked when it is said. */
+/**
+ * Members that are said to hold what an agent wrote, and hold nothing of it; and names that do not say who is meant.
+ * To be asked when it is said. Whoever lost its disk since it answered has another key, and is not asked.
+ */
 export function brokenPromises(
   origin: SimAgent,
   id: NodeId,
-  { confirmed }: ConfirmationOutcome,
+  { confirmed, missing }: ConfirmationOutcome,
   agents: readonly SimAgent[],
 ): readonly string[] {
-  return agents
-    .filter(agent => agent.isUp && confirmed.includes(agent.id))
-    .filter(agent => agent.protocol.table.ledger.recordBy(origin.peer, id) === undefined)
-    .map(agent => `${agent.id} does not hold ${id}, which ${origin.id} believes`);
+  const { ledger } = origin.protocol.table;
+  const names = [...confirmed, ...missing];
+  const twice = names.filter((name, index) => names.indexOf(name) !== index);
+  // Who has no name is called by its key.
+  const keyOf = (name: NodeId) => ledger.resolution(name).winner?.author ?? name;
+  return [
+    ...twice.map(name => `${origin.id} calls two members ${name} that hold ${id} or should`),
+    ...confirmed.flatMap(name =>
+      agents
+        .filter(({ isUp, peer }) => isUp && peer === keyOf(name))
+        .filter(agent => agent.protocol.table.ledger.recordBy(origin.peer, id) === undefined)
+        .map(agent => `${agent.id} does not hold ${id}, which ${origin.id} believes of ${name}`),
+    ),
+  ];
 }
 
 /** The first few records that only one of two agents holds. */

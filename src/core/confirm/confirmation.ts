@@ -37,7 +37,7 @@ export interface StoredConfirmation {
   readonly previous?: NodeFields;
 }
 
-/** Whoever holds the record, and who should, by node id, sorted. */
+/** Whoever holds the record, and who should, by node id, sorted; by peer id where another one holds the name. */
 export interface Tally {
   readonly wanted: WantedMembers;
   /** This agent included. */

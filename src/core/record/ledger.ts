@@ -463,7 +463,7 @@ function floorOf(floor: readonly FloorEntry[], risen: readonly FloorEntry[]): re
  * would be a better reason, but it changes with what else is there, and two agents would go on
  * handing each other what they evict.
  */
-function overflow(records: readonly VerifiedRecord[]): readonly VerifiedRecord[] {
+export function overflow(records: readonly VerifiedRecord[]): readonly VerifiedRecord[] {
   if (records.length <= siblingsMaxCount) return [];
   return [...records]
     .sort(

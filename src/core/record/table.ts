@@ -114,6 +114,9 @@ export class Table {
   #admit(record: VerifiedRecord, together: readonly VerifiedRecord[], now: Now, isHeld = false): Taken {
     const admission = this.ledger.admit(record, together);
     if (admission.type !== 'unknown-context') return this.#admitted(record, admission);
+    // Nobody waits with his own word: what it names was here once, and may have been evicted since.
+    if (record.author === this.#components.self)
+      return this.#admitted(record, this.ledger.admitAnyway(record));
     const parked = this.#park(record, 'unknown-context', now, isHeld);
     if (parked.type === 'parked') return this.#admitTogether(record.subject, now) ?? parked;
     // What it names does not come: reaped or evicted everywhere by now. Waiting only spares the

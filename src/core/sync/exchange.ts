@@ -18,7 +18,7 @@
  * finds only what still differs, so it goes on where the last one ended.
  */
 import { RateLimit } from '../gossip/rate-limit.ts';
-import { compareText, type Digest, type PeerId, type VerifiedRecord } from '../record/record.ts';
+import { compareText, type PeerId, type VerifiedRecord } from '../record/record.ts';
 import type { VerifiedClaim } from '../swim/claim.ts';
 import type { Now } from '../time.ts';
 import { comparedSince } from './expiry.ts';
@@ -211,12 +211,20 @@ export class SyncExchange {
     }
   }
 
-  /** Whether this peer was asked for this record; once, so that it cannot send it again and again. */
-  takeAsked(from: PeerId, digest: Digest): boolean {
+  /**
+   * Whether this peer was asked for this record; once, so that it cannot send it again and again.
+   *
+   * Where its subject has departed here, too long ago to be compared, nobody would tell the peer: it is offered that.
+   */
+  takeAsked(from: PeerId, record: Pick<VerifiedRecord, 'digest' | 'subject' | 'subjectHash'>): boolean {
     const session = this.#sessions.get(from);
-    const isAsked = session?.asked.some(want => want.delete(digest.slice(0, treeHashLength))) ?? false;
-    if (isAsked && session !== undefined) session.receivedCount += 1;
-    return isAsked;
+    const digest = record.digest.slice(0, treeHashLength);
+    if (session === undefined || !session.asked.some(want => want.delete(digest))) return false;
+    session.receivedCount += 1;
+    const { walk } = session;
+    if (walk !== undefined)
+      session.surplus = session.surplus.concat(this.#tree.hiddenRefs(record, walk.since));
+    return true;
   }
 
   /** A frame of records has been taken in; after the last one of an answer the next are asked for. */

@@ -151,6 +151,17 @@ export class RecordTree {
     return nibbles.flatMap(nibble => this.refs(epoch, prefix + nibble));
   }
 
+  /** All records about a subject that lies in an epoch before `since`; none where it is compared. */
+  hiddenRefs(
+    { subject, subjectHash }: Pick<VerifiedRecord, 'subject' | 'subjectHash'>,
+    since: number,
+  ): readonly RecordRef[] {
+    const leaf = subjectHash.slice(0, treeDepth);
+    const shelved = this.#shelves.get(leaf)?.find(each => each.subject === subject);
+    if (shelved === undefined || shelved.epoch === standing || shelved.epoch >= since) return [];
+    return shelved.records.map(({ digest }) => recordRef(leaf, digest));
+  }
+
   /** One hash over what is below a prefix in all epochs that are compared; empty when nothing is. */
   part(since: number, prefix: Prefix): TreeHash {
     const tops = this.tops(since)

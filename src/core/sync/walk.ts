@@ -5,6 +5,8 @@
  * the asker would have to ask for next, guessed from its hints. `Walk` is the asker's side: it believes only full
  * hashes, follows the branches that differ, and notices an answer that contradicts itself.
  */
+
+import { standing } from './expiry.ts';
 import {
   type Branch,
   branchesPerFrameMaxCount,
@@ -122,7 +124,7 @@ export interface Found {
 export class Walk {
   readonly #tree: RecordTree;
   readonly #hash: HashParts;
-  readonly #since: number;
+  #since: number;
   /** Places that differ and were not shown yet, in the order in which they were found. */
   readonly #pending = new Map<string, Place>();
   /** Places that were shown: each is believed once. */
@@ -143,6 +145,11 @@ export class Walk {
   /** The root that the peer showed last. */
   get peerRoot(): TreeHash | undefined {
     return this.#peerRoot;
+  }
+
+  /** The first epoch that both compare, once the peer has answered. */
+  get since(): number {
+    return this.#since;
   }
 
   get isDone(): boolean {
@@ -180,6 +187,7 @@ export class Walk {
   #hearTops({ tops, since, root }: Branches): Lie | undefined {
     if (tops === undefined || since < this.#since) return 'unasked';
     if (rootOf(this.#hash, tops) !== root) return 'root';
+    this.#since = since;
     const own = new Map(this.#tree.tops(since).map(({ epoch, hash }) => [epoch, hash]));
     for (const { epoch, hash } of tops) {
       if (own.get(epoch) !== hash) this.#differs(epoch, '', hash);
@@ -221,7 +229,10 @@ export class Walk {
       }
       for (const digest of theirs) {
         const ref = recordRef(prefix, digest);
-        if (this.#tree.find(ref) === undefined) this.#missing.push(ref);
+        const held = this.#tree.find(ref);
+        if (held === undefined) this.#missing.push(ref);
+        // The peer has not heard how it ended, and that is too old to be compared.
+        else if (epoch === standing) this.#surplus.push(...this.#tree.hiddenRefs(held, this.#since));
       }
       if (!last) {
         this.#pending.set(keyOf(epoch, prefix), { ...place, after: end });

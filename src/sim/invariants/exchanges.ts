@@ -1,5 +1,6 @@
 /** R12: where nothing is wrong, an exchange comes to an end by itself, and who has asked has it all then. */
 import type { Effect } from '../../core/effects.ts';
+import { overflow } from '../../core/record/ledger.ts';
 import { compareDots, type Digest } from '../../core/record/record.ts';
 import type { SimAgent } from '../agent.ts';
 import type { World } from '../world.ts';
@@ -46,20 +47,27 @@ export class ExchangeInvariants implements Invariant {
     if (outcome === 'walked' && asked) this.#checkComplete(agent, peer, tookMs);
   }
 
-  /** Of what the peer had when it began; old departures are not compared, and some have to wait. */
+  /** Of what the peer had when it began; what departed long ago is not compared, and some have to wait. */
   #checkComplete(agent: SimAgent, peer: SimAgent, tookMs: number): void {
     const before = this.#held.get(peer);
     if (before === undefined || this.#world.nowMs - before.atMs < tookMs) return;
     const { ledger, parking } = agent.protocol.table;
     const parked = new Set(parking.records().map(({ digest }) => digest));
+    const [first, second] = [agent, peer].map(({ protocol, machine: { wallMs } }) =>
+      protocol.sync.since({ monoMs: 0, wallMs }),
+    ) as [number, number];
+    const since = Math.max(first, second);
     for (const record of peer.protocol.table.ledger.records()) {
       const { author, subject, digest, body } = record;
-      if (body.type === 'departure' || !before.digests.has(digest) || parked.has(digest)) continue;
+      if (!before.digests.has(digest) || parked.has(digest)) continue;
+      if (peer.protocol.tree.hiddenRefs(record, since).length > 0) continue;
       // What a clock that is ahead has said, and who would follow another key, wait elsewhere and may be dropped.
       const hasToWait =
         record.time.wallMs > agent.machine.wallMs ||
         ledger.recordsOf(subject).some(other => other.authority === 'self' && other.author !== author);
-      if (hasToWait) continue;
+      // As many as may speak about it do here, and what they say ranks before this.
+      const hasNoRoom = overflow([...ledger.recordsOf(subject), record]).includes(record);
+      if (hasToWait || hasNoRoom) continue;
       const own = ledger.recordBy(author, subject);
       const isKnown = own !== undefined && compareDots(own, record) >= 0;
       if (!isKnown && ledger.wants(record))

@@ -30,7 +30,7 @@ export const detectorBugs: readonly PlantedBug[] = [
       "    if (says === 'dead') return this.#become(member, 'dead', now);\n    if (member.state !== 'alive') return;\n    member.isHearsay = true;",
     breaks: 'F2',
     needs: { faults: ['attack'], minutes: 1.5, agentsCount: 4 },
-    seeds: [1],
+    seeds: [9],
   },
   {
     name: 'an accusation alone makes suspect',

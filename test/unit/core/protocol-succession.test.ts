@@ -37,6 +37,26 @@ function die(agent: ProtocolBench, other: Speaker): void {
 }
 
 describe('core/protocol, a name', () => {
+  it('leave a member the name that it holds when it claims another one, also after a restart', () => {
+    const first = new ProtocolBench();
+    const [holder, rival] = [new Speaker(2), new Speaker(3)];
+    first.start();
+    first.hear(holder, holder.introduce('web'));
+    first.hear(rival, rival.introduce('rival'), rival.introduce('web', { time: time(10) }));
+    const { ledger } = first.protocol.table;
+    const records = [...ledger.records()].filter(({ author }) => author !== first.me.peer);
+    const others = [new ProtocolBench({ epoch: 11 }), new ProtocolBench({ epoch: 11 })] as const;
+
+    others[0].protocol.restore({ ...nothingStored, records }, at(1_000));
+    others[1].protocol.restore({ ...nothingStored, records: records.toReversed() }, at(1_000));
+
+    for (const { protocol } of [first, ...others])
+      assert.deepEqual(
+        [holder, rival].map(({ peer }) => protocol.detector.member(peer)?.id),
+        ['web', 'rival'],
+      );
+  });
+
   it('stays with who stops and starts again, whoever laid claim to it meanwhile', () => {
     const agent = new ProtocolBench({ epoch: 10 });
     const claim = new Speaker(2).introduce('me', { time: time(-30_000) });

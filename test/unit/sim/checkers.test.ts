@@ -2,7 +2,13 @@
 import { assert, describe, it } from 'vitest';
 import { seededRandom } from '../../../src/runtime/seeded-random.ts';
 import { SimAgent } from '../../../src/sim/agent.ts';
-import { disagreements, lostWrites, misjudgements, unbridged } from '../../../src/sim/checkers.ts';
+import {
+  brokenPromises,
+  disagreements,
+  lostWrites,
+  misjudgements,
+  unbridged,
+} from '../../../src/sim/checkers.ts';
 import { Clinic } from '../../../src/sim/clinic.ts';
 import { Decoded } from '../../../src/sim/codec.ts';
 import { KeyRing } from '../../../src/sim/key-ring.ts';
@@ -103,6 +109,35 @@ describe('sim/checkers', () => {
     agents[1].protocol.table.listing.refresh('svc');
 
     assert.deepEqual(disagreements(agents), ['agent-2 and agent-1 hold the same but list differently']);
+  });
+
+  it('find whoever is said to hold a registration and does not, by the key that holds its name', async () => {
+    const { agents, scheduler } = await pair({ areLinked: true });
+    const [origin, other] = agents;
+    void origin.register('svc', 8_000);
+    await scheduler.run(10_000);
+    const outcome = {
+      wanted: 'all',
+      needed: 2,
+      isMet: true,
+      rolledBack: false,
+      tookMs: 30,
+      missing: [],
+    } as const;
+    const promises = (...confirmed: readonly string[]) =>
+      brokenPromises(origin, 'svc', { ...outcome, confirmed }, agents);
+    const kept = promises('agent-1', 'agent-2');
+    const named = promises('agent-1', 'agent-2', 'agent-2');
+    other.protocol.table.ledger.closeEpoch(origin.peer, Number.MAX_SAFE_INTEGER);
+
+    const broken = [promises('agent-1', 'agent-2'), promises('agent-1', other.peer)];
+
+    assert.deepEqual(kept, []);
+    assert.deepEqual(named, ['agent-1 calls two members agent-2 that hold svc or should']);
+    assert.deepEqual(broken, [
+      ['agent-2 does not hold svc, which agent-1 believes of agent-2'],
+      [`agent-2 does not hold svc, which agent-1 believes of ${other.peer}`],
+    ]);
   });
 
   it('find an agent that is down', async () => {

@@ -9,7 +9,7 @@ import { SignedProbeCodec } from '../../../../src/identity/probe-codec.ts';
 import { treeHash } from '../../../../src/identity/tree-hash.ts';
 import { linkOf } from '../../../../src/runtime/outbox-link.ts';
 import { seededRandom } from '../../../../src/runtime/seeded-random.ts';
-import { at, nodeFields, Speaker, testCluster } from '../../../record-builder.ts';
+import { at, nodeFields, Speaker, testCluster, time } from '../../../record-builder.ts';
 import { ofType, published, replies } from '../protocol-bench.ts';
 
 const me = new Speaker(1);
@@ -120,6 +120,20 @@ describe('core/protocol: confirmations', () => {
     });
 
     assert.deepEqual(replies(effects), []);
+  });
+
+  it('call whoever claims a name that another one holds by its key', () => {
+    const rival = new Speaker(3);
+    const records = [rival.introduce('peer', { time: time(10) }), rival.introduce('me', { time: time(-10) })];
+    bench.step({ type: 'records-received', from: rival.peer, via: 'gossip', records, last: false });
+    bench.register('10.0.0.9:1');
+
+    const [reply] = replies(bench.after(1_000));
+
+    assert.deepInclude(reply?.ok ? reply.confirmation : {}, {
+      confirmed: [me.peer],
+      missing: ['me', 'peer'],
+    });
   });
 
   it('of the agent’s own entry are rolled back like any other', () => {

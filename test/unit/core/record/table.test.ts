@@ -251,6 +251,15 @@ describe('core/record/table', () => {
     });
   });
 
+  it('takes our own word in at once, whatever it names', () => {
+    const known = table();
+    const unheard = record({ author: 'z' });
+    const names = (author: string) => record({ author, subject: 'svc', context: seen(unheard) });
+
+    assert.equal(known.take(names('a'), at(0)).type, 'parked');
+    assert.equal(known.take(names('me'), at(0)).type, 'admitted');
+  });
+
   it('closes the epoch of an author: its records go, are reported gone, and stay out', () => {
     const known = table();
     const entry = record({ author: 'a' });

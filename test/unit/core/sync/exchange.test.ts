@@ -1,7 +1,8 @@
 import { assert, describe, it } from 'vitest';
+import type { VerifiedRecord } from '../../../../src/core/record/record.ts';
 import { refsPerFrameMaxCount } from '../../../../src/core/sync/message.ts';
 import { frameMaxBytes } from '../../../../src/runtime/ports.ts';
-import { at, departure, record, startWallMs } from '../../../record-builder.ts';
+import { at, departure, record, seen, startWallMs, time } from '../../../record-builder.ts';
 import { bytesOf, dayMs, type Message, records, Side, talk } from './side.ts';
 
 const shared = records('shared', 5);
@@ -172,18 +173,34 @@ describe('core/sync/exchange', () => {
 
   it('takes a record once, and only from whom it asked', () => {
     const [a, b] = [new Side('a'), new Side('b', shared)];
-    const wanted: string[] = [];
+    const wanted: VerifiedRecord[] = [];
     talk(a, b, a.begin('b'), (_from, message) => {
       if (message.type !== 'records') return message;
-      wanted.push(...message.records.map(({ digest }) => digest));
+      wanted.push(...message.records);
       return undefined;
     });
-    const [digest = ''] = wanted;
+    const [first] = wanted as [VerifiedRecord];
 
-    assert.isFalse(a.exchange.takeAsked('c', digest));
-    assert.isTrue(a.exchange.takeAsked('b', digest));
-    assert.isFalse(a.exchange.takeAsked('b', digest));
+    assert.isFalse(a.exchange.takeAsked('c', first));
+    assert.isTrue(a.exchange.takeAsked('b', first));
+    assert.isFalse(a.exchange.takeAsked('b', first));
   });
+
+  for (const author of ['host', 'another'])
+    it(`tells a peer that lists what has departed, by the word of ${author}, too long ago to be compared`, () => {
+      const entry = record({ author: 'host', time: time(-2 * dayMs) });
+      const body = departure('deregistered');
+      const gone = record({ author, sequence: 2, context: seen(entry), body, time: time(-dayMs) });
+      const [knows, lists] = [
+        new Side('a', [...shared, entry, gone]),
+        new Side('b', [...shared, entry, ...records('b', 1)]),
+      ];
+
+      talk(knows, lists);
+
+      assert.equal(lists.ledger.resolution('svc').winner, gone);
+      assert.equal(knows.root, lists.root);
+    });
 
   it('does not compare departures that one of the two may have forgotten', () => {
     const old = {

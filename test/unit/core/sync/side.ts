@@ -65,7 +65,7 @@ export class Side {
     if (message.type === 'records') {
       for (const each of message.records) {
         bytes += each.wire.length;
-        if (this.exchange.takeAsked(from, each.digest)) this.ledger.admit(each);
+        if (this.exchange.takeAsked(from, each)) this.ledger.admit(each);
       }
     }
     const step =
