@@ -25,8 +25,8 @@ class Bench {
     return this.tree.root(since);
   }
 
-  hear(root: TreeRoot, monoMs: number): void {
-    this.agreement.heard('p', root, since, monoMs);
+  hear(root: TreeRoot, monoMs: number, peer = 'p'): void {
+    this.agreement.heard(peer, root, since, monoMs);
   }
 
   state(monoMs: number) {
@@ -117,7 +117,7 @@ describe('core/sync/agreement', () => {
     assert.equal(bench.agreement.standings()[0]?.sinceMonoMs, 4_000);
   });
 
-  it('has a fresh difference from two seconds after it was shown, and not for long', () => {
+  it('is out of step from two seconds after it was shown a difference, and not for long', () => {
     const bench = new Bench();
     bench.hear(other, 1_000);
 
@@ -130,6 +130,28 @@ describe('core/sync/agreement', () => {
     assert.isFalse(bench.agreement.isOutOfStep(60_500));
   });
 
+  it('is in step while more of those who were heard just now agree than differ', () => {
+    const bench = new Bench();
+    const isOutOfStep = (agreeing: number) => {
+      bench.hear(other, 1_000, 'differs');
+      for (let peer = 0; peer < agreeing; peer++) bench.hear(bench.own, 2_500, `agrees ${peer}`);
+      return bench.agreement.isOutOfStep(3_000);
+    };
+
+    assert.deepEqual([0, 1, 2].map(isOutOfStep), [true, true, false]);
+  });
+
+  it('walks with somebody who alone shows a difference only when it does so again', () => {
+    const bench = new Bench();
+    bench.hear(other, 1_000);
+    for (const peer of ['q', 'r']) bench.hear(bench.own, 2_900, peer);
+
+    const once = bench.agreement.due(3_500);
+    bench.hear(other, 3_500);
+
+    assert.deepEqual([once, bench.agreement.due(3_500)], [[], ['p']]);
+  });
+
   it('waits twice as long after each walk that changed nothing, and no longer than five minutes', () => {
     const bench = new Bench();
     const pausesS: number[] = [];
@@ -138,7 +160,10 @@ describe('core/sync/agreement', () => {
       bench.agreement.ended('p', end, since, monoMs);
       const endedMs = monoMs;
       bench.hear(other, monoMs);
-      while (bench.agreement.due(monoMs).length === 0) monoMs += 1_000;
+      while (bench.agreement.due(monoMs).length === 0) {
+        monoMs += 1_000;
+        bench.hear(other, monoMs);
+      }
       pausesS.push((monoMs - endedMs) / 1_000);
     }
 
@@ -151,7 +176,7 @@ describe('core/sync/agreement', () => {
     bench.put(record({ subject: 'news' }));
 
     bench.agreement.ended('p', end, since, 0);
-    bench.hear(other, 0);
+    for (const monoMs of [0, 10_000]) bench.hear(other, monoMs);
 
     assert.deepEqual(bench.agreement.due(10_000), ['p']);
   });
