@@ -22,9 +22,9 @@ export const answerBugs: readonly PlantedBug[] = [
   {
     name: 'a service is taken out in the answer only',
     file: 'core/hosting/hosting.ts',
-    find: "return this.#depart(id, 'deregistered', now, [reply(ticket, { ok: true, changed: true })]);",
+    find: "return this.#depart(id, 'deregistered', now, [reply(ticket, { ok: true, changed: true })], by);",
     replace:
-      "return [...this.#leases.ids()].length > 1\n      ? [reply(ticket, { ok: true, changed: true })]\n      : this.#depart(id, 'deregistered', now, [reply(ticket, { ok: true, changed: true })]);",
+      "return [...this.#leases.ids()].length > 1\n      ? [reply(ticket, { ok: true, changed: true })]\n      : this.#depart(id, 'deregistered', now, [reply(ticket, { ok: true, changed: true })], by);",
     breaks: 'H4',
     seeds: [1],
   },

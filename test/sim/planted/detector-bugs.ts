@@ -92,8 +92,8 @@ export const detectorBugs: readonly PlantedBug[] = [
   {
     name: 'news goes round for ever',
     file: 'core/swim/dissemination.ts',
-    find: '      item.sentCount += 1;\n',
-    replace: '',
+    find: "if (by === 'push') item.pushedCount += 1;",
+    replace: "if (by === 'push') item.pushedCount += 0;",
     breaks: 'F7',
     seeds: [1],
   },
@@ -104,7 +104,7 @@ export const detectorBugs: readonly PlantedBug[] = [
     replace: 'if (afterPoll && afterMs < 0) clock.soon(() => this.feed(input));',
     breaks: 'F8',
     needs: { faults: ['starve', 'pause', 'crash'] },
-    seeds: [4],
+    seeds: [11],
   },
   {
     name: 'one key accuses any number of times',

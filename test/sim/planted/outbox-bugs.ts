@@ -56,7 +56,7 @@ export const outboxBugs: readonly PlantedBug[] = [
     replace: 'if (now.monoMs < lane.health.nextTryMonoMs) return [];',
     breaks: 'O4',
     needs: busy,
-    seeds: [7],
+    seeds: [8],
   },
   {
     name: 'a later delivery about a subject does not replace the earlier one',

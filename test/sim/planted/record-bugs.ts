@@ -186,7 +186,7 @@ export const recordBugs: readonly PlantedBug[] = [
       'if (other !== undefined && other.digest !== record.digest && other.subject !== record.subject) {',
     breaks: 'R1',
     needs: { faults: ['attack'] },
-    seeds: [6],
+    seeds: [46],
   },
   {
     name: 'what waits is never tried again',
