@@ -1,13 +1,7 @@
-import { execFile } from 'node:child_process';
 import { freemem } from 'node:os';
-import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { assert, describe, it } from 'vitest';
-import {
-  type LargeClusterOptions,
-  type LargeClusterResult,
-  runLargeCluster,
-} from '../../src/sim/large-cluster.ts';
+import { runLargeCluster } from '../../src/sim/large-cluster.ts';
+import { runLargeClusterApart } from '../../src/sim/large-cluster-apart.ts';
 
 /** A thousand tables of a thousand entries: 5.6 GB measured. */
 const neededBytes = 9e9;
@@ -16,18 +10,6 @@ if (freeBytes < neededBytes)
   console.warn(
     `A thousand agents are skipped: ${(freeBytes / 1e9).toFixed(1)} GB of memory are free, they need 9.`,
   );
-
-/** With more memory than a test runner gives its workers. */
-async function inOwnProcess(options: LargeClusterOptions): Promise<LargeClusterResult> {
-  const file = join(import.meta.dirname, '../../src/sim/large-cluster-process.ts');
-  const { stdout } = await promisify(execFile)(process.execPath, [
-    '--max-old-space-size=8500',
-    '--disable-warning=ExperimentalWarning',
-    file,
-    JSON.stringify(options),
-  ]);
-  return JSON.parse(stdout);
-}
 
 describe('sim/large-cluster', { timeout: 1_200_000 }, () => {
   it('two hundred agents agree after minutes of restarts, and one sends hardly more than among a hundred', async () => {
@@ -52,7 +34,7 @@ describe('sim/large-cluster', { timeout: 1_200_000 }, () => {
       console.log('SEED=1 agents=1000');
 
       const { joinedAfterMs, agreedAfterMs, bytesPerSecond, joinCpuMs, cpuMsPerAgentMinute } =
-        await inOwnProcess({
+        await runLargeClusterApart({
           seed: 1,
           agentsCount: 1_000,
           minutes: 0.5,
