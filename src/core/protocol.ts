@@ -1539,10 +1539,12 @@ export class Protocol {
   }
 
   #reachabilityRows(now: Now): readonly StoreOperation[] {
-    return [...this.detector.members()].flatMap(({ peer, reach }) => {
+    const rows: StoreOperation[] = [];
+    for (const { peer, reach } of this.detector.members()) {
       const reachability = reach.takeDirty(now.monoMs);
-      return reachability === undefined ? [] : [{ type: 'put-reachability', peer, reachability } as const];
-    });
+      if (reachability !== undefined) rows.push({ type: 'put-reachability', peer, reachability });
+    }
+    return rows;
   }
 
   #vitals(now: Now): readonly StoreOperation[] {

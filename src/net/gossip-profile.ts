@@ -39,10 +39,11 @@ export function gossipProfile(
     allowedTopics: [topic],
 
     // The author sends to everybody it is linked to (`floodPublish`), so the mesh has only to carry on from there.
-    // With the usual 6 to 10 each agent sends a record twice as often, and a cluster of 1,000 pays for it.
-    D: 4,
+    // With the usual 6 to 12 each agent sends a record three times as often, and a cluster of 1,000 pays for it. Where
+    // agents join one after the other most meshes fill up to `Dhi`, so that is what counts.
+    D: 3,
     Dlo: 3,
-    Dhi: 6,
+    Dhi: 4,
     Dout: 1,
     Dlazy: 3,
     gossipFactor: 0, // The usual quarter of all links would be told of each record 48 times among 200 agents.

@@ -331,7 +331,9 @@ export class Attacker {
   }
 
   #bytes(count: number): Uint8Array {
-    return Uint8Array.from({ length: count }, () => randomIndex(this.#parts.random, 256));
+    const words = new Uint32Array(Math.ceil(count / 4));
+    for (let i = 0; i < words.length; i++) words[i] = randomIndex(this.#parts.random, 2 ** 32);
+    return new Uint8Array(words.buffer, 0, count);
   }
 }
 

@@ -1,4 +1,5 @@
 /** The network as the process at one place has it: links, gossip and dials. */
+import { shuffled } from '../core/random.ts';
 import { compareText, type PeerId } from '../core/record/record.ts';
 import type { Standing } from '../core/reputation/reputation.ts';
 import type { DialTarget, LinkView, LocalContact, Network, NetworkHandlers } from '../runtime/ports.ts';
@@ -20,6 +21,9 @@ export interface SimAdmission {
 }
 
 const resendAfterMs = 200; // A lost TCP segment costs its retransmission timeout.
+/** As `net/gossip-profile.ts` has it. */
+const meshHeartbeatMs = 700;
+const mesh = { minCount: 3, wantedCount: 3, maxCount: 4 };
 const dialTimeoutMs = 5_000;
 const pingTimeoutMs = 5_000;
 
@@ -30,6 +34,9 @@ export class SimHost implements Network {
   readonly #links = new Map<PeerId, Link>();
   /** The peers of all links, until one comes or goes. */
   #linked: readonly { readonly peer: PeerId; readonly place: Place }[] | undefined;
+  /** Peers that pass gossip on to us, and we to them. */
+  readonly #mesh = new Set<PeerId>();
+  #isMeshDue = false;
   readonly #seen = new Set<string>();
   readonly #shutOut = new Set<PeerId>();
   /** Brings what the process itself has to answer; it may not run at the moment. */
@@ -187,7 +194,7 @@ export class SimHost implements Network {
       address: multiaddrOf(place, peer),
       outbound,
       subscribed: true,
-      inMesh: true,
+      inMesh: this.#mesh.has(peer),
       score: 0,
     }));
   }
@@ -200,6 +207,7 @@ export class SimHost implements Network {
   vanish(): void {
     this.#handlers = undefined;
     this.#links.clear();
+    this.#mesh.clear();
     this.#linked = undefined;
   }
 
@@ -216,6 +224,7 @@ export class SimHost implements Network {
       });
     }
     this.#links.clear();
+    this.#mesh.clear();
     this.#linked = undefined;
   }
 
@@ -240,6 +249,7 @@ export class SimHost implements Network {
     if (this.#links.has(peer)) return;
     this.#links.set(peer, { place, outbound, lastArrivalMs: 0, stalled: [] });
     this.#linked = undefined;
+    this.#tendMeshSoon();
     this.#handlers?.onLinkUp(peer, multiaddrOf(place, peer));
     this.#hub.scheduler.after(this.#hub.delayMs(place, this.place), () => {
       if (this.#links.has(peer)) this.#handlers?.onSubscribed(peer);
@@ -249,6 +259,8 @@ export class SimHost implements Network {
   #unlink(peer: PeerId): void {
     if (!this.#links.delete(peer)) return;
     this.#linked = undefined;
+    this.#mesh.delete(peer);
+    this.#tendMeshSoon();
     this.#handlers?.onLinkDown(peer);
   }
 
@@ -256,8 +268,8 @@ export class SimHost implements Network {
   #passOn(bytes: Uint8Array, except: PeerId | undefined): void {
     const traffic = this.#hub.traffic(this.place);
     this.#linked ??= [...this.#links].map(([peer, { place }]) => ({ peer, place }));
-    for (const { peer, place } of except === undefined ? this.#linked : this.#hub.mesh(this.#linked)) {
-      if (peer === except) continue;
+    for (const { peer, place } of this.#linked) {
+      if (except !== undefined && (peer === except || !this.#mesh.has(peer))) continue;
       traffic.streamBytes += bytes.length;
       if (this.#hub.isLost(this.place, place)) continue;
       this.#hub.scheduler.after(this.#hub.delayMs(this.place, place), () => {
@@ -266,6 +278,30 @@ export class SimHost implements Network {
           receiver.#hear(this.peer, bytes);
       });
     }
+  }
+
+  #tendMeshSoon(): void {
+    if (this.#isMeshDue) return;
+    this.#isMeshDue = true;
+    this.#hub.scheduler.after(meshHeartbeatMs, () => {
+      this.#isMeshDue = false;
+      if (this.#isOpen()) this.#tendMesh();
+    });
+  }
+
+  /** Asks linked peers until there are enough; those that have too many themselves refuse. */
+  #tendMesh(): void {
+    if (this.#mesh.size >= mesh.minCount) return;
+    const candidates = [...this.#links].filter(([peer]) => !this.#mesh.has(peer));
+    for (const [peer, { place }] of shuffled(this.#hub.random, candidates)) {
+      if (this.#mesh.size >= mesh.wantedCount) return;
+      const other = this.#hub.at(place);
+      if (other?.peer !== peer || !this.#hub.connects(this.place, place)) continue;
+      if (!other.#links.has(this.peer) || other.#mesh.size >= mesh.maxCount) continue;
+      this.#mesh.add(peer);
+      other.#mesh.add(this.peer);
+    }
+    if (this.#mesh.size < mesh.minCount && candidates.length > 0) this.#tendMeshSoon();
   }
 
   #hear(from: PeerId, bytes: Uint8Array): void {

@@ -43,7 +43,7 @@ export class KeyRing implements SignatureVerifier {
     const secret = this.#secrets.get(author);
     if (secret === undefined) return false;
     const expected = signature(data, secret);
-    return given.length === expected.length && given.every((byte, i) => byte === expected[i]);
+    return Buffer.compare(given, expected) === 0;
   }
 
   /** An agent that keeps to the protocol has signed this. */
@@ -74,17 +74,27 @@ export class KeyRing implements SignatureVerifier {
   }
 }
 
-/** FNV-1a twice, from different beginnings. */
+/** FNV-1a twice, from different beginnings, four bytes at a time. */
 function signature(data: Uint8Array, secret: number): Uint8Array {
   let high = 0x811c9dc5 ^ secret;
   let low = 0x9dc5811c + secret;
-  for (let i = 0; i < data.length; i++) {
-    high = Math.imul(high ^ (data[i] as number), 0x01000193);
-    low = Math.imul(low ^ (data[i] as number), 0x01000197);
+  const { length } = data;
+  for (let i = 0; i < length; i += 4) {
+    const word =
+      byteAt(data, i) |
+      (byteAt(data, i + 1) << 8) |
+      (byteAt(data, i + 2) << 16) |
+      (byteAt(data, i + 3) << 24);
+    high = Math.imul(high ^ word, 0x01000193);
+    low = Math.imul(low ^ (word >>> 15) ^ word, 0x01000197);
   }
   const bytes = new Uint8Array(signatureBytes);
   const view = new DataView(bytes.buffer);
   view.setInt32(0, high);
-  view.setInt32(4, low);
+  view.setInt32(4, low ^ length);
   return bytes;
+}
+
+function byteAt(data: Uint8Array, place: number): number {
+  return place < data.length ? (data[place] as number) : 0;
 }

@@ -6,7 +6,9 @@
  */
 import type { ProtocolSettings } from '../core/protocol.ts';
 import { seededRandom } from '../runtime/seeded-random.ts';
+import { type Recording, RecordingHub, ReplayingHub } from './alone.ts';
 import { disagreements, notAlive } from './checkers.ts';
+import type { CreateHub, Place } from './network.ts';
 import type { Happening, Plan } from './plan.ts';
 import { World } from './world.ts';
 
@@ -18,6 +20,11 @@ export interface LargeClusterOptions {
   /** Share of all agents that crash or stop in a minute, and start again; 0 to 1. */
   readonly churnShare: number;
   readonly settings?: Partial<ProtocolSettings>;
+  /**
+   * Agents that are never restarted and are recorded, each to be run alone: see `alone.ts`. With any, signatures are
+   * real ones, which are most of what an agent has to do. Default 0.
+   */
+  readonly recordedCount?: number;
   /** Hears of what goes on, for whoever waits. */
   readonly onPhase?: (ended: 'join' | 'churn' | 'settling', virtualMs: number) => void;
 }
@@ -36,9 +43,19 @@ export interface LargeClusterResult {
   readonly cpuMsPerAgentMinute: number;
 }
 
+/** Agents of one run; the options and the seed tell who they were. */
+export interface Recordings {
+  readonly options: LargeClusterOptions;
+  /** When churn began, virtual. */
+  readonly beginMs: number;
+  readonly recordings: readonly Recording[];
+}
+
 export interface LargeClusterComponents {
   /** What the process has used so far, ms. */
   readonly cpuMs?: () => number;
+  /** At the end of the churn. */
+  readonly onRecorded?: (recordings: Recordings) => void;
 }
 
 const joinMaxMs = 120_000;
@@ -51,12 +68,15 @@ const downMs = 10_000;
 
 export async function runLargeCluster(
   options: LargeClusterOptions,
-  { cpuMs = () => 0 }: LargeClusterComponents = {},
+  { cpuMs = () => 0, onRecorded = () => {} }: LargeClusterComponents = {},
 ): Promise<LargeClusterResult> {
   const { agentsCount, minutes, onPhase } = options;
-  const world = new World(planOf(options), {
-    witness: { input: () => {} },
-    handlers: { onAnswer: () => {}, onConfirmed: () => {} },
+  const restarts = drawRestarts(options);
+  const places = undisturbed(options, restarts);
+  let hub: RecordingHub | undefined;
+  const world = worldOf(options, (...parts) => {
+    hub = new RecordingHub(places, ...parts);
+    return hub;
   });
   const { scheduler, agents } = world;
   const startCpuMs = cpuMs();
@@ -71,7 +91,6 @@ export async function runLargeCluster(
   const before = traffic(world);
   const beginMs = world.nowMs;
   const beginCpuMs = cpuMs();
-  const restarts = drawRestarts(options);
   for (const restart of restarts) {
     await scheduler.run(beginMs + restart.atMs);
     await world.begin(restart);
@@ -81,6 +100,7 @@ export async function runLargeCluster(
   const after = traffic(world);
   const agentSeconds = agentsCount * minutes * 60;
   const churnCpuMs = cpuMs() - beginCpuMs;
+  onRecorded({ options, beginMs, recordings: hub?.recordings ?? [] });
   await scheduler.run(world.nowMs + 2 * downMs);
   const agreedAfterMs = await untilAgreed(world, agreeMaxMs);
   onPhase?.('settling', world.nowMs);
@@ -95,13 +115,48 @@ export async function runLargeCluster(
   };
 }
 
-function planOf({ seed, agentsCount, minutes, settings = {} }: LargeClusterOptions): Plan {
+/**
+ * One of them once more, with nobody around it.
+ *
+ * @returns What it cost during the churn, ms of processor a minute.
+ * @throws Error when it did not do what it did among the others.
+ */
+export async function runAlone(
+  { options, beginMs }: Omit<Recordings, 'recordings'>,
+  recording: Recording,
+  { cpuMs }: { readonly cpuMs: () => number },
+): Promise<number> {
+  let hub: ReplayingHub | undefined;
+  const world = worldOf(options, (...parts) => {
+    hub = new ReplayingHub(recording, ...parts);
+    return hub;
+  });
+  await world.scheduler.run((recording.place - 1) * startEveryMs);
+  await world.agent(recording.place).start();
+  hub?.begin();
+  await world.scheduler.run(beginMs);
+  const beginCpuMs = cpuMs();
+  await world.scheduler.run(beginMs + options.minutes * 60_000);
+  const churnCpuMs = cpuMs() - beginCpuMs;
+  if (hub?.hasSaidTheSame !== true) throw new Error(`agent ${recording.place} did something else when alone`);
+  return churnCpuMs / options.minutes;
+}
+
+function worldOf(options: LargeClusterOptions, createHub: CreateHub): World {
+  return new World(planOf(options), {
+    witness: { input: () => {} },
+    handlers: { onAnswer: () => {}, onConfirmed: () => {} },
+    createHub,
+  });
+}
+
+function planOf({ seed, agentsCount, minutes, settings = {}, recordedCount = 0 }: LargeClusterOptions): Plan {
   return {
     seed,
     agentsCount,
     attackers: [],
     predecessorsCount: 0,
-    realSignatures: false,
+    realSignatures: recordedCount > 0,
     syncs: false,
     settings,
     endMs: minutes * 60_000,
@@ -119,6 +174,18 @@ function drawRestarts({ seed, agentsCount, minutes, churnShare }: LargeClusterOp
     agent: 3 + Math.floor(random.next() * (agentsCount - 2)),
     forMs: downMs,
   })) satisfies readonly Happening[];
+}
+
+/** Spread over those that are neither seeds nor restarted. */
+function undisturbed(
+  { agentsCount, recordedCount = 0 }: LargeClusterOptions,
+  restarts: readonly { readonly agent: Place }[],
+): readonly Place[] {
+  if (recordedCount === 0) return [];
+  const restarted = new Set(restarts.map(({ agent }) => agent));
+  const places: Place[] = [];
+  for (let place = 3; place <= agentsCount; place++) if (!restarted.has(place)) places.push(place);
+  return places.filter((_, index) => index % Math.ceil(places.length / recordedCount) === 0);
 }
 
 /** @returns How long it took, ms; `undefined` when they did not agree in time. */

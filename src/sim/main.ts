@@ -15,6 +15,10 @@ const shrinkMaxMs = 120_000;
 /** Of a swarm: so many are made shorter, each of another invariant. */
 const explainedMaxCount = 3;
 
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit(); // Who reads has seen enough, as with `| head`.
+});
 process.exitCode = await main(process.argv.slice(2));
 
 async function main(args: readonly string[]): Promise<number> {

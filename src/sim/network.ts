@@ -8,7 +8,7 @@
  * refuses them.
  */
 import { createHash } from 'node:crypto';
-import { drawn, type Random } from '../core/random.ts';
+import type { Random } from '../core/random.ts';
 import type { PeerId } from '../core/record/record.ts';
 import type { ProbeHandlers, ProbePort } from '../runtime/ports.ts';
 import { SimHost } from './host.ts';
@@ -43,8 +43,6 @@ export const calmConditions: NetworkConditions = { loss: 0, delayMinMs: 0.5, del
 
 const brokenLinkNoticedMs = 4_000;
 const duplicatesShare = 0.02;
-/** Peers that a host passes a message on to: gossipsub's mesh has 3 to 6. */
-const meshMaxCount = 4;
 const slowShare = 0.01;
 const probePort = 7_946;
 
@@ -53,6 +51,9 @@ export interface Traffic {
   datagramBytes: number;
   streamBytes: number;
 }
+
+/** Makes the network of a world, where it is to be another one than usual. */
+export type CreateHub = (...parts: ConstructorParameters<typeof SimNetworkHub>) => SimNetworkHub;
 
 export class SimNetworkHub {
   readonly #hosts = new Map<Place, SimHost>();
@@ -73,6 +74,10 @@ export class SimNetworkHub {
     this.conditions = conditions;
     this.#scheduler = components.scheduler;
     this.#random = components.random;
+  }
+
+  get random(): Random {
+    return this.#random;
   }
 
   get scheduler(): Scheduler {
@@ -112,10 +117,14 @@ export class SimNetworkHub {
 
   /** A new process at this place; an earlier one there is dead. */
   host(place: Place, peer: PeerId): SimHost {
-    const host = new SimHost({ place, peer }, { hub: this });
+    const host = this.createHost(place, peer);
     this.#dark.delete(place);
     this.#hosts.set(place, host);
     return host;
+  }
+
+  protected createHost(place: Place, peer: PeerId): SimHost {
+    return new SimHost({ place, peer }, { hub: this });
   }
 
   /** What a place has sent so far. */
@@ -218,11 +227,6 @@ export class SimNetworkHub {
     for (const rule of this.#rules)
       if (rule.duplicates !== undefined && applies(rule, from, to)) share = Math.max(share, rule.duplicates);
     return share;
-  }
-
-  /** Whom to pass a message on to. */
-  mesh<T>(peers: readonly T[]): readonly T[] {
-    return peers.length <= meshMaxCount ? peers : drawn(this.#random, peers, meshMaxCount);
   }
 
   /** By content: the same bytes sent again are the same message. */

@@ -19,7 +19,9 @@ import type { Invariant } from './invariants/invariant.ts';
 import { LoadInvariants } from './invariants/load.ts';
 import { MembershipInvariants } from './invariants/membership.ts';
 import { RecordInvariants } from './invariants/records.ts';
+import { RootInvariants } from './invariants/roots.ts';
 import { ServiceInvariants } from './invariants/services.ts';
+import { TableWatch } from './invariants/table-changes.ts';
 import { VerdictInvariants } from './invariants/verdicts.ts';
 import { describe, type Plan } from './plan.ts';
 import { type DrawOptions, drawPlan } from './plan-draw.ts';
@@ -92,11 +94,13 @@ class Simulation {
       },
     });
     this.#world = world;
-    const parts = { world, report: (name: string, text: string) => this.#report(name, text) };
+    const report = (name: string, text: string) => this.#report(name, text);
+    const parts = { world, report, watch: new TableWatch(world) };
     this.#answers = new AnswerInvariants(parts);
     this.#load = new LoadInvariants(parts);
     this.#invariants = [
       new RecordInvariants(parts),
+      new RootInvariants(parts),
       new MembershipInvariants(parts),
       new BoundInvariants(parts),
       new ExchangeInvariants(parts),
@@ -215,7 +219,6 @@ class Simulation {
     const { deliveries, honest } = this.#world;
     for (const invariant of this.#invariants) invariant.look?.();
     deliveries.look(honest, this.#plan.settings.outbox?.entriesMaxCount ?? 10_000);
-    for (const text of rootMistakes(honest)) this.#report('R7', text);
   }
 
   get #isBroken(): boolean {
@@ -280,41 +283,6 @@ class Simulation {
     if (input.type === 'checked') text += `${input.key} ${input.outcome.ok}`;
     this.#trace.add(`${text}\n`);
   }
-}
-
-/** Agents with equal roots that hold different records, or the other way round, and equal tables that show different things. */
-function rootMistakes(agents: readonly SimAgent[]): readonly string[] {
-  const byRoot = new Map<
-    string,
-    { readonly agent: SimAgent; readonly held: string; readonly shown: string }
-  >();
-  const byHeld = new Map<string, string>();
-  const found: string[] = [];
-  for (const agent of agents) {
-    if (!agent.isUp) continue;
-    const { tree, table } = agent.protocol;
-    const { root } = tree.root(0);
-    const held = Array.from(table.ledger.records(), ({ digest }) => digest)
-      .sort()
-      .join();
-    const shown = Array.from(
-      table.ledger.subjects(),
-      subject => `${subject} ${table.ledger.resolution(subject).winner?.digest}`,
-    )
-      .sort()
-      .join();
-    const other = byRoot.get(root);
-    if (other === undefined) byRoot.set(root, { agent, held, shown });
-    else if (other.held !== held)
-      found.push(`${agent.id} and ${other.agent.id} have one root and different records`);
-    else if (other.shown !== shown)
-      found.push(`${agent.id} and ${other.agent.id} hold the same and show different things`);
-    const rootOfHeld = byHeld.get(held);
-    if (rootOfHeld !== undefined && rootOfHeld !== root)
-      found.push(`${agent.id} has another root for the same records`);
-    byHeld.set(held, root);
-  }
-  return found;
 }
 
 function isOfPost({ receiver, depth }: OutboxRow): boolean {

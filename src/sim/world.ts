@@ -10,7 +10,7 @@ import { Clinic } from './clinic.ts';
 import { Decoded } from './codec.ts';
 import { Ledger } from './delivery-ledger.ts';
 import { KeyRing } from './key-ring.ts';
-import { calmConditions, SimNetworkHub } from './network.ts';
+import { type CreateHub, calmConditions, SimNetworkHub } from './network.ts';
 import { type Fault, type Happening, isFault, type Plan, receivers, type Work } from './plan.ts';
 import { PostOffice } from './post.ts';
 import { Predecessors } from './predecessors.ts';
@@ -49,12 +49,14 @@ export class World {
       readonly handlers: WorkloadHandlers;
       /** Says who is a member, given everybody's keys; absent: everybody is. */
       readonly authority?: (keys: KeyRing) => SimAuthority;
+      readonly createHub?: CreateHub;
     },
   ) {
     const { seed } = plan;
     this.plan = plan;
     const { scheduler } = this;
-    this.hub = new SimNetworkHub(plan.conditions ?? calmConditions, {
+    const create = components.createHub ?? ((...parts) => new SimNetworkHub(...parts));
+    this.hub = create(plan.conditions ?? calmConditions, {
       scheduler,
       random: seededRandom(seed, 'network'),
     });

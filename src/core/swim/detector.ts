@@ -125,8 +125,8 @@ export class Detector {
   readonly #members = new Map<PeerId, Tracked>();
   /** Suspect, dead or gone: few, so what has to be done at each tick is done for these alone. */
   readonly #absent = new Set<Tracked>();
-  /** All others, until somebody changes. */
-  #present: readonly Tracked[] | undefined;
+  /** All others. */
+  readonly #alive: Tracked[] = [];
   readonly #health: LocalHealth;
   readonly #mailer: Mailer;
   readonly #prober: Prober;
@@ -157,7 +157,7 @@ export class Detector {
       ...components,
       member: (peer: PeerId) => this.#members.get(peer),
       members: () => this.#members.values(),
-      alive: () => this.#alive(),
+      alive: () => this.#alive,
       linked: () => this.#linked(),
       aliveCount: () => this.#counted.alive,
       participantsCount: () => this.#counted.participants,
@@ -209,7 +209,7 @@ export class Detector {
 
   /** What the clocks of those who answer are ahead of ours, ms: the median; absent while nobody has answered. */
   get clockSkewMs(): number | undefined {
-    const skews = this.#alive().flatMap(({ skewMs }) => skewMs ?? []);
+    const skews = this.#alive.flatMap(({ skewMs }) => skewMs ?? []);
     return skews.sort((a, b) => a - b)[skews.length >> 1];
   }
 
@@ -311,6 +311,7 @@ export class Detector {
     if (member !== undefined) {
       this.#prober.remove(member);
       this.#absent.delete(member);
+      this.#isNotAlive(member);
     }
     this.#members.delete(peer);
     this.#censusChanged();
@@ -444,7 +445,7 @@ export class Detector {
       refused: false,
       ...this.life,
     });
-    const receivers = drawn(this.#parts.random, this.#alive(), farewellsMaxCount);
+    const receivers = drawn(this.#parts.random, this.#alive, farewellsMaxCount);
     this.#mailer.farewell(farewell, receivers, now);
     return this.#flush();
   }
@@ -460,7 +461,7 @@ export class Detector {
   revokeSelf(now: Now): { readonly claim: VerifiedClaim; readonly step: SwimStep } {
     const { self } = this.#options;
     const claim = this.#mailer.seal({ kind: 'revoked', subject: self, refused: false, ...this.life });
-    this.#mailer.farewell(claim, drawn(this.#parts.random, this.#alive(), farewellsMaxCount), now);
+    this.#mailer.farewell(claim, drawn(this.#parts.random, this.#alive, farewellsMaxCount), now);
     return { claim, step: this.#flush() };
   }
 
@@ -783,7 +784,7 @@ export class Detector {
     const suspects = [...this.#absent].filter(({ state, isSilent }) => state === 'suspect' && isSilent);
     if (suspects.length < sweepMinCount || now.monoMs - this.#sweptMonoMs < sweepIntervalMs) return;
     this.#sweptMonoMs = now.monoMs;
-    for (const member of drawn(this.#parts.random, this.#alive(), sweepMaxCount)) {
+    for (const member of drawn(this.#parts.random, this.#alive, sweepMaxCount)) {
       this.#prober.checkSoon(member, 0, now);
     }
   }
@@ -803,7 +804,8 @@ export class Detector {
     const member = track(fields, { state, life, monoMs: now.monoMs, reach });
     if (this.#parts.isLinked(fields.peer)) member.reach.layer('tcp', true, now.monoMs);
     this.#members.set(fields.peer, member);
-    if (state !== 'alive') this.#absent.add(member);
+    if (state === 'alive') this.#isAlive(member);
+    else this.#absent.add(member);
     this.#censusChanged();
     this.#prober.add(fields.peer);
     this.#outer.add(fields.peer);
@@ -817,7 +819,8 @@ export class Detector {
     if (from === state) return;
     member.state = state;
     member.sinceMonoMs = now.monoMs;
-    if (state === 'alive') this.#absent.delete(member);
+    if (from === 'alive') this.#isNotAlive(member);
+    if (state === 'alive') this.#isAlive(member);
     else this.#absent.add(member);
     this.#censusChanged();
     this.#report(member, from);
@@ -944,9 +947,14 @@ export class Detector {
     if (isStep) for (const member of this.#members.values()) member.skewMs = undefined;
   }
 
-  #alive(): readonly Tracked[] {
-    this.#present ??= [...this.#members.values()].filter(({ state }) => state === 'alive');
-    return this.#present;
+  #isAlive(member: Tracked): void {
+    this.#absent.delete(member);
+    this.#alive.push(member);
+  }
+
+  #isNotAlive(member: Tracked): void {
+    const place = this.#alive.indexOf(member);
+    if (place >= 0) this.#alive.splice(place, 1);
   }
 
   #linked(): readonly Tracked[] {
@@ -960,7 +968,6 @@ export class Detector {
 
   #censusChanged(): void {
     this.#census = undefined;
-    this.#present = undefined;
   }
 
   get #counted(): Census {

@@ -103,9 +103,9 @@ export class Dissemination {
     for (const claim of first) fits(claim);
     if (by === undefined || this.#items.size === 0) return taken;
     const isDone = by === 'push' ? isPushed : hasRidden;
-    const waiting = [...this.#items]
-      .filter(([, item]) => !isDone(item, limit))
-      .sort(([, a], [, b]) => sentCount(a) - sentCount(b) || b.order - a.order);
+    const waiting: [string, Item][] = [];
+    for (const entry of this.#items) if (!isDone(entry[1], limit)) waiting.push(entry);
+    waiting.sort(([, a], [, b]) => sentCount(a) - sentCount(b) || b.order - a.order);
     for (const [key, item] of waiting) {
       if (taken.length >= claimsPerDatagramMaxCount) break;
       if (!fits(item.claim)) continue;
@@ -137,7 +137,9 @@ function hasRidden({ riddenCount }: Item, limit: number): boolean {
 }
 
 function isSameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, index) => byte === b[index]);
+  if (a.length !== b.length) return false;
+  for (let index = 0; index < a.length; index++) if (a[index] !== b[index]) return false;
+  return true;
 }
 
 /** One voice per issuer about a subject; what the subject says of itself is one voice as well. */

@@ -84,6 +84,7 @@ export class Prober {
     bucketsMaxCount: 1,
   });
   readonly #rtts: number[] = [];
+  #rttMaxMs: number | undefined;
   #nextProbeMonoMs: number | undefined;
   /** Those to be looked at outside the round; some may have been meanwhile. */
   readonly #checks = new Set<Tracked>();
@@ -98,7 +99,7 @@ export class Prober {
 
   /** The present wait for a direct ack, ms, without the stretch of local health. */
   get ackTimeoutMs(): number {
-    return ackTimeoutMs(this.#settings, this.#rtts.length === 0 ? undefined : Math.max(...this.#rtts));
+    return ackTimeoutMs(this.#settings, this.#rttMaxMs);
   }
 
   /** The same with it. */
@@ -249,6 +250,7 @@ export class Prober {
     member.skewMs = received.wallMs - (now.wallMs - rttMs / 2);
     this.#rtts.push(rttMs);
     if (this.#rtts.length > rttsKeptCount) this.#rtts.shift();
+    this.#rttMaxMs = Math.max(...this.#rtts);
     return true;
   }
 

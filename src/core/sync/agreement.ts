@@ -57,12 +57,15 @@ export class Agreement {
   readonly #rows = new Map<PeerId, Row>();
   /** Those that show what we neither hold nor held; what time does to the others happens when our root changes. */
   readonly #strange = new Set<Row>();
+  /** Of those, who have shown a difference twice, `mismatchMs` apart. */
+  readonly #showedAgain = new Set<Row>();
   /** The latest comes last. */
   readonly #heardLately = new Set<Row>();
   /** Roots that were ours until not long ago, with when they ceased to be. */
   readonly #former = new Map<TreeHash, number>();
   #own: TreeRoot | undefined;
   #lookedSince = 0;
+  #lookedMonoMs = 0;
   #ownSinceMonoMs = 0;
 
   constructor(components: { readonly tree: RecordTree }) {
@@ -74,7 +77,9 @@ export class Agreement {
     return this.#ownSinceMonoMs;
   }
 
+  /** As of the last look. */
   standings(): readonly Standing[] {
+    for (const row of this.#strange) this.#judge(row, this.#lookedSince, this.#lookedMonoMs);
     for (const row of this.#rows.values()) this.#settle(row);
     return [...this.#rows.values()];
   }
@@ -91,9 +96,11 @@ export class Agreement {
         if (monoMs - untilMonoMs > mismatchMs || this.#former.size > 1_024) this.#former.delete(root);
       }
     }
-    const rows = since === this.#lookedSince ? this.#strange : this.#rows.values();
+    this.#lookedMonoMs = monoMs;
+    const isSameSince = since === this.#lookedSince;
+    if (isSameSince && !isNew) return;
     this.#lookedSince = since;
-    for (const row of rows) this.#judge(row, since, monoMs);
+    for (const row of isSameSince ? this.#strange : this.#rows.values()) this.#judge(row, since, monoMs);
   }
 
   /** What a peer says that it holds. True when that is just what we hold. */
@@ -117,6 +124,7 @@ export class Agreement {
     else {
       row.differsSinceMonoMs ??= monoMs;
       this.#strange.add(row);
+      if (monoMs - row.differsSinceMonoMs >= mismatchMs) this.#showedAgain.add(row);
     }
     this.#judge(row, since, monoMs);
     return row.state === 'agrees';
@@ -127,14 +135,12 @@ export class Agreement {
    * a difference again. One difference alone may be news on its way round.
    */
   due(monoMs: number): readonly PeerId[] {
-    const isAnyDue = this.isOutOfStep(monoMs);
-    return [...this.#strange]
+    const rows = this.isOutOfStep(monoMs) ? this.#strange : this.#showedAgain;
+    return [...rows]
       .filter(
-        ({ differsSinceMonoMs, heardMonoMs, nextWalkMonoMs, shunnedUntilMonoMs }) =>
+        ({ differsSinceMonoMs, nextWalkMonoMs, shunnedUntilMonoMs }) =>
           differsSinceMonoMs !== undefined &&
-          heardMonoMs !== undefined &&
           monoMs - differsSinceMonoMs >= mismatchMs &&
-          (isAnyDue || heardMonoMs - differsSinceMonoMs >= mismatchMs) &&
           monoMs >= Math.max(nextWalkMonoMs, shunnedUntilMonoMs),
       )
       .map(({ peer }) => peer);
@@ -196,12 +202,13 @@ export class Agreement {
   #isNotStrange(row: Row): void {
     row.differsSinceMonoMs = undefined;
     this.#strange.delete(row);
+    this.#showedAgain.delete(row);
   }
 
   #forget(peer: PeerId): void {
     const row = this.#rows.get(peer);
     if (row !== undefined) {
-      this.#strange.delete(row);
+      this.#isNotStrange(row);
       this.#heardLately.delete(row);
     }
     this.#rows.delete(peer);
@@ -231,7 +238,7 @@ export class Agreement {
     const state = isEqual ? 'agrees' : isDifferent ? 'differs' : 'unheard';
     if (state === row.state) return;
     row.state = state;
-    row.sinceMonoMs = monoMs;
+    row.sinceMonoMs = isDifferent && !isEqual ? (row.differsSinceMonoMs ?? monoMs) + mismatchMs : monoMs;
   }
 
   #row(peer: PeerId, monoMs: number): Row {

@@ -54,12 +54,21 @@ interface Shelved {
   readonly records: readonly VerifiedRecord[];
 }
 
-interface Subtree {
-  /** Those that are not void, by prefix. */
-  readonly hashes: Map<Prefix, TreeHash>;
+/** One with subjects below: all others are not there, so that a tree of one record is four of these. */
+interface Branch {
+  /** Void when absent. */
+  hash: TreeHash | undefined;
   subjectsCount: number;
+  /** By nibble; of a leaf, none. */
+  readonly below: (Branch | undefined)[];
+}
+
+interface Subtree {
+  readonly top: Branch;
   recordsCount: number;
 }
+
+const noBranches: (Branch | undefined)[] = [];
 
 export class RecordTree {
   readonly #hash: HashParts;
@@ -117,21 +126,31 @@ export class RecordTree {
 
   /** Empty when nothing is below. */
   node(epoch: number, prefix: Prefix): TreeHash {
-    const subtree = this.#subtrees.get(epoch);
-    if (subtree === undefined) return '';
-    const kept = subtree.hashes.get(prefix);
-    if (kept !== undefined) return kept;
-    const hash =
-      prefix.length === treeDepth
-        ? leafHashOf(this.#hash, this.leaf(epoch, prefix))
-        : nodeHashOf(this.#hash, this.children(epoch, prefix));
-    subtree.hashes.set(prefix, hash);
-    return hash;
+    return this.#hashOf(this.#find(epoch, prefix), epoch, prefix);
   }
 
   /** The sixteen below, empty ones included. */
   children(epoch: number, prefix: Prefix): readonly TreeHash[] {
-    return nibbles.map(nibble => this.node(epoch, prefix + nibble));
+    return this.#childrenOf(this.#find(epoch, prefix), epoch, prefix);
+  }
+
+  #find(epoch: number, prefix: Prefix): Branch | undefined {
+    let branch = this.#subtrees.get(epoch)?.top;
+    for (const nibble of prefix) branch = branch?.below[Number.parseInt(nibble, 16)];
+    return branch;
+  }
+
+  #hashOf(branch: Branch | undefined, epoch: number, prefix: Prefix): TreeHash {
+    if (branch === undefined) return '';
+    branch.hash ??=
+      prefix.length === treeDepth
+        ? leafHashOf(this.#hash, this.leaf(epoch, prefix))
+        : nodeHashOf(this.#hash, this.#childrenOf(branch, epoch, prefix));
+    return branch.hash;
+  }
+
+  #childrenOf(branch: Branch | undefined, epoch: number, prefix: Prefix): readonly TreeHash[] {
+    return nibbles.map((nibble, i) => this.#hashOf(branch?.below[i], epoch, prefix + nibble));
   }
 
   /** What a leaf commits to: 16 bytes of each digest, sorted. */
@@ -193,14 +212,31 @@ export class RecordTree {
   #count({ epoch, records }: Shelved, sign: 1 | -1, leaf: Prefix): void {
     let subtree = this.#subtrees.get(epoch);
     if (subtree === undefined) {
-      subtree = { hashes: new Map(), subjectsCount: 0, recordsCount: 0 };
+      subtree = { top: newBranch(0), recordsCount: 0 };
       this.#subtrees.set(epoch, subtree);
     }
-    subtree.subjectsCount += sign;
     subtree.recordsCount += sign * records.length;
-    if (subtree.subjectsCount === 0) this.#subtrees.delete(epoch);
-    for (let length = 0; length <= treeDepth; length++) subtree.hashes.delete(leaf.slice(0, length));
+    let branch = subtree.top;
+    change(branch, sign);
+    for (let depth = 1; depth <= treeDepth; depth++) {
+      const nibble = Number.parseInt(leaf.charAt(depth - 1), 16);
+      const next = branch.below[nibble] ?? newBranch(depth);
+      change(next, sign);
+      branch.below[nibble] = next.subjectsCount > 0 ? next : undefined;
+      branch = next;
+    }
+    if (subtree.top.subjectsCount === 0) this.#subtrees.delete(epoch);
   }
+}
+
+function newBranch(depth: number): Branch {
+  const below = depth === treeDepth ? noBranches : nibbles.map(() => undefined);
+  return { hash: undefined, subjectsCount: 0, below };
+}
+
+function change(branch: Branch, subjectsCount: number): void {
+  branch.hash = undefined;
+  branch.subjectsCount += subjectsCount;
 }
 
 export function recordRef(leaf: Prefix, digest: string): RecordRef {

@@ -6,6 +6,7 @@ import { compareDots, type VerifiedRecord } from '../../core/record/record.ts';
 import type { SimAgent } from '../agent.ts';
 import type { World } from '../world.ts';
 import type { Invariant, InvariantComponents, Report } from './invariant.ts';
+import type { TableWatch } from './table-changes.ts';
 
 /** A store that refused is asked again every second. */
 const settledMs = 6_000;
@@ -13,16 +14,18 @@ const settledMs = 6_000;
 export class DurabilityInvariants implements Invariant {
   readonly #world: World;
   readonly #report: Report;
-  /** What each agent held when it was last looked at, by subject and author. */
-  readonly #held = new Map<SimAgent, Map<string, VerifiedRecord>>();
+  readonly #watch: TableWatch;
+  /** By agent: what it held when it was looked at last, and has not been found on its disk yet. */
+  readonly #unwritten = new Map<SimAgent, Set<VerifiedRecord>>();
 
-  constructor({ world, report }: InvariantComponents) {
+  constructor({ world, report, watch }: InvariantComponents) {
     this.#world = world;
     this.#report = report;
+    this.#watch = watch;
   }
 
   restored(agent: SimAgent): void {
-    this.#held.delete(agent);
+    this.#unwritten.delete(agent);
   }
 
   look(): void {
@@ -30,23 +33,31 @@ export class DurabilityInvariants implements Invariant {
   }
 
   #lookAt(agent: SimAgent): void {
-    const before = this.#held.get(agent);
-    const held = new Map<string, VerifiedRecord>();
+    const unwritten = this.#unwritten.get(agent) ?? new Set();
+    this.#unwritten.set(agent, unwritten);
     const { disk, place, protocol } = agent;
     const isSettled =
       disk.isWell && protocol.storeIsWell && this.#world.trouble.agentCalmMs(place) > settledMs;
-    for (const record of protocol.table.ledger.records()) {
-      const key = `${record.subject} ${record.author}`;
-      held.set(key, record);
-      const earlier = before?.get(key);
-      if (earlier === undefined) continue;
-      if (compareDots(record, earlier) < 0)
-        this.#report('R4', `${agent.id} went back to an earlier record of ${key}`);
-      // It has been here for as long as between two looks, so it is written.
-      const isOld = isSettled && earlier.digest === record.digest;
-      if (isOld && disk.record(record.subject, record.author)?.digest !== record.digest)
-        this.#report('R11', `${agent.id} holds a record of ${key} that is not on its disk`);
+    // They have been here for as long as between two looks, so they are written.
+    if (isSettled) for (const record of unwritten) this.#checkWritten(agent, record);
+    if (isSettled) unwritten.clear();
+    for (const { before, now } of this.#watch.changes(agent).subjects) {
+      for (const record of now) {
+        unwritten.add(record);
+        const earlier = before.find(({ author }) => author === record.author);
+        if (earlier !== undefined && compareDots(record, earlier) < 0)
+          this.#report('R4', `${agent.id} went back to an earlier record of ${keyOf(record)}`);
+      }
     }
-    this.#held.set(agent, held);
   }
+
+  #checkWritten(agent: SimAgent, { subject, author, digest }: VerifiedRecord): void {
+    const held = agent.protocol.table.ledger.recordBy(author, subject);
+    if (held?.digest !== digest || agent.disk.record(subject, author)?.digest === digest) return;
+    this.#report('R11', `${agent.id} holds a record of ${keyOf(held)} that is not on its disk`);
+  }
+}
+
+function keyOf({ subject, author }: VerifiedRecord): string {
+  return `${subject} ${author}`;
 }

@@ -5,6 +5,7 @@ import { compareDots, type Digest } from '../../core/record/record.ts';
 import type { SimAgent } from '../agent.ts';
 import type { World } from '../world.ts';
 import type { Invariant, InvariantComponents, Report } from './invariant.ts';
+import type { TableWatch } from './table-changes.ts';
 
 /** It began so long after all trouble, at least: what had begun before then has stalled as well by that. */
 const marginMs = 6_000;
@@ -12,20 +13,27 @@ const marginMs = 6_000;
 export class ExchangeInvariants implements Invariant {
   readonly #world: World;
   readonly #report: Report;
+  readonly #watch: TableWatch;
   /** What each agent held when it was last looked at. */
-  readonly #held = new Map<SimAgent, { readonly atMs: number; readonly digests: ReadonlySet<Digest> }>();
+  readonly #held = new Map<SimAgent, { readonly atMs: number; readonly digests: Set<Digest> }>();
 
-  constructor({ world, report }: InvariantComponents) {
+  constructor({ world, report, watch }: InvariantComponents) {
     this.#world = world;
     this.#report = report;
+    this.#watch = watch;
   }
 
   look(): void {
     const { nowMs, honest } = this.#world;
     for (const agent of honest) {
       if (!agent.isUp) continue;
-      const digests = Array.from(agent.protocol.table.ledger.records(), ({ digest }) => digest);
-      this.#held.set(agent, { atMs: nowMs, digests: new Set(digests) });
+      const { isWhole, subjects } = this.#watch.changes(agent);
+      const digests = (isWhole ? undefined : this.#held.get(agent)?.digests) ?? new Set();
+      for (const { before, now } of subjects) {
+        for (const { digest } of before) digests.delete(digest);
+        for (const { digest } of now) digests.add(digest);
+      }
+      this.#held.set(agent, { atMs: nowMs, digests });
     }
   }
 

@@ -9,6 +9,7 @@ import type { StoredState } from '../../runtime/ports.ts';
 import type { Outcome, SimAgent } from '../agent.ts';
 import type { Work } from '../plan.ts';
 import type { World } from '../world.ts';
+import type { TableWatch } from './table-changes.ts';
 
 /** @param name - `R5`, and so on. */
 export type Report = (name: string, text: string) => void;
@@ -29,4 +30,5 @@ export interface Invariant {
 export interface InvariantComponents {
   readonly world: World;
   readonly report: Report;
+  readonly watch: TableWatch;
 }

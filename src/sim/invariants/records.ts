@@ -11,6 +11,7 @@ import type { StoredState } from '../../runtime/ports.ts';
 import type { SimAgent } from '../agent.ts';
 import type { World } from '../world.ts';
 import type { Invariant, InvariantComponents, Report } from './invariant.ts';
+import type { TableWatch } from './table-changes.ts';
 
 /** Far above what these small clusters have; a flood has to stay below. */
 const subjectsMaxCount = 20_000;
@@ -19,12 +20,14 @@ const parkedMaxCount = 1_024;
 export class RecordInvariants implements Invariant {
   readonly #world: World;
   readonly #report: Report;
+  readonly #watch: TableWatch;
   /** Of each agent in its present life: the last dot it has seen of each author, and departures it holds. */
   readonly #memories = new Map<SimAgent, Memory>();
 
-  constructor({ world, report }: InvariantComponents) {
+  constructor({ world, report, watch }: InvariantComponents) {
     this.#world = world;
     this.#report = report;
+    this.#watch = watch;
   }
 
   restored(agent: SimAgent, stored: StoredState): void {
@@ -65,7 +68,8 @@ export class RecordInvariants implements Invariant {
         'R10',
         `${agent.id} holds ${ledger.subjectsCount} subjects, ${table.parking.count} parked`,
       );
-    for (const subject of ledger.subjects()) this.#lookAtSubject(agent, subject, memory);
+    for (const { subject } of this.#watch.changes(agent).subjects)
+      this.#lookAtSubject(agent, subject, memory);
   }
 
   #lookAtSubject(agent: SimAgent, subject: NodeId, memory: Memory): void {

@@ -1,11 +1,14 @@
 /** R2 for health: a host finds out that a service of its own is ill, and that it is well again. */
 import type { NodeId } from '../../core/record/node.ts';
 import type { SimAgent } from '../agent.ts';
+import type { Happening } from '../plan.ts';
 import type { World } from '../world.ts';
 import type { Invariant, InvariantComponents, Report } from './invariant.ts';
 
 /** Three checks that fail, five seconds apart, the last of which waits for its answer; and a turn to spare. */
 const noticedMs = 30_000;
+
+type Illness = Extract<Happening, { readonly type: 'illness' }>;
 
 interface Condition {
   readonly isWell: boolean;
@@ -15,12 +18,14 @@ interface Condition {
 export class ServiceInvariants implements Invariant {
   readonly #world: World;
   readonly #report: Report;
+  readonly #illnesses: readonly Illness[];
   /** By agent and service. */
   readonly #conditions = new Map<SimAgent, Map<NodeId, Condition>>();
 
   constructor({ world, report }: InvariantComponents) {
     this.#world = world;
     this.#report = report;
+    this.#illnesses = world.plan.happenings.filter(({ type }) => type === 'illness') as readonly Illness[];
   }
 
   restored(agent: SimAgent): void {
@@ -57,10 +62,9 @@ export class ServiceInvariants implements Invariant {
 
   /** Also for a moment, between two looks. */
   #wasIll({ place }: SimAgent): boolean {
-    const { nowMs, plan } = this.#world;
-    return plan.happenings.some(
+    const { nowMs } = this.#world;
+    return this.#illnesses.some(
       happening =>
-        happening.type === 'illness' &&
         happening.agent === place &&
         happening.atMs <= nowMs &&
         happening.atMs + happening.forMs > nowMs - noticedMs,

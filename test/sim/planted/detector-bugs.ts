@@ -104,7 +104,7 @@ export const detectorBugs: readonly PlantedBug[] = [
     replace: 'if (afterPoll && afterMs < 0) clock.soon(() => this.feed(input));',
     breaks: 'F8',
     needs: { faults: ['starve', 'pause', 'crash'] },
-    seeds: [11],
+    seeds: [8],
   },
   {
     name: 'one key accuses any number of times',

@@ -65,7 +65,7 @@ export const outboxBugs: readonly PlantedBug[] = [
     replace: 'if (superseded !== undefined && superseded.sequence < 0) {',
     breaks: 'O7',
     needs: busy,
-    seeds: [11],
+    seeds: [57],
   },
   {
     name: 'the outbox has no bound',

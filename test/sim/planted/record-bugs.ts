@@ -119,8 +119,8 @@ export const recordBugs: readonly PlantedBug[] = [
   {
     name: 'a leaf keeps its old hash',
     file: 'core/sync/tree.ts',
-    find: 'for (let length = 0; length <= treeDepth; length++)',
-    replace: 'for (let length = 0; length < treeDepth; length++)',
+    find: 'change(next, sign);',
+    replace: 'if (depth < treeDepth) change(next, sign); else next.subjectsCount += sign;',
     breaks: 'R1',
     seeds: [1],
   },
