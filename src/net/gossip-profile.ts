@@ -45,6 +45,7 @@ export function gossipProfile(
     Dlo: 3,
     Dhi: 4,
     Dout: 1,
+    pruneBackoff: 10_000, // Whoever finds all meshes full would otherwise be told of records late for a minute.
     Dlazy: 3,
     gossipFactor: 0, // The usual quarter of all links would be told of each record 48 times among 200 agents.
     heartbeatInterval: 700, // Lazy repair within about 2 s.

@@ -1,5 +1,5 @@
 /** The network as the process at one place has it: links, gossip and dials. */
-import { shuffled } from '../core/random.ts';
+import { drawn, shuffled } from '../core/random.ts';
 import { compareText, type PeerId } from '../core/record/record.ts';
 import type { Standing } from '../core/reputation/reputation.ts';
 import type { DialTarget, LinkView, LocalContact, Network, NetworkHandlers } from '../runtime/ports.ts';
@@ -23,6 +23,8 @@ export interface SimAdmission {
 const resendAfterMs = 200; // A lost TCP segment costs its retransmission timeout.
 /** As `net/gossip-profile.ts` has it. */
 const meshHeartbeatMs = 700;
+/** Ten seconds, and what its look every fifteen heartbeats adds. */
+const meshBackoffMs = 15_000;
 const mesh = { minCount: 3, wantedCount: 3, maxCount: 4 };
 const dialTimeoutMs = 5_000;
 const pingTimeoutMs = 5_000;
@@ -36,6 +38,8 @@ export class SimHost implements Network {
   #linked: readonly { readonly peer: PeerId; readonly place: Place }[] | undefined;
   /** Peers that pass gossip on to us, and we to them. */
   readonly #mesh = new Set<PeerId>();
+  /** Their meshes were full. */
+  readonly #refusedUntilMs = new Map<PeerId, number>();
   #isMeshDue = false;
   readonly #seen = new Set<string>();
   readonly #shutOut = new Set<PeerId>();
@@ -289,19 +293,43 @@ export class SimHost implements Network {
     });
   }
 
-  /** Asks linked peers until there are enough; those that have too many themselves refuse. */
+  /** As a heartbeat does: asks as many as are missing, and puts out some when there are too many. */
   #tendMesh(): void {
+    const { random, scheduler } = this.#hub;
+    if (this.#mesh.size > mesh.maxCount)
+      for (const peer of shuffled(random, this.#mesh).slice(mesh.wantedCount)) this.#prune(peer);
     if (this.#mesh.size >= mesh.minCount) return;
-    const candidates = [...this.#links].filter(([peer]) => !this.#mesh.has(peer));
-    for (const [peer, { place }] of shuffled(this.#hub.random, candidates)) {
-      if (this.#mesh.size >= mesh.wantedCount) return;
-      const other = this.#hub.at(place);
-      if (other?.peer !== peer || !this.#hub.connects(this.place, place)) continue;
-      if (!other.#links.has(this.peer) || other.#mesh.size >= mesh.maxCount) continue;
-      this.#mesh.add(peer);
-      other.#mesh.add(this.peer);
+    const candidates = [...this.#links.keys()].filter(
+      peer => !this.#mesh.has(peer) && (this.#refusedUntilMs.get(peer) ?? 0) <= scheduler.nowMs,
+    );
+    for (const peer of drawn(random, candidates, mesh.wantedCount - this.#mesh.size)) this.#graft(peer);
+    if (this.#mesh.size < mesh.minCount && this.#links.size > this.#mesh.size) this.#tendMeshSoon();
+  }
+
+  #graft(peer: PeerId): void {
+    const place = this.#links.get(peer)?.place;
+    const other = place === undefined ? undefined : this.#hub.at(place);
+    if (place === undefined || other?.peer !== peer || !this.#hub.connects(this.place, place)) return;
+    const link = other.#links.get(this.peer);
+    if (link === undefined) return;
+    // Whom it has dialled itself it takes in any case, so that nobody who comes later is left outside.
+    if (other.#mesh.size >= mesh.maxCount && !link.outbound) {
+      this.#refusedUntilMs.set(peer, this.#hub.scheduler.nowMs + meshBackoffMs);
+      return;
     }
-    if (this.#mesh.size < mesh.minCount && candidates.length > 0) this.#tendMeshSoon();
+    this.#mesh.add(peer);
+    other.#mesh.add(this.peer);
+    if (other.#mesh.size > mesh.maxCount) other.#tendMeshSoon();
+  }
+
+  #prune(peer: PeerId): void {
+    this.#mesh.delete(peer);
+    const place = this.#links.get(peer)?.place;
+    const other = place === undefined ? undefined : this.#hub.at(place);
+    if (other?.peer !== peer) return;
+    other.#mesh.delete(this.peer);
+    other.#refusedUntilMs.set(this.peer, this.#hub.scheduler.nowMs + meshBackoffMs);
+    other.#tendMeshSoon();
   }
 
   #hear(from: PeerId, bytes: Uint8Array): void {

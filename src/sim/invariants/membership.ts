@@ -76,9 +76,9 @@ export class MembershipInvariants implements Invariant {
     const member = observer.protocol.detector.member(subject.peer);
     if (member === undefined) return;
     const { life, state } = member;
-    // Its name may be gone for another reason: the last who had heard of it from a predecessor is.
+    // Its name may be gone, or back, for another reason: the last who had heard of it from a predecessor is.
     if ((to === 'dead' || to === 'left') && state !== 'alive') this.#gone.set(key, life);
-    if (to !== 'alive') return;
+    if (to !== 'alive' || state !== 'alive') return;
     const before = this.#gone.get(key);
     this.#gone.delete(key);
     if (before !== undefined && compareLives(life, before) <= 0)

@@ -54,7 +54,7 @@ export const recordBugs: readonly PlantedBug[] = [
     replace: 'if (held === undefined && !this.#isAboveFloor(record.subject, record)) {',
     breaks: 'R4',
     needs: { faults: ['clock', 'weather', 'partition'] },
-    seeds: [4],
+    seeds: [18],
   },
   {
     name: 'a reaped tombstone leaves no floor',
