@@ -13,6 +13,8 @@ import type { RecordTree, TreeHash, TreeRoot } from './tree.ts';
 export const mismatchMs = 2_000;
 const walkEveryMs = 10_000;
 const walkRarelyMs = 300_000;
+/** After an exchange that came to no end: it proves nothing, and a slow link is often better soon. */
+const retryMs = 2_000;
 const shunMs = 60_000;
 const shunMaxMs = 3_600_000;
 
@@ -43,6 +45,8 @@ interface Row extends Standing {
   /** Both roots when the last walk had ended: walking again over the same is in vain. */
   walkedOver: string;
   vainCount: number;
+  /** Exchanges in a row that came to no end. */
+  failedCount: number;
   nextWalkMonoMs: number;
   shunnedUntilMonoMs: number;
 }
@@ -178,12 +182,18 @@ export class Agreement {
       row.shunnedUntilMonoMs = monoMs + Math.min(shunMaxMs, shunMs * 2 ** Math.min(row.lies - 1, 20));
     }
     const own = this.#tree.root(since);
-    const over = `${own.root} ${end.peerRoot ?? ''}`;
-    row.vainCount = end.outcome === 'walked' && over === row.walkedOver ? row.vainCount + 1 : 0;
-    row.walkedOver = over;
-    const pauseMs = Math.min(walkRarelyMs, walkEveryMs * 2 ** Math.min(row.vainCount, 20));
+    const hasFailed = end.outcome === 'stalled' || end.outcome === 'busy';
+    row.failedCount = hasFailed ? row.failedCount + 1 : 0;
+    if (!hasFailed) {
+      const over = `${own.root} ${end.peerRoot ?? ''}`;
+      row.vainCount = end.outcome === 'walked' && over === row.walkedOver ? row.vainCount + 1 : 0;
+      row.walkedOver = over;
+    }
+    const pauseMs = hasFailed
+      ? retryMs * 2 ** Math.min(row.failedCount - 1, 20)
+      : walkEveryMs * 2 ** Math.min(row.vainCount, 20);
     // Equal tables say nothing about a difference that comes later, and cost next to nothing.
-    row.nextWalkMonoMs = end.outcome === 'same' ? monoMs : monoMs + pauseMs;
+    row.nextWalkMonoMs = end.outcome === 'same' ? monoMs : monoMs + Math.min(walkRarelyMs, pauseMs);
     if (end.peerRoot === undefined || (end.outcome !== 'same' && end.outcome !== 'walked')) return;
     // What it showed before it took what we offered says nothing any more, unless it is just what we have now.
     this.#isNotStrange(row);
@@ -257,6 +267,7 @@ export class Agreement {
       differsSinceMonoMs: undefined,
       walkedOver: '',
       vainCount: 0,
+      failedCount: 0,
       nextWalkMonoMs: 0,
       shunnedUntilMonoMs: 0,
     };

@@ -43,7 +43,7 @@ import { answerOpen, answerWalk, type Lie, openingOf, Walk } from './walk.ts';
 export interface SyncSettings {
   /** Time between two exchanges with a random peer, ms. */
   readonly intervalMs: number;
-  /** An exchange without progress for this long is given up, ms. */
+  /** An exchange without progress for this long is given up, ms; the next one with that peer after twice as long. */
   readonly stallMs: number;
   /** An exchange that takes longer is ended, whatever its progress, ms. */
   readonly exchangeMaxMs: number;
@@ -123,6 +123,9 @@ const wantedEnoughCount = 4_000;
 const withheldPeersMaxCount = 64;
 const withheldMaxCount = 256;
 
+/** As patient as four times the limit, where exchanges with a peer have stalled in a row. */
+const patienceMax = 4;
+
 const silent: SyncStep = { send: [], inStep: false };
 
 export class SyncExchange {
@@ -134,6 +137,8 @@ export class SyncExchange {
   readonly #sessions = new Map<PeerId, Session>();
   /** Listed and, when asked for, not sent: once may be a record that was replaced meanwhile, twice is a lie. */
   readonly #withheld = new Map<PeerId, Set<TreeHash>>();
+  /** How many exchanges that we asked a peer for have stalled in a row; of those that are linked. */
+  readonly #stalls = new Map<PeerId, number>();
   /** Questions and wants answered; each costs us up to a frame. */
   readonly #servedRate = new RateLimit({ perSecond: 200, burstCount: 400, bucketsMaxCount: 256 });
 
@@ -178,14 +183,19 @@ export class SyncExchange {
 
   peerGone(peer: PeerId): void {
     this.#sessions.delete(peer);
+    this.#stalls.delete(peer);
   }
 
   /** Drops what stalled. To be called about once a second. */
   tick(monoMs: number): readonly { readonly peer: PeerId; readonly ended: ExchangeEnd }[] {
     const { stallMs, exchangeMaxMs } = this.#settings;
     return [...this.#sessions].flatMap(([peer, session]) => {
+      // Whoever asks us gets no more of our time by being slow.
+      const stallsCount = session.walk === undefined ? 0 : (this.#stalls.get(peer) ?? 0);
+      const patience = Math.min(patienceMax, 2 ** stallsCount);
       const isStalled =
-        monoMs - session.progressMonoMs > stallMs || monoMs - session.startedMonoMs > exchangeMaxMs;
+        monoMs - session.progressMonoMs > patience * stallMs ||
+        monoMs - session.startedMonoMs > exchangeMaxMs;
       return isStalled ? [{ peer, ended: this.#end(peer, session, 'stalled', monoMs) }] : [];
     });
   }
@@ -469,6 +479,10 @@ export class SyncExchange {
 
   #end(peer: PeerId, session: Session, outcome: ExchangeEnd['outcome'], monoMs: number): ExchangeEnd {
     this.#sessions.delete(peer);
+    if (session.walk !== undefined) {
+      if (outcome === 'stalled') this.#stalls.set(peer, (this.#stalls.get(peer) ?? 0) + 1);
+      else this.#stalls.delete(peer);
+    }
     return endOf(session, outcome, session.walk?.peerRoot, monoMs);
   }
 

@@ -170,6 +170,26 @@ describe('core/sync/agreement', () => {
     assert.deepEqual(pausesS, [10, 20, 40, 80, 160, 300, 300, 300]);
   });
 
+  it('asks again soon where an exchange came to no end, then ever more rarely, and begins anew after one that did', () => {
+    const bench = new Bench();
+    const pausesS: number[] = [];
+    let monoMs = 0;
+
+    for (const outcome of ['stalled', 'busy', 'stalled', 'stalled', 'walked', 'stalled'] as const) {
+      bench.agreement.ended('p', { ...end, outcome }, since, monoMs);
+      const endedMs = monoMs;
+      for (const soonMs of [0, 2_000]) bench.hear(other, monoMs + soonMs);
+      monoMs += 2_000;
+      while (bench.agreement.due(monoMs).length === 0) {
+        monoMs += 1_000;
+        bench.hear(other, monoMs);
+      }
+      pausesS.push((monoMs - endedMs) / 1_000);
+    }
+
+    assert.deepEqual(pausesS, [2, 4, 8, 16, 10, 2]);
+  });
+
   it('walks again soon when something has changed meanwhile', () => {
     const bench = new Bench();
     for (let i = 0; i < 5; i++) bench.agreement.ended('p', end, since, 0);

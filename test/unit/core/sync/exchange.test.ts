@@ -140,6 +140,29 @@ describe('core/sync/exchange', () => {
     assert.equal(a.exchange.sessionsCount, 0);
   });
 
+  it('is twice as patient with a peer after each stall, up to four times, and with nobody who asks', () => {
+    const a = new Side('a', shared);
+    const waits: number[] = [];
+    for (let i = 0; i < 5; i++) {
+      a.begin('b');
+      a.hear('c', new Side('c').begin('a')[0] as Message);
+      const startMs = a.monoMs;
+      let ended: readonly string[] = [];
+      while (!ended.includes('b')) {
+        a.monoMs += 1_000;
+        ended = a.exchange.tick(a.monoMs).map(({ peer }) => peer);
+        if (ended.includes('c')) assert.equal(a.monoMs - startMs, 6_000);
+      }
+      waits.push((a.monoMs - startMs) / 1_000);
+    }
+
+    a.exchange.peerGone('b');
+    a.begin('b');
+
+    assert.deepEqual(waits, [6, 11, 21, 21, 21]);
+    assert.lengthOf(a.exchange.tick(a.monoMs + 5_001), 1);
+  });
+
   it('has four exchanges open for others, and no time for a fifth', () => {
     const server = new Side('server', shared);
     const answers = [1, 2, 3, 4, 5].map(i => {
