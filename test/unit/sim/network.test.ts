@@ -11,6 +11,8 @@ interface Station {
   verdict: Verdict;
 }
 
+/** By then linked hosts have found each other for their meshes. */
+const meshedMs = 5_000;
 const nowhere = '/ip4/192.0.2.1/tcp/7946';
 /** Peers are letters, and `a` stands at the first place. */
 const placeOf = (peer: string) => peer.charCodeAt(0) - 96;
@@ -116,6 +118,7 @@ describe('sim/network', () => {
     const [a, b, c] = [await stand.station('a'), await stand.station('b'), await stand.station('c')];
     await stand.link(a, 'b');
     await stand.link(b, 'c');
+    await stand.pass(meshedMs);
     for (const { heard } of [a, b, c]) heard.length = 0;
 
     a.host.publish(bytes('news'));
@@ -127,6 +130,32 @@ describe('sim/network', () => {
     assert.deepEqual(b.heard, ['gossip news from a', 'gossip nonsense from a']);
     assert.deepEqual(c.heard, ['gossip news from b']);
     assert.deepEqual(a.heard, []);
+  });
+
+  it('has meshes of three or four, both ways, which are mended, and tells everybody each message once', async () => {
+    const stand = new Stand();
+    const peers = [...'abcdefghij'];
+    const stations = await Promise.all(peers.map(peer => stand.station(peer)));
+    for (const [index, station] of stations.entries())
+      for (const other of peers.slice(0, index)) await stand.link(station, other);
+    await stand.pass(meshedMs);
+    const meshOf = ({ host }: Station) => host.links().flatMap(({ peer, inMesh }) => (inMesh ? [peer] : []));
+
+    const before = stations.map(meshOf);
+    stand.hub.crash(placeOf('a'));
+    const left = stations.slice(1);
+    await stand.pass(4 * meshedMs);
+    for (const { heard } of left) heard.length = 0;
+    left[0]?.host.publish(bytes('news'));
+    await stand.pass(500);
+
+    for (const mesh of [...before, ...left.map(meshOf)]) assert.include([2, 3, 4], mesh.length);
+    for (const station of left)
+      for (const peer of meshOf(station)) {
+        const other = left.find(({ host }) => host.peer === peer);
+        assert.include(other === undefined ? [] : meshOf(other), station.host.peer);
+      }
+    for (const { heard } of left.slice(1)) assert.lengthOf(heard, 1);
   });
 
   it('loses gossip for good', async () => {
