@@ -37,7 +37,7 @@ import { Outbox } from './outbox/outbox.ts';
 import { emptyStoredOutbox, type StoredOutbox } from './outbox/recovery.ts';
 import type { OutboxSettings } from './outbox/settings.ts';
 import { Peering, type PeeringSettings } from './peering/peering.ts';
-import { type Random, randomIndex } from './random.ts';
+import { drawn, type Random, randomIndex } from './random.ts';
 import { Author, type Seal } from './record/author.ts';
 import type { FloorEntry } from './record/floor.ts';
 import { isReservedSubject } from './record/health.ts';
@@ -50,6 +50,7 @@ import {
   compareText,
   type Digest,
   type Dot,
+  type EquivocationProof,
   type PeerId,
   type Predecessor,
   type VerifiedRecord,
@@ -172,6 +173,8 @@ const clockFlushEveryMs = 5_000;
 const syncAfterLinkMs = 500;
 /** Verified in one turn by whoever hears it: 100 take 10 ms. */
 const freshMaxCount = 100;
+/** Proofs told again after a walk that left a difference. */
+const proofsAgainMaxCount = 8;
 /** While members that are not linked hold another table. Derived: as long as a difference has to last. */
 const insteadEveryMs = 2_000;
 const reassertEveryMs = 5_000;
@@ -1241,11 +1244,10 @@ export class Protocol {
   #beginSync(peer: PeerId, now: Now): readonly Effect[] {
     if (!this.links.has(peer)) return [];
     this.#synced.add(peer);
-    const proofs = [...this.table.ledger.proofs.values()];
     const bans = this.exclusion.bans.latestStatements();
     return [
       ...this.#openSync(peer, now),
-      ...proofs.map(proof => ({ type: 'publish-proof', proof }) as const),
+      ...publishProofs([...this.table.ledger.proofs.values()]),
       ...(bans.length > 0 ? [{ type: 'publish-bans', bans } as const] : []),
     ];
   }
@@ -1273,8 +1275,14 @@ export class Protocol {
   #syncEnded(peer: PeerId, ended: ExchangeEnd, now: Now): readonly Effect[] {
     this.agreement.ended(peer, ended, this.sync.since(now), now.monoMs);
     const told: Effect = { type: 'sync-ended', peer, end: ended };
+    const own = this.tree.root(this.sync.since(now)).root;
+    if (ended.outcome === 'walked' && ended.peerRoot !== undefined && ended.peerRoot !== own) {
+      // What still differs may be what we do not take from whom we have proved guilty, and the proof was lost.
+      const proofs = drawn(this.#random, [...this.table.ledger.proofs.values()], proofsAgainMaxCount);
+      return [told, ...publishProofs(proofs)];
+    }
     // Who asked compared a root that may be ours no more, and waits for a probe or a receipt instead.
-    if (ended.outcome === 'same' && ended.peerRoot === this.tree.root(this.sync.since(now)).root)
+    if (ended.outcome === 'same' && ended.peerRoot === own)
       return [told, ...this.confirmations.rootAgreed(peer, now)];
     // Who has no time for a newcomer has it soon.
     if (this.#phase !== 'starting' || ended.outcome !== 'busy') return [told];
@@ -1603,6 +1611,10 @@ function certified(roster: Roster, records: readonly VerifiedRecord[]): Readonly
 /** Of an agent about itself, as opposed to what it says of the health of its services, or an authority of members. */
 function isOfAgent({ authority, subject }: VerifiedRecord): boolean {
   return authority === 'self' && !isReservedSubject(subject);
+}
+
+function publishProofs(proofs: readonly EquivocationProof[]): readonly Effect[] {
+  return proofs.map(proof => ({ type: 'publish-proof', proof }));
 }
 
 function wake(afterMs: number, input: Wake): Effect {
